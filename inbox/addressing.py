@@ -1,0 +1,51 @@
+"""Our own ids in mail: signed, so that only what we sent can be answered into a conversation.
+
+A Message-ID is ``<k.1042.<random>.<signature>@domain>``, a reply address
+``support+k1042.<signature>@domain``. The signature is a 128-bit HMAC; the number in it is
+only a place to look.
+"""
+
+import re
+from collections.abc import Iterable
+
+from inbox.auth import random_token, sign, signed
+
+_MESSAGE_ID = re.compile(
+    r"^<?k\.(\d{1,18})\.([A-Za-z0-9_-]{8,64})\.([a-z2-7]{26})@[^@<>\s]+>?$"
+)
+_REPLY_TAG = re.compile(r"^[^@+\s]+\+k(\d{1,18})\.([a-z2-7]{26})@[^@\s]+$")
+
+
+def make_message_id(secret: bytes, conversation_id: int, domain: str) -> str:
+    """Return a Message-ID (with angle brackets) that a reply can be joined by."""
+    nonce = re.sub(r"[^A-Za-z0-9]", "", random_token()).ljust(12, "0")
+    signature = sign(secret, "message-id", f"{conversation_id}.{nonce}")
+    return f"<k.{conversation_id}.{nonce}.{signature}@{domain}>"
+
+
+def make_reply_address(secret: bytes, conversation_id: int, address: str) -> str:
+    """Return the address that answers come back to."""
+    local, _, domain = address.partition("@")
+    signature = sign(secret, "reply-address", str(conversation_id))
+    return f"{local}+k{conversation_id}.{signature}@{domain}"
+
+
+def conversation_of(
+    secret: bytes, message_ids: Iterable[str], addresses: Iterable[str]
+) -> int | None:
+    """Return the conversation that a mail answers, if one of its ids or addresses is ours."""
+    for address in addresses:
+        tag = _REPLY_TAG.match(address.lower())
+        if tag and signed(secret, "reply-address", tag[1], tag[2]):
+            return int(tag[1])
+    for message_id in message_ids:
+        ours = _MESSAGE_ID.match(message_id.strip())
+        if ours and signed(secret, "message-id", f"{ours[1]}.{ours[2]}", ours[3]):
+            return int(ours[1])
+    return None
+
+
+def without_tag(address: str) -> str:
+    """Return an inbox address without what stands behind its plus sign."""
+    local, _, domain = address.partition("@")
+    return f"{local.split('+', 1)[0]}@{domain}"

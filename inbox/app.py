@@ -1,0 +1,91 @@
+"""The web process: everything is put together here."""
+
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable
+
+from litestar import Litestar
+from litestar.datastructures import State
+from litestar.enums import ScopeType
+from litestar.logging import LoggingConfig
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from inbox.db import Database
+from inbox.queue import Announcer, connect
+from inbox.settings import Settings
+from inbox.views import assets
+from inbox.views.hub import Hub
+from inbox.views.render import on_error
+from inbox.views.routes import ROUTES
+from inbox.views.security import admit, page_headers
+from inbox.views.site import Site
+
+MAX_BODY_BYTES = 12 * 1024 * 1024  # a form's files are 10 MiB together; routes lower it
+
+log = logging.getLogger(__name__)
+
+
+def create_app(settings: Settings) -> Litestar:
+    """Make the web application; it opens its connections when it starts."""
+    redis = connect(settings.redis_url) if settings.redis_url else None
+    database = Database(settings.database, Announcer(redis))
+    site = Site(settings, settings.secret, database, redis, Hub(redis), assets.load())
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Litestar) -> AsyncIterator[None]:
+        site.hub.start()
+        try:
+            yield
+        finally:
+            await site.hub.stop()
+            await database.close()
+            if redis is not None:
+                await redis.aclose()
+
+    return Litestar(
+        ROUTES,
+        before_request=admit,
+        exception_handlers={Exception: on_error},
+        middleware=[with_headers(site)],
+        lifespan=[lifespan],
+        state=State({"site": site}),
+        openapi_config=None,
+        request_max_body_size=MAX_BODY_BYTES,
+        logging_config=LoggingConfig(configure_root_logger=False),
+    )
+
+
+def with_headers(site: Site) -> Callable[[ASGIApp], ASGIApp]:
+    """Make the middleware that puts the security headers on every answer."""
+
+    def wrap(app: ASGIApp) -> ASGIApp:
+        async def call(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] != ScopeType.HTTP:
+                await app(scope, receive, send)
+                return
+            headers = [
+                (name.encode(), value.encode())
+                for name, value in page_headers(site, _host(scope)).items()
+            ]
+
+            async def with_ours(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    there = {name.lower() for name, _ in message["headers"]}
+                    message["headers"] = [
+                        *message["headers"],
+                        *(pair for pair in headers if pair[0] not in there),
+                    ]
+                await send(message)
+
+            await app(scope, receive, with_ours)
+
+        return call
+
+    return wrap
+
+
+def _host(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"host":
+            return value.decode("latin-1")
+    return ""

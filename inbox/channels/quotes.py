@@ -1,0 +1,262 @@
+"""Find what the person wrote now: without quoted history, copied headers and signatures.
+
+A line scanner: each line is looked at a fixed number of times and at a fixed length, so no
+text can make it slow. When in doubt a line stays; the full text is always one click away.
+"""
+
+import re
+
+from inbox.channels.quotewords import (
+    FORWARDED,
+    LABELS,
+    MOBILE_STARTS,
+    ORIGINAL,
+    SIGN_OFFS,
+    WROTE,
+    WROTE_START,
+)
+
+MAX_CHARS = 256 * 1024
+MAX_LINES = 10_000
+_LOOK_CHARS = 400  # of one line
+_ATTRIBUTION_LINES = 4
+_HEADER_WINDOW = 10
+_HEADER_LABELS = 3
+_CARD_LINES = 12  # a signature is no longer than this
+_SIGN_OFF_LINES = 6
+_CLOSING_LINES = 40
+_NAME_CHARS = 60
+_LABEL_CHARS = 30
+_SEPARATOR_CHARS = 120
+
+_MARKS = " \t*_-=>‐‑–—#|\u200e\u200f\u202a\u202c\u00a0"
+_ATTRIBUTION_MARKS = " \t*_\u00a0\u200e\u200f-"
+_ADDRESS = re.compile(r"[^\s<>@]{1,64}@[^\s<>@]{1,190}")
+_DATE_START = re.compile(r"[\"'*\[(]?(?:\d{1,4}[-./年 ]|\w{2,9}[.,]? \d{1,2}[.,: ])")
+_CLOCK = re.compile(r"\b(?:19|20)\d\d\b|\d:\d\d")
+_FOOTER = re.compile(r"_{30,}")
+_FOOTER_LINES = 8
+_SHARED_LINE = re.compile(r" On \w{3}, ")
+_DASH_NAME = re.compile(r"-{2,} ?\w{1,40}")
+_RULE = re.compile(r"[-_=*–—]{5,}")
+_HUG = re.compile(r">+\s*>*\s*\S.*<<+\s*$")
+
+
+def visible_reply(text: str) -> str:
+    """Return the new words of a reply; the whole text when nothing would be left.
+
+    Reads at most 256 KiB and 10,000 lines. Answers between quoted lines stay, in order.
+    """
+    lines = text[:MAX_CHARS].replace("\r\n", "\n").replace("\r", "\n").split("\n", MAX_LINES)
+    scan = _Scan(lines[:MAX_LINES])
+    history = scan.history()
+    kept = _without_signature(scan.own_lines(0, history))
+    if not kept and history < len(scan.lines):
+        # Nothing stands above: a forwarded mail, or an answer below the quotation.
+        history += scan.attribution(history)
+        kept = _without_signature(scan.own_lines(history, len(scan.lines)))
+    return "\n".join(kept) or "\n".join(_trim(scan.lines))
+
+
+class _Scan:
+    """The lines of a mail and what each of them looks like, found out once."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self.lines = lines
+        self.bare = [line[:_LOOK_CHARS].strip() for line in lines]
+        self.quoted = [bare[:1] == ">" and not _HUG.match(bare) for bare in self.bare]
+        self.labels = [_label(bare) for bare in self.bare]
+        self._sizes: dict[int, int] = {}  # of attributions
+        self.ends = [_may_end_attribution(bare) for bare in self.bare]
+
+    def history(self) -> int:
+        """Return the line where everything further down is history."""
+        for at, bare in enumerate(self.bare):
+            if not bare or self.quoted[at]:
+                continue
+            if (_is_separator(bare) and self._worth(at)) or (
+                self.labels[at] and self._is_header_block(at)
+            ):
+                return at
+            if not self.ends_soon(at):
+                continue
+            if _shared(bare):
+                self.lines[at] = self.lines[at][: self.lines[at].index(" On ")]
+                self.ends[at] = False
+                return at + 1
+            size = self.attribution(at)
+            # Quoted lines may have answers between them: they are taken out one by one.
+            if size and not self._quote_follows(at + size):
+                return at
+        return len(self.lines)
+
+    def own_lines(self, start: int, end: int) -> list[str]:
+        """Return the lines that are neither quoted nor an attribution above a quotation."""
+        kept: list[str] = []
+        at = start
+        while at < end:
+            size = 1
+            if self.quoted[at]:
+                # One blank line stands for what was taken out.
+                if kept and kept[-1]:
+                    kept.append("")
+            elif (found := self.attribution(at)) and self._quote_follows(at + found):
+                size = found
+            elif self.bare[at] or not kept or kept[-1] or not self._quoted_before(at):
+                kept.append(self.lines[at].rstrip())
+            at += size
+        return _trim(kept)
+
+    def _quoted_before(self, at: int) -> bool:
+        return at > 0 and self.quoted[at - 1]
+
+    def _worth(self, at: int) -> bool:
+        return any(self.bare[at + 1 : at + _HEADER_WINDOW])
+
+    def _is_header_block(self, at: int) -> bool:
+        """Tell whether a From/Sent/To/Subject block begins here."""
+        first = self.labels[at]
+        if first not in ("from", "sent", "to", "subject"):
+            return False
+        found = {first}
+        blank = 0
+        for number in range(at + 1, min(at + _HEADER_WINDOW, len(self.bare))):
+            kind = self.labels[number]
+            if kind:
+                found.add(kind)
+            elif not self.bare[number]:
+                blank += 1
+                if blank > len(found):
+                    break
+            elif blank:
+                break
+        return "from" in found and len(found) >= _HEADER_LABELS
+
+    def ends_soon(self, at: int) -> bool:
+        """Tell whether a line that can end an attribution is near."""
+        return True in self.ends[at : at + _ATTRIBUTION_LINES]
+
+    def attribution(self, at: int) -> int:
+        """Return how many lines an ``On …, … wrote:`` takes up from here, or 0."""
+        if not self.ends_soon(at):
+            return 0
+        if at not in self._sizes:
+            self._sizes[at] = self._attribution(at)
+        return self._sizes[at]
+
+    def _attribution(self, at: int) -> int:
+        start = self.bare[at].strip(_ATTRIBUTION_MARKS).casefold()
+        # Some languages start with a name or a date; then an address has to be there too.
+        known = start.startswith(WROTE_START)
+        dated = _DATE_START.match(start) or _CLOCK.search(start)
+        if not known and not dated and not _ADDRESS.search(start) and "<" not in start:
+            return 0
+        joined = ""
+        for size in range(1, min(_ATTRIBUTION_LINES, len(self.bare) - at) + 1):
+            bare = self.bare[at + size - 1].strip(_ATTRIBUTION_MARKS + ">")
+            if size > 1 and not known and bare.casefold().startswith(WROTE_START):
+                return 0  # it begins there, not here
+            if not bare and not (size > 1 and joined.endswith(",")):
+                return 0
+            joined = f"{joined} {bare}".strip()
+            if len(joined) > _LOOK_CHARS:
+                return 0
+            if self.ends[at + size - 1] and _says_wrote(joined, known=known):
+                return size if _is_certain(joined) or self._quote_follows(at + size) else 0
+        return 0
+
+    def _quote_follows(self, at: int) -> bool:
+        for bare in self.bare[at : at + 3]:
+            if bare:
+                return bare[0] == ">"
+        return False
+
+
+def _may_end_attribution(bare: str) -> bool:
+    ended = bare.rstrip("*_ \u00a0")
+    return ended[-1:] in (":", "：") or (ended[-1:].isalpha() and ended.endswith(WROTE))
+
+
+def _is_certain(joined: str) -> bool:
+    """Tell whether a time, a year or an address says that a mail program wrote this."""
+    return (_CLOCK.search(joined) or _ADDRESS.search(joined)) is not None
+
+
+def _is_separator(bare: str) -> bool:
+    """Tell whether a line is ``-----Original Message-----`` in some language."""
+    if len(bare) > _SEPARATOR_CHARS:
+        return False
+    words = bare.strip(_MARKS + ":").casefold()
+    return words in FORWARDED or (words in ORIGINAL and bare[0] in "-_=*–—#|")
+
+
+def _label(bare: str) -> str:
+    """Return which copied header a line is ("from", "sent" …), or ""."""
+    head, colon, _ = bare[:_NAME_CHARS].replace("：", ":").partition(":")
+    if not colon or len(head) > _LABEL_CHARS:
+        return ""
+    return LABELS.get(head.strip(_MARKS).casefold(), "")
+
+
+def _says_wrote(joined: str, *, known: bool) -> bool:
+    folded = joined.casefold()
+    ended = folded.rstrip(" :：*_\u00a0")
+    has_colon = len(ended) < len(folded) and folded[len(ended) :].strip(" *_\u00a0") != ""
+    if ended.endswith(WROTE) and (has_colon or "@" in folded):
+        return True
+    if not has_colon:
+        return False
+    # "Op 3 mei schreef An <an@x>:": the word stands before the name.
+    if any(f" {word} " in folded for word in WROTE):
+        return known or _ADDRESS.search(joined) is not None
+    # A date, an address and a colon at the end say it in any language.
+    return _ADDRESS.search(joined) is not None and bool(_DATE_START.match(joined))
+
+
+def _shared(bare: str) -> bool:
+    """Tell whether an attribution sits behind the answer on the same line."""
+    return bare.endswith("wrote:") and _SHARED_LINE.search(bare) is not None
+
+
+def _trim(lines: list[str]) -> list[str]:
+    """Drop blank lines and rules at both ends, and runs of blank lines inside."""
+    start, end = 0, len(lines)
+    while end > start and (
+        not lines[end - 1].strip() or _RULE.fullmatch(lines[end - 1].strip())
+    ):
+        end -= 1
+    while start < end and not lines[start].strip():
+        start += 1
+    return lines[start:end]
+
+
+def _without_signature(lines: list[str]) -> list[str]:
+    words = [at for at, line in enumerate(lines) if line.strip()]
+    for number, at in enumerate(words):
+        bare = lines[at].strip()
+        if len(bare) > _LOOK_CHARS:
+            continue
+        left = len(words) - number - 1
+        if bare in ("--", "—", "––"):
+            if left <= _CARD_LINES * 2 or lines[at] == "-- ":
+                return _trim(lines[:at])
+        elif number and left <= _CLOSING_LINES:
+            rest = [lines[later].strip() for later in words[number + 1 :]]
+            if _closes(bare, rest):
+                return _trim(lines[:at])
+    return lines
+
+
+def _closes(bare: str, rest: list[str]) -> bool:
+    """Tell whether the text ends here and only a name, a card or an advert follows."""
+    if _is_mobile(bare) and len(bare) < _NAME_CHARS * 2:
+        return len(rest) <= _CARD_LINES // 2 or all(_is_mobile(line) for line in rest)
+    if bare.casefold().rstrip(" ,.!-") in SIGN_OFFS:
+        return len(rest) <= _SIGN_OFF_LINES and all(len(line) <= _NAME_CHARS for line in rest)
+    if _FOOTER.fullmatch(bare):
+        return 0 < len(rest) <= _FOOTER_LINES  # of a mailing list
+    return _DASH_NAME.fullmatch(bare) is not None and len(rest) <= _SIGN_OFF_LINES
+
+
+def _is_mobile(line: str) -> bool:
+    return line.casefold().lstrip("(<[*_").startswith(MOBILE_STARTS)

@@ -1,0 +1,63 @@
+"""The ``kip`` command. Each group is loaded only when it is called, so that all start fast."""
+
+import importlib
+import sys
+
+import click
+
+from inbox import __version__
+from inbox.errors import InboxError
+
+# command -> the module of inbox.commands that has it, and its help line
+COMMANDS = {
+    "run": ("run", "Everything on this machine, supervised."),
+    "web": ("roles", "The web role alone."),
+    "worker": ("roles", "The worker role alone."),
+    "smtp": ("roles", "The mail-receiving role alone."),
+    "migrate": ("roles", "Bring the database up to date."),
+    "user": ("people", "People who sign in."),
+    "token": ("people", "Tokens for the API."),
+    "mail": ("mail", "Read mail as intake does."),
+    "sla": ("sla", "Due times."),
+    "triage": ("triage", "Train, measure and ask the classifier."),
+}
+
+
+class Lazy(click.Group):
+    """A group that imports a command's module when the command is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """List the commands in the order above."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"inbox.commands.{COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without loading them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(cls=Lazy)
+@click.version_option(__version__, prog_name="kip")
+def kip() -> None:
+    """Kịp keeps a company's promises: every customer message is answered in time."""
+
+
+def main() -> None:
+    """Run the command; a failure we know is one sentence on stderr and exit code 1."""
+    try:
+        kip.main(prog_name="kip")
+    except InboxError as error:
+        click.echo(f"kip: {error.message}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

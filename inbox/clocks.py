@@ -1,0 +1,226 @@
+"""Clocks in rows: start, meet, take back, recompute; and what a conversation shows of them."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlmodel import Session
+
+from inbox.rulebook import Promise
+from inbox.sla.calendar import WorkingCalendar
+from inbox.sla.ladder import DEFAULT_STEPS, collapse_past, step_times
+from models import ClockKind, EscalationStep, SLAClock, SLAState
+from models.base import columns
+
+clocks = columns(SLAClock)
+steps = columns(EscalationStep)
+
+NEVER = datetime(9000, 1, 1, tzinfo=UTC)  # where an answered conversation stands in the order
+REPLY_KINDS = (ClockKind.FIRST_RESPONSE, ClockKind.NEXT_RESPONSE)
+
+
+def target_of(promise: Promise, kind: ClockKind) -> int | None:
+    """Return a clock's target in working seconds; None if the policy has no such clock."""
+    targets = promise.targets
+    if kind is ClockKind.RESOLUTION:
+        return targets.resolution_s
+    # Until policies say otherwise each later answer has the first one's time.
+    return targets.first_response_s
+
+
+def start(
+    session: Session,
+    conversation_id: int,
+    kind: ClockKind,
+    promise: Promise,
+    *,
+    started_at: datetime,
+    now: datetime,
+) -> SLAClock | None:
+    """Start a clock and plan its ladder; None if the policy has no such clock.
+
+    A live clock of the same kind must not be there.
+    """
+    target_s = target_of(promise, kind)
+    due_at = promise.calendar.due_at(started_at, target_s) if target_s is not None else None
+    if target_s is None or due_at is None:
+        return None
+    clock = SLAClock(
+        conversation_id=conversation_id,
+        kind=kind,
+        policy=promise.policy,
+        calendar_id=promise.calendar_id,
+        target_s=target_s,
+        started_at=started_at,
+        due_at=due_at,
+    )
+    session.add(clock)
+    session.flush()
+    plan_steps(session, clock, promise.calendar, now)
+    return clock
+
+
+def plan_steps(
+    session: Session, clock: SLAClock, calendar: WorkingCalendar, now: datetime
+) -> None:
+    """Write the ladder's moments for the clock's generation; only reply clocks have one."""
+    if clock.kind is ClockKind.RESOLUTION:
+        return
+    # A due time held at an earlier promise has its own length.
+    length = calendar.working_seconds(clock.started_at, clock.due_at)
+    times = step_times(calendar, clock.started_at, length, DEFAULT_STEPS)
+    session.add_all(
+        EscalationStep(
+            clock_id=clock.id,
+            conversation_id=clock.conversation_id,
+            generation=clock.generation,
+            step=planned.step.key,
+            audience=",".join(planned.step.audience),
+            at=planned.at,
+            is_late=planned.late,
+        )
+        for planned in collapse_past(times, now)
+    )
+
+
+def list_live(
+    session: Session, conversation_id: int, kinds: Iterable[ClockKind]
+) -> list[SLAClock]:
+    """Return the running clocks of these kinds."""
+    rows = session.execute(
+        select(SLAClock).where(
+            clocks.conversation_id == conversation_id,
+            clocks.kind.in_(list(kinds)),
+            clocks.met_at.is_(None),
+            clocks.cancelled_at.is_(None),
+        )
+    )
+    return list(rows.scalars())
+
+
+def meet(
+    session: Session, conversation_id: int, kinds: Iterable[ClockKind], at: datetime
+) -> list[int]:
+    """Stop the running clocks of these kinds as met at ``at``; return their ids."""
+    met = [clock.id for clock in list_live(session, conversation_id, kinds)]
+    session.execute(update(SLAClock).where(clocks.id.in_(met)).values(met_at=at))
+    silence(session, met, at)
+    return met
+
+
+def cancel(
+    session: Session, conversation_id: int, kinds: Iterable[ClockKind], at: datetime
+) -> None:
+    """Take running clocks out of every count, because no answer is owed any more."""
+    ids = [clock.id for clock in list_live(session, conversation_id, kinds)]
+    session.execute(update(SLAClock).where(clocks.id.in_(ids)).values(cancelled_at=at))
+    silence(session, ids, at)
+
+
+def silence(session: Session, clock_ids: list[int], at: datetime) -> None:
+    """Cancel the steps that have not fired: nothing fires at an old moment."""
+    if clock_ids:
+        session.execute(
+            update(EscalationStep)
+            .where(
+                steps.clock_id.in_(clock_ids),
+                steps.fired_at.is_(None),
+                steps.cancelled_at.is_(None),
+            )
+            .values(cancelled_at=at)
+        )
+
+
+def run_on(
+    session: Session,
+    clock_ids: Iterable[int],
+    calendar: dict[int, WorkingCalendar],
+    now: datetime,
+) -> None:
+    """Take back that clocks were met (the reply never left): they run on from the arrival."""
+    for clock in session.execute(
+        select(SLAClock).where(clocks.id.in_(list(clock_ids)))
+    ).scalars():
+        if list_live(session, clock.conversation_id, [clock.kind]):
+            continue  # the customer wrote again meanwhile and has a newer clock
+        clock.met_at = None
+        clock.generation += 1
+        session.add(clock)
+        session.flush()
+        plan_steps(session, clock, calendar[clock.calendar_id], now)
+
+
+def recompute(
+    session: Session,
+    conversation_id: int,
+    promise: Promise,
+    *,
+    latest_due: datetime | None,
+    now: datetime,
+) -> None:
+    """Give the running clocks another policy, from their original start.
+
+    ``latest_due`` caps the first response: what was promised is never put off. Steps of the
+    old due time fall silent; those that fired have fired.
+    """
+    for clock in list_live(session, conversation_id, ClockKind):
+        target_s = target_of(promise, clock.kind)
+        if target_s is None:
+            continue
+        due_at = promise.calendar.due_at(clock.started_at, target_s)
+        if due_at is None:
+            continue
+        if latest_due is not None and clock.kind is ClockKind.FIRST_RESPONSE:
+            due_at = min(due_at, latest_due)
+        clock.policy = promise.policy
+        clock.calendar_id = promise.calendar_id
+        clock.target_s = target_s
+        if due_at != clock.due_at:
+            clock.due_at = due_at
+            clock.generation += 1
+            silence(session, [clock.id], now)
+            session.add(clock)
+            session.flush()
+            plan_steps(session, clock, promise.calendar, now)
+        session.add(clock)
+
+
+def summary(session: Session, conversation_id: int) -> dict[str, Any]:
+    """Return the conversation columns that follow from its clocks."""
+    session.flush()
+    rows = list(
+        session.execute(
+            select(SLAClock)
+            .where(clocks.conversation_id == conversation_id, clocks.cancelled_at.is_(None))
+            .order_by(clocks.id)
+        ).scalars()
+    )
+    due = {clock.kind: clock.due_at for clock in rows}
+    owed = [clock for clock in rows if clock.met_at is None and clock.kind in REPLY_KINDS]
+    next_due = min((clock.due_at for clock in owed), default=None)
+    return {
+        "first_response_due_at": due.get(ClockKind.FIRST_RESPONSE),
+        "next_response_due_at": due.get(ClockKind.NEXT_RESPONSE),
+        "resolution_due_at": due.get(ClockKind.RESOLUTION),
+        "next_due_at": next_due,
+        "order_at": next_due or NEVER,
+        "sla_state": _state(session, rows, owed),
+    }
+
+
+def _state(session: Session, rows: list[SLAClock], owed: list[SLAClock]) -> SLAState:
+    """Return how the promise stands in rows; a breach by passing time is seen on reading."""
+    replies = [clock for clock in rows if clock.kind in REPLY_KINDS]
+    if not replies:
+        return SLAState.NONE
+    if not owed:
+        last = replies[-1]
+        late = last.met_at is not None and last.met_at > last.due_at
+        return SLAState.BREACHED if late else SLAState.ON_TIME
+    fired = session.execute(
+        select(steps.step).where(
+            steps.clock_id.in_([clock.id for clock in owed]), steps.fired_at.is_not(None)
+        )
+    ).scalars()
+    return SLAState.WARNED if list(fired) else SLAState.ON_TIME

@@ -1,0 +1,74 @@
+"""``kip web``, ``kip worker``, ``kip smtp``: one role each; ``kip migrate``."""
+
+import asyncio
+
+import click
+
+from inbox.logs import start_logging
+from inbox.settings import get_settings
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8000, show_default=True)
+def web(host: str, port: int) -> None:
+    """Serve the pages and the API."""
+    import uvicorn
+
+    from inbox.app import create_app
+
+    settings = get_settings()
+    start_logging(settings.log_format)
+    uvicorn.run(
+        create_app(settings),
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        limit_concurrency=512,
+        timeout_keep_alive=10,
+        timeout_graceful_shutdown=2,
+        h11_max_incomplete_event_size=16384,
+        ws_max_size=65536,
+    )
+
+
+@click.command()
+def worker() -> None:
+    """Take messages in, send what waits, watch the clocks."""
+    from inbox.worker import run_worker
+
+    settings = get_settings()
+    start_logging(settings.log_format)
+    asyncio.run(run_worker(settings))
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=2525, show_default=True)
+@click.option("--sink-port", default=None, type=int, hidden=True)
+def smtp(host: str, port: int, sink_port: int | None) -> None:
+    """Receive mail for the company's inboxes."""
+    from inbox.smtpd import run_smtp
+
+    settings = get_settings()
+    start_logging(settings.log_format)
+    asyncio.run(run_smtp(settings, host, port, sink_port))
+
+
+@click.command()
+def migrate() -> None:
+    """Bring the database up to date; doing it again changes nothing."""
+    from inbox.db import Database
+    from inbox.migrations import migrate as bring_up_to_date
+
+    async def work() -> None:
+        database = Database(get_settings().database)
+        try:
+            await bring_up_to_date(database)
+        finally:
+            await database.close()
+
+    start_logging(get_settings().log_format)
+    asyncio.run(work())

@@ -1,0 +1,306 @@
+"""What a person can do with a conversation."""
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlmodel import Session
+
+from inbox import acknowledgement, clocks
+from inbox.acknowledgement import House
+from inbox.addressing import make_message_id, make_reply_address
+from inbox.channels.addresses import is_strict
+from inbox.channels.base import OutboundMessage, as_facts
+from inbox.db import after_commit
+from inbox.errors import Conflict, Invalid
+from inbox.queue import CLOCKS, OUTBOX
+from inbox.rulebook import Rulebook
+from inbox.store import conversations as rows
+from inbox.store import people
+from inbox.store.changes import add_event, changed, door_address, last_inbound_id
+from inbox.store.people import Person
+from models import (
+    ChannelKind,
+    ClockKind,
+    Conversation,
+    Direction,
+    EventKind,
+    Message,
+    Outbox,
+    OutboxKind,
+    Status,
+    TriagePrediction,
+)
+from models.base import columns
+
+messages = columns(Message)
+conversations = columns(Conversation)
+predictions = columns(TriagePrediction)
+
+
+class NewerMessage(Conflict):
+    """Somebody wrote meanwhile; nothing was sent."""
+
+    def __init__(self, who: str, seconds_ago: int, last_message_id: int) -> None:
+        super().__init__(f"Not sent: {who} wrote {seconds_ago} s ago.")
+        self.who = who
+        self.seconds_ago = seconds_ago
+        self.last_message_id = last_message_id
+
+
+def reply(
+    session: Session,
+    conversation: Conversation,
+    text: str,
+    house: House,
+    *,
+    by: Person,
+    now: datetime,
+    seen: int | None = None,
+    key: str | None = None,
+) -> Message:
+    """Send an answer to the contact; the reply clocks are met now.
+
+    The same ``key`` again returns the first message. ``seen`` is the last message the writer
+    had read.
+
+    Raises
+    ------
+    Invalid
+        If there is no text or nowhere to send it.
+    NewerMessage
+        If a message came after ``seen``.
+    """
+    again = _same_key(session, key)
+    if again is not None:
+        return again
+    body = text.replace("\r\n", "\n").strip()
+    if not body:
+        raise Invalid("Write something first.", {"body": "Write something first."})
+    addresses = people.list_identities(session, conversation.contact_id).get("email", [])
+    if not addresses or not is_strict(addresses[0]):
+        raise Invalid("There is no address to answer to; you can keep notes.")
+    _check_seen(session, conversation, seen, now)
+    message = _store(session, conversation, body, Direction.OUTBOUND, by, key, now)
+    sender = acknowledgement.sender_of(house, door_address(session, conversation))
+    message_id = make_message_id(house.secret, conversation.id, sender.partition("@")[2])
+    message.email_message_id = message_id.strip("<>")
+    last = last_inbound_id(session, conversation.id)
+    mail = OutboundMessage(
+        message_id=message_id,
+        from_address=sender,
+        from_name=house.company,
+        to=addresses[0],
+        subject=_answering(conversation),
+        text=body,
+        in_reply_to=last,
+        references=(last,) if last else (),
+        reply_to=make_reply_address(house.secret, conversation.id, sender),
+        instance_id=house.instance_id,
+        date=now,
+    )
+    session.add(
+        Outbox(
+            kind=OutboxKind.REPLY,
+            conversation_id=conversation.id,
+            message_id=message.id,
+            to_address=addresses[0],
+            email_message_id=message_id,
+            mail=as_facts(mail),
+            created_at=now,
+            leased_until=now,
+        )
+    )
+    met = clocks.meet(session, conversation.id, clocks.REPLY_KINDS, now)
+    add_event(
+        session,
+        conversation.id,
+        EventKind.REPLIED,
+        now,
+        {"message": message.id, "clocks": met},
+        by=by.id,
+    )
+    values = clocks.summary(session, conversation.id)
+    if conversation.first_responded_at is None:
+        values["first_responded_at"] = now
+    changed(
+        session, conversation.id, OUTBOX, last_message_id=message.id, asked_again=0, **values
+    )
+    return message
+
+
+def note(
+    session: Session,
+    conversation: Conversation,
+    text: str,
+    *,
+    by: Person,
+    now: datetime,
+    key: str | None = None,
+) -> Message:
+    """Keep a note for colleagues; it answers nobody and stops no clock.
+
+    Raises
+    ------
+    Invalid
+        If there is no text.
+    """
+    again = _same_key(session, key)
+    if again is not None:
+        return again
+    body = text.replace("\r\n", "\n").strip()
+    if not body:
+        raise Invalid("Write something first.", {"body": "Write something first."})
+    message = _store(session, conversation, body, Direction.NOTE, by, key, now)
+    add_event(session, conversation.id, EventKind.NOTED, now, {"message": message.id}, by=by.id)
+    changed(session, conversation.id, last_message_id=message.id)
+    return message
+
+
+def claim(session: Session, conversation: Conversation, *, by: Person, now: datetime) -> None:
+    """Take a conversation, unless a colleague has taken it meanwhile.
+
+    Raises
+    ------
+    Conflict
+        If its owner changed since it was loaded.
+    """
+    if conversation.owner_id == by.id:
+        return
+    before = conversation.owner_id
+    still = (
+        conversations.owner_id.is_(None)
+        if before is None
+        else (conversations.owner_id == before)
+    )
+    if not rows.change(session, conversation.id, still, owner_id=by.id):
+        raise Conflict("A colleague has just taken it.")
+    data = {"reason": "claimed", "owner": by.id, "before": before}
+    add_event(session, conversation.id, EventKind.ASSIGNED, now, data, by=by.id)
+    changed(session, conversation.id)
+
+
+def resolve(session: Session, conversation: Conversation, *, by: Person, now: datetime) -> None:
+    """Mark a conversation as done; an answer still owed is taken out of the count.
+
+    Raises
+    ------
+    Conflict
+        If it is done already.
+    """
+    clocks.meet(session, conversation.id, [ClockKind.RESOLUTION], now)
+    clocks.cancel(session, conversation.id, clocks.REPLY_KINDS, now)
+    values = clocks.summary(session, conversation.id)
+    open_still = conversations.status != Status.RESOLVED
+    if not rows.change(
+        session,
+        conversation.id,
+        open_still,
+        status=Status.RESOLVED,
+        resolved_at=now,
+        **values,
+    ):
+        raise Conflict("Someone has already marked it done.")
+    add_event(session, conversation.id, EventKind.RESOLVED, now, {}, by=by.id)
+    changed(session, conversation.id)
+
+
+def reopen(
+    session: Session,
+    conversation: Conversation,
+    rulebook: Rulebook,
+    *,
+    by: Person,
+    now: datetime,
+) -> None:
+    """Open a finished conversation again; somebody owes the customer an answer from now.
+
+    Raises
+    ------
+    Conflict
+        If it is open.
+    """
+    if not rows.change(
+        session,
+        conversation.id,
+        conversations.status == Status.RESOLVED,
+        status=Status.OPEN,
+        resolved_at=None,
+    ):
+        raise Conflict("It is open already.")
+    add_event(session, conversation.id, EventKind.REOPENED, now, {}, by=by.id)
+    promise = rulebook.promise((conversation.request_type,), conversation.urgency)
+    for kind in (ClockKind.NEXT_RESPONSE, ClockKind.RESOLUTION):
+        clocks.start(session, conversation.id, kind, promise, started_at=now, now=now)
+    changed(session, conversation.id, CLOCKS, **clocks.summary(session, conversation.id))
+
+
+def mark_read(session: Session, conversation: Conversation, now: datetime) -> None:
+    """Record that somebody opened it; this stops no clock and moves no version."""
+    if conversation.last_inbound_at and (
+        conversation.read_at is None or conversation.read_at < conversation.last_inbound_at
+    ):
+        conversation.read_at = now
+        session.add(session.merge(conversation))
+        after_commit(session, "list")
+
+
+def _same_key(session: Session, key: str | None) -> Message | None:
+    if not key:
+        return None
+    return session.execute(
+        select(Message).where(messages.client_key == key)
+    ).scalar_one_or_none()
+
+
+def _check_seen(
+    session: Session, conversation: Conversation, seen: int | None, now: datetime
+) -> None:
+    if seen is None:
+        return
+    newer = session.execute(
+        select(Message)
+        .where(
+            messages.conversation_id == conversation.id,
+            messages.id > seen,
+            messages.direction.in_([Direction.INBOUND, Direction.OUTBOUND]),
+        )
+        .order_by(messages.id.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+    if newer is None:
+        return
+    colleagues = people.list_colleagues(session)
+    author = colleagues.get(newer.author_id or 0)
+    who = author.name if author else newer.sender_address or "the customer"
+    ago = max(int((now - newer.created_at).total_seconds()), 0)
+    raise NewerMessage(who, ago, newer.id)
+
+
+def _store(
+    session: Session,
+    conversation: Conversation,
+    text: str,
+    direction: Direction,
+    by: Person,
+    key: str | None,
+    now: datetime,
+) -> Message:
+    message = Message(
+        conversation_id=conversation.id,
+        direction=direction,
+        channel=ChannelKind.EMAIL if direction is Direction.OUTBOUND else conversation.channel,
+        author_id=by.id,
+        text=text,
+        visible_text=text,
+        client_key=key or None,
+        created_at=now,
+    )
+    session.add(message)
+    session.flush()
+    return message
+
+
+def _answering(conversation: Conversation) -> str:
+    """Return the subject of an answer."""
+    subject = conversation.subject or f"#{conversation.id}"
+    return subject if subject.lower().startswith("re:") else f"Re: {subject}"

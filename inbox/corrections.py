@@ -1,0 +1,201 @@
+"""What people say of the sorting: changed or confirmed. Everything that hangs on it follows."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlmodel import Session
+
+from inbox import acknowledgement, clocks, routing
+from inbox.acknowledgement import House
+from inbox.channels.addresses import is_strict
+from inbox.channels.base import InboundMessage
+from inbox.errors import Invalid
+from inbox.queue import CLOCKS, OUTBOX
+from inbox.rulebook import Rulebook
+from inbox.sla.promise import corrected_promise
+from inbox.store import conversations as rows
+from inbox.store import people
+from inbox.store.changes import add_event, changed, door_address, last_inbound_id
+from inbox.store.people import Person
+from models import (
+    URGENCY_RANK,
+    ClockKind,
+    Conversation,
+    Correction,
+    Event,
+    EventKind,
+    OutboxKind,
+    Triage,
+    TriagePrediction,
+    Urgency,
+)
+from models.base import columns
+
+events = columns(Event)
+predictions = columns(TriagePrediction)
+
+
+def correct(
+    session: Session,
+    conversation: Conversation,
+    rulebook: Rulebook,
+    house: House,
+    *,
+    request_type: str | None = None,
+    urgency: str | None = None,
+    by: Person,
+    now: datetime,
+) -> None:
+    """Change type or urgency; policy, team, owner, due times and promise follow at once.
+
+    The prediction, the correction, who and when are kept. A promise may only get earlier:
+    by more than half an hour and the customer is told, once; a later due stays as promised.
+
+    Raises
+    ------
+    Invalid
+        If there is no such type or urgency.
+    """
+    if request_type is not None and request_type not in rulebook.types:
+        raise Invalid("There is no such request type.")
+    if urgency is not None and urgency not in list(Urgency):
+        raise Invalid("Urgency is one of urgent, high, normal, low.")
+    new_type = request_type or conversation.request_type
+    new_urgency = urgency or conversation.urgency
+    values: dict[str, Any] = {"triage": Triage.CORRECTED, "second_type": None}
+    if request_type is not None:
+        _record(session, conversation, "request_type", request_type, by, now)
+        values |= {"request_type": new_type, "request_type_confidence": 1.0}
+        if request_type == conversation.request_type:
+            values["triage"] = Triage.CONFIRMED
+    if urgency is not None:
+        _record(session, conversation, "urgency", urgency, by, now)
+        values |= {
+            "urgency": Urgency(urgency),
+            "urgency_rank": URGENCY_RANK[Urgency(urgency)],
+            "urgency_confidence": 1.0,
+        }
+        if request_type is None:  # the type itself was not looked at
+            values["triage"] = conversation.triage
+            values.pop("second_type")
+    promise = rulebook.promise((new_type,), new_urgency)
+    route = routing.choose(
+        session,
+        rulebook,
+        new_type,
+        fallback_team_id=conversation.team_id,
+        owner_id=conversation.owner_id,
+    )
+    if route.owner_id != conversation.owner_id or route.team_id != conversation.team_id:
+        data = {"reason": route.reason, **route.data}
+        add_event(session, conversation.id, EventKind.ASSIGNED, now, data, by=by.id)
+    values |= {"team_id": route.team_id, "owner_id": route.owner_id}
+    values |= _promise_again(session, conversation, promise, house, now)
+    clocks.recompute(
+        session,
+        conversation.id,
+        promise,
+        latest_due=values.get("promised_at", conversation.promised_at),
+        now=now,
+    )
+    changed(session, conversation.id, CLOCKS, OUTBOX, **values)
+    rows.change(session, conversation.id, **clocks.summary(session, conversation.id))
+
+
+def agree(session: Session, conversation: Conversation, *, by: Person, now: datetime) -> None:
+    """Say that type and urgency are right; the model learns from this too."""
+    if conversation.triage in (Triage.CONFIRMED, Triage.CORRECTED):
+        return
+    for field in ("request_type", "urgency"):
+        _record(session, conversation, field, getattr(conversation, field), by, now, quiet=True)
+    add_event(session, conversation.id, EventKind.CONFIRMED, now, {}, by=by.id)
+    changed(session, conversation.id, triage=Triage.CONFIRMED, second_type=None)
+
+
+def _promise_again(
+    session: Session,
+    conversation: Conversation,
+    promise: Any,
+    house: House,
+    now: datetime,
+) -> dict[str, Any]:
+    """Return the new promise, if there is one, and send it; one at most in a conversation."""
+    live = clocks.list_live(session, conversation.id, [ClockKind.FIRST_RESPONSE])
+    if not live or conversation.promised_at is None:
+        return {}
+    target_s = clocks.target_of(promise, ClockKind.FIRST_RESPONSE)
+    due = promise.calendar.due_at(live[0].started_at, target_s) if target_s else None
+    if due is None:
+        return {}
+    decision = corrected_promise(conversation.promised_at, due)
+    if not decision.send or decision.promised_at is None or decision.promised_at <= now:
+        return {}
+    if _promised_twice(session, conversation.id):
+        return {}
+    conversation.promised_at = decision.promised_at
+    first = InboundMessage(
+        from_address=(
+            people.list_identities(session, conversation.contact_id).get("email") or [""]
+        )[0],
+        message_id=last_inbound_id(session, conversation.id),
+    )
+    mail = acknowledgement.compose(
+        conversation,
+        first,
+        promise,
+        house,
+        door_address=door_address(session, conversation),
+        kind=OutboxKind.PROMISE,
+        now=now,
+    )
+    if mail is not None and is_strict(first.from_address):
+        session.add(mail)
+    data = {"promised_at": decision.promised_at.isoformat()}
+    session.add(
+        Event(conversation_id=conversation.id, kind=EventKind.PROMISED_AGAIN, at=now, data=data)
+    )
+    return {"promised_at": decision.promised_at}
+
+
+def _promised_twice(session: Session, number: int) -> bool:
+    events = columns(Event)
+    found = session.execute(
+        select(events.id).where(
+            events.conversation_id == number, events.kind == EventKind.PROMISED_AGAIN
+        )
+    ).first()
+    return found is not None
+
+
+def _record(
+    session: Session,
+    conversation: Conversation,
+    field: str,
+    new: str,
+    by: Person,
+    now: datetime,
+    *,
+    quiet: bool = False,
+) -> None:
+    old = str(getattr(conversation, field))
+    version = session.execute(
+        select(predictions.model_version_id)
+        .where(predictions.conversation_id == conversation.id)
+        .order_by(predictions.id.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+    session.add(
+        Correction(
+            conversation_id=conversation.id,
+            field=field,
+            old=old,
+            new=new,
+            agent_id=by.id,
+            model_version_id=version,
+            at=now,
+        )
+    )
+    if not quiet:
+        data = {"field": field, "old": old, "new": new}
+        add_event(session, conversation.id, EventKind.CORRECTED, now, data, by=by.id)

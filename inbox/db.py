@@ -1,0 +1,220 @@
+"""The database: one unit of work is one function run on one connection, off the event loop.
+
+A *read* runs in a deferred transaction, a *write* in one that excludes other writers. On
+SQLite a writer first queues for an exclusive lock file, so that processes take turns and none
+starves; the function runs in a thread. On PostgreSQL the same function runs over asyncpg.
+Whatever has to wait for the commit (ringing a worker, telling browsers) is put on
+``after_commit`` and is handed back as names, never done inside.
+"""
+
+import asyncio
+import fcntl
+import os
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlmodel import Session
+
+from inbox.errors import InboxError
+
+T = TypeVar("T")
+
+READERS = 3  # threads; a page is milliseconds, so few suffice
+
+
+class DatabaseGone(InboxError):
+    """The database cannot be reached or written just now; everything is tried again."""
+
+    status = 503
+
+
+class WriterLock:
+    """A turnstile between the writers of all processes on one SQLite file.
+
+    Whoever waits for the lock holds the gate, so a process that has just written has to queue
+    behind it. Both are ``flock``: the kernel frees them when a process dies.
+    """
+
+    def __init__(self, path: Path) -> None:
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        self._lock = os.open(path, flags, 0o600)
+        self._gate = os.open(path.with_suffix(".gate"), flags, 0o600)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the lock. One thread of a process at a time may ask."""
+        fcntl.flock(self._gate, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+        finally:
+            fcntl.flock(self._gate, fcntl.LOCK_UN)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._lock, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        """Give the files back."""
+        os.close(self._lock)
+        os.close(self._gate)
+
+
+def after_commit(session: Session, *names: str) -> None:
+    """Say what is to be announced once this unit of work is committed."""
+    session.info.setdefault("announce", []).extend(names)
+
+
+Announce = Callable[[list[str]], Awaitable[None]]
+
+
+async def _nobody(names: list[str]) -> None:
+    """Announce to nobody."""
+
+
+class Database:
+    """Runs units of work; ``announce`` gets the names that a committed write put aside."""
+
+    engine: Engine  # on SQLite
+    async_engine: AsyncEngine  # on PostgreSQL
+
+    def __init__(self, url: str, announce: Announce = _nobody) -> None:
+        self.url = make_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.announce = announce
+        if self.is_sqlite:
+            if not self.url.database:
+                raise ValueError("SQLite needs a file: sqlite+aiosqlite:///path/kip.db")
+            self.path = Path(self.url.database)
+            self._inode = 0  # 0: not there yet
+            self.engine = sqlite_engine(self.path)
+            self._writer_lock = WriterLock(self.path.with_name("write.lock"))
+            self._writer = ThreadPoolExecutor(1, thread_name_prefix="db-write")
+            self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="db-read")
+        else:
+            self.async_engine = create_async_engine(
+                self.url.set(drivername="postgresql+asyncpg"),
+                pool_size=8,
+                max_overflow=8,
+                pool_pre_ping=True,
+            )
+
+    async def read(self, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        """Run ``work(session, ...)`` in a read transaction and return what it returns."""
+        return await self._run(False, work, args, kwargs)
+
+    async def write(self, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        """Run ``work(session, ...)`` in a write transaction, commit, then announce.
+
+        Raises
+        ------
+        DatabaseGone
+            If the database is locked, full, read-only or away. Nothing was changed.
+        """
+        return await self._run(True, work, args, kwargs)
+
+    async def _run(self, writes: bool, work: Callable[..., T], args: Any, kwargs: Any) -> T:
+        try:
+            if self.is_sqlite:
+                pool = self._writer if writes else self._readers
+                loop = asyncio.get_running_loop()
+                call = loop.run_in_executor(pool, self._on_sqlite, writes, work, args, kwargs)
+                # A browser that leaves must not leave a transaction's fate unknown.
+                result, names = await asyncio.shield(call)
+            else:
+                result, names = await asyncio.shield(self._on_postgres(work, args, kwargs))
+        except (OperationalError, OSError) as error:
+            raise DatabaseGone("The database cannot be reached just now.") from error
+        except DBAPIError as error:
+            if error.connection_invalidated or "disk" in str(error.orig):
+                raise DatabaseGone("The database cannot be reached just now.") from error
+            raise
+        if names:
+            await self.announce(list(dict.fromkeys(names)))
+        return result
+
+    def _on_sqlite(
+        self, writes: bool, work: Callable[..., T], args: Any, kwargs: Any
+    ) -> tuple[T, list[str]]:
+        if not writes:
+            with self.engine.connect() as connection, connection.begin():
+                return _work(connection, work, args, kwargs)
+        with self._writer_lock.held():
+            self._same_file()
+            engine = self.engine.execution_options(kip_write=True)
+            with engine.connect() as connection, connection.begin():
+                return _work(connection, work, args, kwargs)
+
+    def _same_file(self) -> None:
+        """Refuse to write into a file that was replaced or deleted under us."""
+        try:
+            there = self.path.stat().st_ino
+        except FileNotFoundError:
+            there = 0
+        if self._inode not in (0, there):
+            raise OSError(f"{self.path} is gone or was replaced; stop Kịp and look at it")
+        self._inode = there
+
+    async def _on_postgres(
+        self, work: Callable[..., T], args: Any, kwargs: Any
+    ) -> tuple[T, list[str]]:
+        async with self.async_engine.begin() as connection:
+            return await connection.run_sync(_work, work, args, kwargs)
+
+    async def close(self) -> None:
+        """Finish what runs and let go of every connection."""
+        if self.is_sqlite:
+            self._writer.shutdown(wait=True)
+            self._readers.shutdown(wait=True)
+            self.engine.dispose()
+            self._writer_lock.close()
+        else:
+            await self.async_engine.dispose()
+
+
+def _work(
+    connection: Connection, work: Callable[..., T], args: Any, kwargs: Any
+) -> tuple[T, list[str]]:
+    with Session(bind=connection, autoflush=False, expire_on_commit=False) as session:
+        result = work(session, *args, **kwargs)
+        session.flush()
+        # Rows outlive their transaction as plain values.
+        session.expunge_all()
+        names: list[str] = session.info.get("announce", [])
+        return result, names
+
+
+def sqlite_engine(path: Path) -> Engine:
+    """Make an engine whose transactions begin when we say, durable to the disk at commit."""
+    engine = create_engine(
+        f"sqlite:///{path}",
+        connect_args={"timeout": 10, "check_same_thread": False},
+        pool_size=READERS + 2,
+        max_overflow=2,
+    )
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "busy_timeout=10000",
+            "temp_store=MEMORY",
+            "cache_size=-8000",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("kip_write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine

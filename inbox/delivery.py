@@ -1,0 +1,236 @@
+"""Sending what waits in the outbox: claimed, rendered, fenced just before DATA, settled.
+
+A claim is a lease; a fence is a commit. A row found fenced after its lease has an unknown
+fate and is shown as unconfirmed, never resent. An answer of ours keeps its Message-ID over
+all tries.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from sqlalchemy import select, update
+from sqlmodel import Session
+
+from inbox import clocks
+from inbox.channels.base import OutboundMessage, Receipt, from_facts
+from inbox.clock import utcnow
+from inbox.db import Database, after_commit
+from inbox.errors import Rejected, Unavailable, Unconfirmed
+from inbox.queue import CLOCKS, conversation_name
+from inbox.rulebook import load_rulebook
+from inbox.store.conversations import change
+from inbox.templating import render
+from models import DeliveryState, Event, EventKind, Outbox, OutboxKind
+from models.base import columns
+
+log = logging.getLogger(__name__)
+
+outbox = columns(Outbox)
+events = columns(Event)
+
+LEASE = timedelta(seconds=60)  # of a fenced mail; longer than any answer takes
+CLAIM = timedelta(seconds=5)  # until the fence; renewed while others of the batch go out
+GIVE_UP_AFTER = timedelta(days=5)
+FIRST_RETRY_S, LONGEST_RETRY_S = 15, 4 * 3600
+OWED = (DeliveryState.QUEUED, DeliveryState.CLAIMED, DeliveryState.SENDING)
+
+
+class Transport(Protocol):
+    """One open connection that mails go over."""
+
+    async def send(self, message: OutboundMessage, fence: Callable[[], Any]) -> Receipt | None:
+        """Send one message; see ``inbox.channels.smtp``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A claimed outbox row."""
+
+    id: int
+    kind: str
+    conversation_id: int | None
+    message_id: int | None
+    mail: dict[str, Any]
+    attempts: int
+    created_at: datetime
+
+
+def claim(session: Session, now: datetime, limit: int) -> list[Job]:
+    """Lease rows whose time has come; those fenced by a worker that died become unconfirmed."""
+    lost = session.execute(
+        update(Outbox)
+        .where(outbox.state == DeliveryState.SENDING, outbox.leased_until <= now)
+        .values(state=DeliveryState.UNCONFIRMED, error="We were stopped while handing it over.")
+        .returning(outbox.conversation_id)
+    ).scalars()
+    for number in lost:
+        after_commit(session, "list", conversation_name(number or 0))
+    ids = list(
+        session.execute(
+            select(outbox.id)
+            .where(
+                outbox.state.in_([DeliveryState.QUEUED, DeliveryState.CLAIMED]),
+                outbox.leased_until <= now,
+            )
+            .order_by(outbox.leased_until, outbox.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        ).scalars()
+    )
+    if not ids:
+        return []
+    session.execute(
+        update(Outbox)
+        .where(outbox.id.in_(ids))
+        .values(
+            state=DeliveryState.CLAIMED,
+            leased_until=now + CLAIM,
+            attempts=outbox.attempts + 1,
+        )
+    )
+    rows = session.execute(
+        select(
+            outbox.id,
+            outbox.kind,
+            outbox.conversation_id,
+            outbox.message_id,
+            outbox.mail,
+            outbox.attempts,
+            outbox.created_at,
+        )
+        .where(outbox.id.in_(ids))
+        .order_by(outbox.id)
+    )
+    return [Job(*row) for row in rows]
+
+
+def compose(mail: dict[str, Any]) -> OutboundMessage:
+    """Return the message of a row: as written, or rendered from its facts."""
+    values = dict(mail)
+    template = mail.get("template")
+    if template:
+        name = "acknowledgement" if template == "promise" else template
+        for part in ("subject", "text"):
+            words = render(mail["language"], f"emails/{name}.{part}", **mail["facts"])
+            values[part] = words.strip() if part == "subject" else words.strip() + "\n"
+    return from_facts(values)
+
+
+async def deliver(database: Database, transport: Transport, job: Job) -> None:
+    """Send one claimed mail and write down how it went. Raises nothing that can be settled."""
+    message = compose(job.mail)
+
+    async def fence() -> bool:
+        return await database.write(_fence, job, message)
+
+    try:
+        receipt = await transport.send(message, fence)
+    except Unavailable as error:
+        await database.write(_postpone, job, error.message, utcnow())
+    except Rejected as error:
+        await database.write(_fail, job, error.message, utcnow())
+    except Unconfirmed as error:
+        await database.write(_settle, job, DeliveryState.UNCONFIRMED, error=error.message)
+    else:
+        if receipt is not None:
+            await database.write(
+                _settle, job, DeliveryState.SENT, receipt=receipt.reference, sent_at=utcnow()
+            )
+
+
+def waits(session: Session, now: datetime) -> bool:
+    """Tell whether there is something to send, without taking the writers' turn."""
+    found = session.execute(
+        select(outbox.id).where(outbox.state.in_(OWED), outbox.leased_until <= now).limit(1)
+    ).first()
+    return found is not None
+
+
+def renew(session: Session, jobs: Sequence[Job], now: datetime) -> None:
+    """Keep the claim on mails whose turn has not come."""
+    session.execute(
+        update(Outbox)
+        .where(outbox.id.in_([job.id for job in jobs]), outbox.state == DeliveryState.CLAIMED)
+        .values(leased_until=now + CLAIM)
+    )
+
+
+async def postpone(database: Database, jobs: Sequence[Job], reason: str) -> None:
+    """Put claimed mails back, because there is no server to hand them to just now."""
+    for job in jobs:
+        await database.write(_postpone, job, reason, utcnow())
+
+
+def _move(session: Session, job: Job, before: Sequence[DeliveryState], **values: Any) -> bool:
+    """Change a row that is still ours (same attempt, expected state)."""
+    done = session.execute(
+        update(Outbox)
+        .where(outbox.id == job.id, outbox.state.in_(before), outbox.attempts == job.attempts)
+        .values(**values)
+    )
+    if job.conversation_id is not None:
+        after_commit(session, conversation_name(job.conversation_id))
+    return bool(done.rowcount == 1)  # type: ignore[attr-defined]
+
+
+def _fence(session: Session, job: Job, message: OutboundMessage) -> bool:
+    """Commit that DATA comes next, with the words that go out."""
+    said = {**job.mail, "subject": message.subject, "text": message.text}
+    return _move(
+        session,
+        job,
+        [DeliveryState.CLAIMED],
+        state=DeliveryState.SENDING,
+        leased_until=utcnow() + LEASE,
+        mail=said,
+    )
+
+
+def _settle(session: Session, job: Job, state: DeliveryState, **values: Any) -> None:
+    _move(session, job, [DeliveryState.CLAIMED, DeliveryState.SENDING], state=state, **values)
+
+
+def _postpone(session: Session, job: Job, reason: str, now: datetime) -> None:
+    if now - job.created_at > GIVE_UP_AFTER:
+        _fail(session, job, f"Given up after five days. {reason}", now)
+        return
+    pause = min(FIRST_RETRY_S * 2 ** (job.attempts - 1), LONGEST_RETRY_S)
+    _move(
+        session,
+        job,
+        [DeliveryState.CLAIMED, DeliveryState.SENDING],
+        state=DeliveryState.QUEUED,
+        leased_until=now + timedelta(seconds=pause),
+        error=reason[:500],
+    )
+
+
+def _fail(session: Session, job: Job, reason: str, now: datetime) -> None:
+    """Record that it will never leave; for an answer, its clocks run on from the arrival."""
+    before = [DeliveryState.CLAIMED, DeliveryState.SENDING]
+    if not _move(session, job, before, state=DeliveryState.FAILED, error=reason[:500]):
+        return
+    if job.kind != OutboxKind.REPLY or job.conversation_id is None:
+        return
+    number = job.conversation_id
+    met: list[int] = []
+    for event in session.execute(
+        select(Event).where(events.conversation_id == number, events.kind == EventKind.REPLIED)
+    ).scalars():
+        if event.data.get("message") == job.message_id:
+            met = list(event.data.get("clocks", []))
+    clocks.run_on(session, met, load_rulebook(session).calendars, now)
+    session.add(
+        Event(
+            conversation_id=number,
+            kind=EventKind.REPLY_FAILED,
+            at=now,
+            data={"reason": reason[:300], "message": job.message_id},
+        )
+    )
+    change(session, number, **clocks.summary(session, number))
+    after_commit(session, "list", CLOCKS)

@@ -1,0 +1,1 @@
+"""The sample company: who works there, what has happened, and what keeps coming in."""

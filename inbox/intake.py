@@ -1,0 +1,341 @@
+"""Take-in: one read message becomes part of a conversation, sorted, due, owned, acknowledged.
+
+Everything happens in one transaction. What was read (``InboundMessage``) and predicted
+(``Prediction``) comes as values; nothing is parsed, classified or rendered in here.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlmodel import Session
+
+from inbox import acknowledgement, clocks, routing, threads
+from inbox.acknowledgement import House
+from inbox.auth import random_token
+from inbox.channels.base import InboundMessage
+from inbox.db import after_commit
+from inbox.queue import CLOCKS, OUTBOX, conversation_name
+from inbox.rulebook import Promise, Rulebook
+from inbox.sla.promise import promised_at
+from inbox.store.changes import add_event
+from inbox.store.company import Door
+from inbox.store.conversations import change
+from inbox.store.raw import Claimed
+from inbox.triage.prediction import Prediction
+from models import (
+    URGENCY_RANK,
+    Attachment,
+    Blob,
+    ChannelKind,
+    ClockKind,
+    Contact,
+    Conversation,
+    Direction,
+    EventKind,
+    Message,
+    OutboxKind,
+    RawMessage,
+    RawState,
+    Status,
+    Triage,
+    TriagePrediction,
+    Urgency,
+)
+from models.base import columns
+
+raws = columns(RawMessage)
+messages = columns(Message)
+conversations = columns(Conversation)
+
+LANGUAGES = ("vi", "en")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What take-in knows of the company besides the message."""
+
+    rulebook: Rulebook
+    doors: dict[int, Door]
+    house: House
+    language: str  # of the company, for mail in a language that we do not speak
+    model_version_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A claimed raw message with what was read of it and what triage says."""
+
+    raw: Claimed
+    message: InboundMessage
+    prediction: Prediction
+
+
+def take_in(session: Session, incoming: Incoming, context: Context, now: datetime) -> int:
+    """Make the message part of a conversation and return its number.
+
+    Safe to run again: a raw row that is done is left alone.
+    """
+    raw, message = incoming.raw, incoming.message
+    state, taken = session.execute(
+        select(raws.state, raws.conversation_id).where(raws.id == raw.id).with_for_update()
+    ).one()
+    if state == RawState.DONE and taken is not None:
+        return int(taken)
+    door = context.doors[raw.inbox_id]
+    contact, is_stranger = threads.find_writer(session, raw, message, now)
+    joined, hint = threads.find_thread(session, raw, message, contact, context.house.secret)
+    if joined is None:
+        number = _open(session, incoming, context, door, contact, is_stranger, now)
+        if hint is not None:
+            add_event(session, number, EventKind.HINTED, now, {"number": hint})
+    else:
+        number = joined.id
+        _append(session, incoming, context, joined, contact, now)
+    session.execute(
+        update(RawMessage)
+        .where(raws.id == raw.id)
+        .values(state=RawState.DONE, conversation_id=number, error="")
+    )
+    after_commit(session, "list", conversation_name(number), OUTBOX, CLOCKS)
+    return number
+
+
+def _open(
+    session: Session,
+    incoming: Incoming,
+    context: Context,
+    door: Door,
+    contact: Contact,
+    is_stranger: bool,
+    now: datetime,
+) -> int:
+    """Open a conversation: sorted, with its clocks, its owner and its acknowledgement."""
+    raw, message, said = incoming.raw, incoming.message, incoming.prediction
+    promise = context.rulebook.promise(
+        said.clock_candidates or (said.request_type,), said.urgency
+    )
+    route = routing.choose(
+        session, context.rulebook, said.request_type, fallback_team_id=door.team_id
+    )
+    arrived = raw.received_at
+    spoken = message.language if message.language in LANGUAGES else ""
+    language = spoken or contact.language or context.language
+    conversation = Conversation(
+        public_token=raw.public_token or random_token(),
+        inbox_id=raw.inbox_id,
+        contact_id=contact.id,
+        channel=raw.kind,
+        subject=_subject(message),
+        language=language,
+        request_type=said.request_type,
+        request_type_confidence=said.request_type_confidence,
+        second_type=_second(said),
+        urgency=Urgency(said.urgency),
+        urgency_rank=URGENCY_RANK[Urgency(said.urgency)],
+        urgency_confidence=said.urgency_confidence,
+        triage=Triage.NEEDS_REVIEW if said.needs_review else Triage.AUTO,
+        team_id=route.team_id,
+        owner_id=route.owner_id,
+        order_at=clocks.NEVER,
+        created_at=arrived,
+        last_inbound_at=arrived,
+    )
+    session.add(conversation)
+    session.flush()
+    number = conversation.id
+    add_event(session, number, EventKind.RECEIVED, arrived, {"channel": raw.kind.value})
+    stored = _message(session, incoming, number, contact, now)
+    _remember(session, said, context, number, stored.id, now)
+    data = {"request_type": said.request_type, "priority": conversation.urgency_rank + 1}
+    add_event(session, number, EventKind.SORTED, now, data)
+    add_event(session, number, EventKind.ASSIGNED, now, {"reason": route.reason, **route.data})
+    first = clocks.start(
+        session, number, ClockKind.FIRST_RESPONSE, promise, started_at=arrived, now=now
+    )
+    clocks.start(session, number, ClockKind.RESOLUTION, promise, started_at=arrived, now=now)
+    if first is not None:
+        # Long after arrival (we were down), the honest time is counted from now.
+        due = (
+            first.due_at if first.due_at > now else promise.calendar.due_at(now, first.target_s)
+        )
+        conversation.promised_at = promised_at(due) if due is not None else None
+    for name, value in clocks.summary(session, number).items():
+        setattr(conversation, name, value)
+    conversation.last_message_id = stored.id
+    session.add(conversation)
+    _acknowledge(session, incoming, context, conversation, promise, door, is_stranger, now)
+    session.flush()
+    return number
+
+
+def _subject(message: InboundMessage) -> str:
+    """Return the subject, or the first words of what was written."""
+    if message.subject.strip():
+        return message.subject.strip()[:300]
+    for line in (message.visible_reply or message.text).splitlines():
+        if line.strip():
+            return line.strip()[:120]
+    return ""
+
+
+def _second(said: Prediction) -> str | None:
+    """Return the second candidate where the first one is unsure."""
+    if len(said.candidates) < 2 or said.request_type_confidence >= 0.60:
+        return None
+    return said.candidates[1][0]
+
+
+def _acknowledge(
+    session: Session,
+    incoming: Incoming,
+    context: Context,
+    conversation: Conversation,
+    promise: Promise,
+    door: Door,
+    is_stranger: bool,
+    now: datetime,
+) -> None:
+    raw, message, house = incoming.raw, incoming.message, context.house
+    if context.doors[raw.inbox_id].kind is ChannelKind.EMAIL:
+        door_address: str | None = door.handle
+    else:
+        door_address = None
+    why = acknowledgement.withheld(
+        session,
+        message,
+        house,
+        channel=raw.kind,
+        is_stranger=is_stranger,
+        peer=str(raw.meta.get("peer", "")),
+        now=now,
+    )
+    mail = None
+    if why is None:
+        mail = acknowledgement.compose(
+            conversation,
+            message,
+            promise,
+            house,
+            door_address=door_address,
+            kind=OutboxKind.ACKNOWLEDGEMENT,
+            now=now,
+        )
+        why = None if mail is not None else "no_address"
+    if mail is None or conversation.promised_at is None:
+        kind, data = EventKind.ACKNOWLEDGEMENT_WITHHELD, {"reason": why or "no_address"}
+    else:
+        session.add(mail)
+        kind = EventKind.ACKNOWLEDGED
+        data = {"promised_at": conversation.promised_at.isoformat()}
+    add_event(session, conversation.id, kind, now, data)
+
+
+def _append(
+    session: Session,
+    incoming: Incoming,
+    context: Context,
+    conversation: Conversation,
+    contact: Contact,
+    now: datetime,
+) -> None:
+    """Add the customer's next message; a machine's mail is shown and changes nothing."""
+    raw, message = incoming.raw, incoming.message
+    stored = _message(session, incoming, conversation.id, contact, now)
+    values: dict[str, Any] = {"last_message_id": stored.id}
+    if not (message.is_automatic or message.is_bounce):
+        values |= _owe_answer(session, conversation, context, raw.received_at, now)
+    change(session, conversation.id, **values)
+
+
+def _owe_answer(
+    session: Session,
+    conversation: Conversation,
+    context: Context,
+    arrived: datetime,
+    now: datetime,
+) -> dict[str, Any]:
+    """Start the next-response clock, or count that the customer had to ask again."""
+    number = conversation.id
+    values: dict[str, Any] = {"last_inbound_at": arrived}
+    if clocks.list_live(session, number, clocks.REPLY_KINDS):
+        return {**values, "asked_again": conversations.asked_again + 1}
+    promise = context.rulebook.promise((conversation.request_type,), conversation.urgency)
+    if conversation.status is not Status.OPEN:
+        values |= {"status": Status.OPEN, "resolved_at": None}
+        add_event(session, number, EventKind.REOPENED, now, {})
+        if not clocks.list_live(session, number, [ClockKind.RESOLUTION]):
+            clocks.start(
+                session, number, ClockKind.RESOLUTION, promise, started_at=arrived, now=now
+            )
+    clocks.start(session, number, ClockKind.NEXT_RESPONSE, promise, started_at=arrived, now=now)
+    return values | clocks.summary(session, number)
+
+
+def _message(
+    session: Session, incoming: Incoming, number: int, contact: Contact, now: datetime
+) -> Message:
+    """Store the message with its files."""
+    raw, read = incoming.raw, incoming.message
+    stored = Message(
+        conversation_id=number,
+        direction=Direction.INBOUND,
+        channel=raw.kind,
+        contact_id=contact.id,
+        sender_address=read.from_address,
+        is_machine=read.is_automatic or read.is_bounce,
+        text=read.text,
+        visible_text=read.visible_reply,
+        notes=list(read.notes),
+        email_message_id=read.message_id or None,
+        raw_id=raw.id,
+        created_at=raw.received_at,
+    )
+    session.add(stored)
+    session.flush()
+    for file in read.attachments:
+        blob = Blob(
+            id=random_token(),
+            sha256=hashlib.sha256(file.data).hexdigest(),
+            size_bytes=len(file.data),
+            content=file.data,
+        )
+        session.add(blob)
+        session.flush()
+        session.add(
+            Attachment(
+                message_id=stored.id,
+                blob_id=blob.id,
+                filename=file.filename or "file",
+                content_type=file.content_type,
+                size_bytes=len(file.data),
+            )
+        )
+    return stored
+
+
+def _remember(
+    session: Session,
+    said: Prediction,
+    context: Context,
+    number: int,
+    message_id: int,
+    now: datetime,
+) -> None:
+    session.add(
+        TriagePrediction(
+            conversation_id=number,
+            message_id=message_id,
+            model_version_id=context.model_version_id,
+            request_type=said.request_type,
+            request_type_confidence=said.request_type_confidence,
+            urgency=said.urgency,
+            urgency_confidence=said.urgency_confidence,
+            urgency_reason=said.urgency_reason,
+            candidates=[[key, round(share, 4)] for key, share in said.candidates],
+            why=[[term.term, round(term.weight, 3)] for term in said.why],
+            created_at=now,
+        )
+    )

@@ -1,0 +1,278 @@
+"""The worker's own loops: take in, send, watch the clocks. A bell wakes them; a tick is enough.
+
+Rows are the queue. Each loop claims what waits, works, and settles it; a worker that dies
+leaves leases that run out, and the next one goes on.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from sqlmodel import Session
+
+from inbox import delivery, escalation, intake
+from inbox.channels import webform
+from inbox.channels.base import InboundMessage
+from inbox.channels.reader import MailReader, ReadFailed
+from inbox.channels.smtp import SmtpSender
+from inbox.clock import utcnow
+from inbox.db import Database, DatabaseGone
+from inbox.errors import Invalid, Unavailable
+from inbox.house import load_house
+from inbox.intake import Context, Incoming
+from inbox.rulebook import load_rulebook
+from inbox.settings import Settings
+from inbox.store import raw as raws
+from inbox.store.company import find_company, list_doors
+from inbox.store.raw import Claimed
+from inbox.store.setup import LiveModel, find_live_model, list_types
+from inbox.triage.model import TriageModel
+from inbox.triage.prediction import Prediction
+from inbox.triage.rules import predict_by_rules
+from models import ChannelKind
+
+log = logging.getLogger(__name__)
+
+TICK_S = 1.0
+BATCH = 20
+RENEW_EVERY_S = 1.5
+CHOSEN_BY_CUSTOMER = 0.75  # how far we trust the topic that somebody picked on a form
+
+
+async def run_loop(name: str, once: Callable[[], Awaitable[bool]], bell: asyncio.Event) -> None:
+    """Call ``once`` for ever: at once while there is more, else on the bell or each second.
+
+    A failure is logged and tried again after a pause that grows to five seconds: the rows
+    stay where they are.
+    """
+    pause_s = 0.2
+    while True:
+        bell.clear()
+        try:
+            more = await once()
+        except DatabaseGone as error:
+            log.warning("%s: %s (%s)", name, error, error.__cause__)
+        except Exception:
+            log.exception("%s failed; trying again in %.1f s", name, pause_s)
+        else:
+            pause_s = 0.2
+            if not more:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(bell.wait(), TICK_S)
+            continue
+        await asyncio.sleep(pause_s)
+        pause_s = min(2 * pause_s, 5.0)
+
+
+async def renewing(
+    renew: Callable[[], Coroutine[Any, Any, None]], work: Coroutine[Any, Any, None]
+) -> None:
+    """Run ``work`` and renew its leases meanwhile."""
+    task = asyncio.create_task(work)
+    while not task.done():
+        await asyncio.wait([task], timeout=RENEW_EVERY_S)
+        if not task.done():
+            await renew()
+    await task
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Claimed messages, and what they are sorted with."""
+
+    raws: list[Claimed]
+    types: frozenset[str]
+    model: LiveModel | None
+    instance_id: str
+
+
+class TakeIn:
+    """Claims raw messages, reads and sorts each, and makes them parts of conversations."""
+
+    def __init__(self, database: Database, settings: Settings, secret: bytes) -> None:
+        self._database = database
+        self._settings = settings
+        self._secret = secret
+        self._reader = MailReader()
+        self._model: TriageModel | None = None
+        self._model_sha256 = ""
+
+    async def once(self) -> bool:
+        """Take in one batch; True if there may be more."""
+        if not await self._database.read(raws.waits, utcnow()):
+            return False
+        batch = await self._database.write(_claim)
+        model = await self._live_model(batch.model)
+        open_ids = {raw.id for raw in batch.raws}
+
+        async def renew() -> None:
+            await self._database.write(raws.renew, sorted(open_ids), utcnow())
+
+        await renewing(renew, self._work(batch, model, open_ids))
+        return len(batch.raws) == BATCH
+
+    async def _work(self, batch: Batch, model: TriageModel | None, open_ids: set[int]) -> None:
+        """Read side by side, store as they come: a slow one holds up nobody."""
+        reading = {asyncio.create_task(self._read(raw, batch, model)) for raw in batch.raws}
+        while reading:
+            ready, reading = await asyncio.wait(reading, return_when=asyncio.FIRST_COMPLETED)
+            results = [task.result() for task in ready]
+            good = [one for one in results if isinstance(one, Incoming)]
+            bad = [one for one in results if not isinstance(one, Incoming)]
+            version = batch.model.id if batch.model and model is not None else None
+            await self._database.write(_store, good, bad, self._settings, self._secret, version)
+            open_ids -= {one.raw.id for one in good} | {raw.id for raw, _ in bad}
+
+    async def _read(
+        self, raw: Claimed, batch: Batch, model: TriageModel | None
+    ) -> Incoming | tuple[Claimed, str]:
+        try:
+            if raw.kind is ChannelKind.EMAIL:
+                sender = raw.meta.get("from")
+                message = await self._reader.read(raw.body, sender, batch.instance_id)
+            else:
+                message = webform.read(raw.body)
+        except ReadFailed as error:
+            return raw, error.reason
+        except (msgspec.MsgspecError, ValueError) as error:
+            return raw, f"It is not what our form sends: {error}"
+        said = await asyncio.to_thread(_predict, model, message, batch.types)
+        return Incoming(raw, message, said)
+
+    async def _live_model(self, live: LiveModel | None) -> TriageModel | None:
+        """Return the live model, loaded once; None (written rules) if none can be used."""
+        if live is None:
+            return None
+        if live.sha256 != self._model_sha256:
+            self._model_sha256 = live.sha256
+            try:
+                self._model = await asyncio.to_thread(
+                    TriageModel.load, Path(live.path), live.sha256
+                )
+            except (OSError, ValueError, Invalid):
+                self._model = None
+                log.exception("the model in %s cannot be used; written rules sort", live.path)
+        return self._model
+
+    async def close(self) -> None:
+        """End the reading processes."""
+        await self._reader.close()
+
+
+def _claim(session: Session) -> Batch:
+    claimed = raws.claim(session, utcnow(), BATCH)
+    company = find_company(session)
+    return Batch(
+        claimed,
+        frozenset(kind.key for kind in list_types(session)),
+        find_live_model(session),
+        company.instance_id if company else "",
+    )
+
+
+def _predict(
+    model: TriageModel | None, message: InboundMessage, types: frozenset[str]
+) -> Prediction:
+    text = message.visible_reply or message.text
+    if model is None:
+        said = predict_by_rules(message.subject, text, allowed_types=types)
+    else:
+        said = model.predict(message.subject, text, allowed_types=types)
+    chosen = message.request_type
+    if chosen in types and chosen is not None:
+        share = max(dict(said.candidates).get(chosen, 0.0), CHOSEN_BY_CUSTOMER)
+        return replace(
+            said,
+            request_type=chosen,
+            request_type_confidence=share,
+            clock_candidates=(chosen,),
+        )
+    return said
+
+
+def _store(
+    session: Session,
+    good: list[Incoming],
+    bad: list[tuple[Claimed, str]],
+    settings: Settings,
+    secret: bytes,
+    model_version_id: int | None,
+) -> None:
+    """Take in what was read, each in a savepoint; put back what could not be read."""
+    now = utcnow()
+    for raw, reason in bad:
+        raws.fail(session, raw.id, reason, now)
+    house = load_house(session, settings, secret)
+    company = find_company(session)
+    if not good or house is None or company is None:
+        return
+    context = Context(
+        rulebook=load_rulebook(session),
+        doors={door.id: door for door in list_doors(session)},
+        house=house,
+        language=company.language,
+        model_version_id=model_version_id,
+    )
+    for incoming in good:
+        try:
+            with session.begin_nested():
+                intake.take_in(session, incoming, context, now)
+        except DatabaseGone:
+            raise
+        except Exception as error:
+            log.exception("taking in raw message %d failed", incoming.raw.id)
+            raws.fail(session, incoming.raw.id, f"{type(error).__name__}: {error}", now)
+
+
+class Send:
+    """Claims outgoing mail and hands it to the company's mail server."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database = database
+        self._sender = SmtpSender(settings.smtp_url)
+
+    async def once(self) -> bool:
+        """Send one batch; True if there may be more."""
+        if not await self._database.read(delivery.waits, utcnow()):
+            return False
+        jobs = await self._database.write(_claim_mails)
+        waiting = list(jobs)
+
+        async def renew() -> None:
+            await self._database.write(delivery.renew, waiting, utcnow())
+
+        await renewing(renew, self._work(waiting))
+        return len(jobs) == BATCH
+
+    async def _work(self, waiting: list[delivery.Job]) -> None:
+        try:
+            async with self._sender.session() as session:
+                while waiting:
+                    await delivery.deliver(self._database, session, waiting[0])
+                    waiting.pop(0)
+        except Unavailable as error:
+            await delivery.postpone(self._database, waiting, error.message)
+            waiting.clear()
+
+
+def _claim_mails(session: Session) -> list[delivery.Job]:
+    return delivery.claim(session, utcnow(), BATCH)
+
+
+class Watch:
+    """Fires the ladder's steps whose moment has come."""
+
+    def __init__(self, database: Database, settings: Settings, secret: bytes) -> None:
+        self._database = database
+        self._settings = settings
+        self._secret = secret
+
+    async def once(self) -> bool:
+        """Fire what is due; True if there may be more."""
+        fired = await escalation.escalate_due(self._database, self._settings, self._secret)
+        return fired == escalation.BATCH

@@ -1,0 +1,45 @@
+"""Before the roles start: tables, the starter model, the sample company. Run by ``kip run``.
+
+A process of its own, so that what it loads does not stay in the supervisor. Prints one line of
+JSON: the token of the first visit's link, or null.
+"""
+
+import asyncio
+import json
+import sys
+
+from inbox.clock import utcnow
+from inbox.db import Database
+from inbox.demo.seed import seed
+from inbox.installation import offer_setup
+from inbox.logs import start_logging
+from inbox.migrations import migrate
+from inbox.settings import Settings, get_settings
+from inbox.starter_model import find_starter, register_starter
+
+
+async def prepare(settings: Settings) -> str | None:
+    """Bring everything up to date; return the setup token, or None when there is a company."""
+    database = Database(settings.database)
+    try:
+        await migrate(database)
+        starter = find_starter()
+        if starter is not None:
+            await database.write(register_starter, *starter, utcnow())
+        if settings.demo:
+            await seed(database, settings)
+        return await database.write(offer_setup, utcnow())
+    finally:
+        await database.close()
+
+
+def main() -> None:
+    """Prepare, and print what the supervisor has to say."""
+    settings = get_settings()
+    start_logging(settings.log_format)
+    token = asyncio.run(prepare(settings))
+    sys.stdout.write(json.dumps({"setup_token": token}) + "\n")
+
+
+if __name__ == "__main__":
+    main()

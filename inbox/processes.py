@@ -1,0 +1,30 @@
+"""Child processes that never outlive the process that started them."""
+
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Callable
+
+_PR_SET_PDEATHSIG = 1
+# Loaded at import: between fork and exec a child may do as little as possible.
+_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+def die_with_parent(how: signal.Signals = signal.SIGKILL) -> Callable[[], None]:
+    """Make a ``preexec_fn`` after which the kernel ends the child when this process ends.
+
+    Also when this process gets SIGKILL and can clean up nothing. Only Linux knows this;
+    elsewhere the function does nothing. The kernel watches the *thread* that starts the
+    child, so start it from one that lives as long as the process.
+    """
+    parent = os.getpid()
+
+    def arrange() -> None:
+        if _libc is None:
+            return
+        _libc.prctl(_PR_SET_PDEATHSIG, int(how), 0, 0, 0)
+        if os.getppid() != parent:  # it ended before the line above
+            os._exit(1)
+
+    return arrange

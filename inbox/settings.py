@@ -1,0 +1,87 @@
+"""``KIP_*`` variables, read once into one frozen object; see docs/settings.md."""
+
+import os
+import secrets
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from inbox.errors import Invalid
+
+
+class Settings(BaseSettings):
+    """All settings, from ``KIP_*`` variables or ``.env``; nothing that has a page."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="KIP_",
+        env_file=".env",
+        env_ignore_empty=True,
+        frozen=True,
+        extra="ignore",
+    )
+
+    database_url: str | None = None  # None: SQLite in the data directory
+    redis_url: str | None = None  # None: kip run starts its own
+    data_dir: Path = Path("var")
+    base_url: str = "http://127.0.0.1:8000"
+    secret_key: SecretStr | None = None  # None: <data>/secret.key, made by kip run
+    smtp_url: str = "console://"
+    mail_from: str = ""  # "": the address of the inbox a mail answers for
+    log_format: Literal["text", "json"] = "text"
+    demo: bool = False
+
+    @property
+    def database(self) -> str:
+        """The database's URL, with the default filled in."""
+        if self.database_url:
+            return self.database_url
+        return f"sqlite+aiosqlite:///{(self.data_dir / 'kip.db').absolute()}"
+
+    @property
+    def secure(self) -> bool:
+        """Whether browsers reach us by https, so that cookies are marked Secure."""
+        return self.base_url.startswith("https://")
+
+    @property
+    def secret(self) -> bytes:
+        """The key all signatures hang on.
+
+        Raises
+        ------
+        Invalid
+            If there is neither ``KIP_SECRET_KEY`` nor a key file.
+        """
+        if self.secret_key is not None:
+            return self.secret_key.get_secret_value().encode()
+        path = self.data_dir / "secret.key"
+        if not path.exists():
+            raise Invalid(
+                "Set KIP_SECRET_KEY to the same long random text on every machine "
+                f"(there is no {path}; kip run makes one)."
+            )
+        return path.read_bytes().strip()
+
+
+@cache
+def get_settings() -> Settings:
+    """Return the process's settings; only the command line calls this."""
+    return Settings()
+
+
+def ensure_secret(data_dir: Path) -> None:
+    """Make ``<data>/secret.key`` (0600) if it is not there, whoever else tries at once."""
+    path = data_dir / "secret.key"
+    if path.exists():
+        return
+    part = data_dir / f".secret.key.{os.getpid()}"
+    part.touch(mode=0o600)
+    part.write_text(secrets.token_urlsafe(48) + "\n")
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        return
+    finally:
+        part.unlink()

@@ -1,0 +1,239 @@
+"""The mail receiver: a mail is a committed row before its sender is told 250.
+
+Our own trouble is always a 4xx with a fixed text, so that the sender keeps the mail and tries
+again; what went wrong is in our log, never in an answer.
+"""
+
+import asyncio
+import logging
+import shutil
+import signal
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from inbox.addressing import without_tag
+from inbox.channels.mime import dedupe_key
+from inbox.clock import utcnow
+from inbox.db import Database, DatabaseGone
+from inbox.queue import Announcer, connect
+from inbox.settings import Settings
+from inbox.staging import Arrival, count_waiting, stage
+from inbox.store.company import list_doors
+from models import ChannelKind, SinkMail
+
+log = logging.getLogger(__name__)
+
+MAX_MAIL_BYTES = 35 * 1024 * 1024
+MAX_RECIPIENTS = 50
+MAX_HOPS = 50
+MAX_CONNECTIONS, MAX_PER_PEER = 100, 10
+MAX_BACKLOG = 50_000
+MIN_FREE_BYTES = 100 * 1024 * 1024
+IDLE_S = 60
+LOOK_EVERY_S = 2.0  # how old what we know of inboxes, backlog and disk may be
+
+TRY_LATER = "451 4.3.0 Not now, please try again later"
+FULL = "452 4.3.1 Too much to do here, please try again later"
+
+
+@dataclass(slots=True)
+class Known:
+    """What the receiver knows of the installation, looked up at most every two seconds."""
+
+    addresses: dict[str, int]  # inbox address -> inbox id
+    overloaded: bool
+    until: float
+
+
+class Receiver:
+    """aiosmtpd's handler: decides on recipients and stores mail."""
+
+    def __init__(self, database: Database, data_dir: Any) -> None:
+        self._database = database
+        self._data_dir = data_dir
+        self._known = Known({}, False, 0.0)
+
+    async def _look(self) -> Known:
+        if time.monotonic() > self._known.until:
+            doors = await self._database.read(list_doors, ChannelKind.EMAIL)
+            waiting = await self._database.read(count_waiting, MAX_BACKLOG)
+            free = shutil.disk_usage(self._data_dir).free
+            self._known = Known(
+                {door.handle: door.id for door in doors},
+                waiting >= MAX_BACKLOG or free < MIN_FREE_BYTES,
+                time.monotonic() + LOOK_EVERY_S,
+            )
+        return self._known
+
+    async def handle_RCPT(  # noqa: N802 -- aiosmtpd's name
+        self,
+        _server: SMTP,
+        _session: Session,
+        envelope: Envelope,
+        address: str,
+        _options: list[str],
+    ) -> str:
+        """Accept a recipient who is one of our inboxes, with or without a reply tag."""
+        if len(envelope.rcpt_tos) >= MAX_RECIPIENTS:
+            return "452 4.5.3 Too many recipients, send the rest apart"
+        known = await self._look()
+        if known.overloaded:
+            return FULL
+        if without_tag(address.lower()) not in known.addresses:
+            return "550 5.1.1 There is no such inbox here"
+        envelope.rcpt_tos.append(address)
+        return "250 2.1.5 OK"
+
+    async def handle_DATA(  # noqa: N802 -- aiosmtpd's name
+        self, _server: SMTP, session: Session, envelope: Envelope
+    ) -> str:
+        """Store the mail, one row an inbox, and only then say yes."""
+        content = envelope.content
+        if not isinstance(content, bytes):
+            return TRY_LATER
+        head = content[: 256 * 1024].split(b"\r\n\r\n", 1)[0].lower()
+        if head.count(b"\nreceived:") + head.startswith(b"received:") > MAX_HOPS:
+            return "554 5.4.6 This mail goes round in circles"
+        known = await self._look()
+        wanted: dict[int, list[str]] = {}
+        for address in envelope.rcpt_tos:
+            inbox_id = known.addresses.get(without_tag(address.lower()))
+            if inbox_id is None:
+                return TRY_LATER  # closed since RCPT
+            wanted.setdefault(inbox_id, []).append(address)
+        sender = envelope.mail_from or ""
+        arrivals = []
+        for inbox_id, addresses in wanted.items():
+            key = await asyncio.to_thread(dedupe_key, inbox_id, content)
+            meta = {
+                "from": sender,
+                "rcpt": addresses,
+                "peer": address_of(session),
+            }
+            arrivals.append(Arrival(inbox_id, ChannelKind.EMAIL, key, content, meta))
+        await self._database.write(_stage_all, arrivals)
+        return "250 2.0.0 OK, kept"
+
+    async def handle_exception(self, error: Exception) -> str:
+        """Answer our own trouble: never the exception's words."""
+        if isinstance(error, DatabaseGone):
+            log.warning("mail refused for now: %s", error.__cause__ or error)
+        else:
+            log.error("mail refused for now", exc_info=error)
+        return TRY_LATER
+
+
+def address_of(session: Session) -> str:
+    """Return the peer's address; "local" for a local socket."""
+    peer: Any = session.peer
+    return str(peer[0]) if isinstance(peer, tuple) else "local"
+
+
+def _stage_all(session: Any, arrivals: list[Arrival]) -> None:
+    now = utcnow()
+    for arrival in arrivals:
+        stage(session, arrival, now)
+
+
+class Sink:
+    """The sample company's outside world: takes every mail and keeps it for /demo/mail."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def handle_DATA(  # noqa: N802 -- aiosmtpd's name
+        self, _server: SMTP, _session: Session, envelope: Envelope
+    ) -> str:
+        """Keep the mail."""
+        await self._database.write(_keep, envelope)
+        return "250 2.0.0 OK, in the sink"
+
+
+def _keep(session: Any, envelope: Envelope) -> None:
+    content = envelope.content
+    session.add(
+        SinkMail(
+            to_address=", ".join(envelope.rcpt_tos),
+            from_address=envelope.mail_from or "",
+            body=content if isinstance(content, bytes) else b"",
+            at=utcnow(),
+        )
+    )
+
+
+class Server(SMTP):
+    """aiosmtpd's protocol with caps on connections, counted over all of them."""
+
+    line_length_limit = 64 * 1024
+    open_by_peer: ClassVar[Counter[str]] = Counter()
+
+    _peer: str | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        """Count the connection, or refuse it with 421."""
+        peer = transport.get_extra_info("peername")
+        name = str(peer[0]) if peer else "local"
+        counts = Server.open_by_peer
+        if counts.total() >= MAX_CONNECTIONS or counts[name] >= MAX_PER_PEER:
+            transport.write(b"421 4.7.0 Too many connections, try again later\r\n")
+            transport.close()
+            return
+        counts[name] += 1
+        self._peer = name
+        super().connection_made(transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Give the place back."""
+        if self._peer is None:
+            return
+        counts = Server.open_by_peer
+        counts[self._peer] -= 1
+        if counts[self._peer] <= 0:
+            del counts[self._peer]
+        self._peer = None
+        super().connection_lost(error)
+
+
+def make_server(handler: Any, hostname: str) -> Server:
+    """Make the protocol for one connection."""
+    return Server(
+        handler,
+        data_size_limit=MAX_MAIL_BYTES,
+        enable_SMTPUTF8=True,
+        hostname=hostname,
+        ident="Kip",
+        timeout=IDLE_S,
+        command_call_limit={"*": 50, "MAIL": 1000, "RCPT": 5000, "DATA": 1000},
+    )
+
+
+async def run_smtp(settings: Settings, host: str, port: int, sink_port: int | None) -> None:
+    """Receive mail until told to stop; ``sink_port`` is the sample company's outside."""
+    redis = connect(settings.redis_url) if settings.redis_url else None
+    database = Database(settings.database, Announcer(redis))
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    receiver = Receiver(database, settings.data_dir)
+    servers = [await loop.create_server(lambda: make_server(receiver, "kip"), host, port)]
+    if sink_port is not None:
+        sink = Sink(database)
+        servers.append(
+            await loop.create_server(lambda: make_server(sink, "sink"), "127.0.0.1", sink_port)
+        )
+    log.info("receiving mail on %s:%d", host, port)
+    await stop.wait()
+    for server in servers:
+        server.close()
+    for _ in range(20):  # let mails that are being handed over finish, for a second
+        if not Server.open_by_peer:
+            break
+        await asyncio.sleep(0.05)
+    await database.close()
+    if redis is not None:
+        await redis.aclose()

@@ -1,0 +1,63 @@
+"""The starter classifier as a row: registered once, and again when its files have changed."""
+
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import select, update
+from sqlmodel import Session
+
+from inbox.store.setup import find_live_model
+from inbox.triage import files, starter
+from models import TriageModelVersion
+from models.base import columns
+
+versions = columns(TriageModelVersion)
+
+NAME = "starter"
+
+
+def find_starter(directory: Path | None = None) -> tuple[Path, str] | None:
+    """Return where the starter model lies and its files' sha256; None if it was never made."""
+    path = directory or starter.location()
+    try:
+        return path, files.sha256_of(path)
+    except OSError:
+        return None
+
+
+def register_starter(session: Session, path: Path, sha256: str, now: datetime) -> bool:
+    """Make the starter answer, unless a model of the company's own does; True if that is new.
+
+    A starter made anew replaces the older one; the older row stays, because predictions
+    name it.
+    """
+    live = find_live_model(session)
+    if live is not None and not live.is_starter:
+        return False
+    if live is not None and (live.path, live.sha256) == (str(path), sha256):
+        return False
+    session.execute(
+        update(TriageModelVersion).where(versions.is_live.is_(True)).values(is_live=False)
+    )
+    known = session.execute(
+        select(versions.id).where(versions.is_starter.is_(True), versions.sha256 == sha256)
+    ).scalar()
+    if known is not None:
+        session.execute(
+            update(TriageModelVersion)
+            .where(versions.id == known)
+            .values(is_live=True, path=str(path))
+        )
+        return True
+    session.add(
+        TriageModelVersion(
+            name=NAME,
+            path=str(path),
+            sha256=sha256,
+            is_starter=True,
+            is_live=True,
+            created_at=now,
+        )
+    )
+    session.flush()
+    return True

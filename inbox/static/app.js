@@ -1,0 +1,262 @@
+// The only script of our own. Everything below adds to pages that already work without it.
+(() => {
+  const $ = (s, r = document) => r.querySelector(s), $$ = (s, r = document) => [...r.querySelectorAll(s)];
+  const root = document.documentElement, words = root.dataset;
+  const shown = (e) => e && e.getClientRects().length && !e.closest("[inert]");
+  // Storage may be forbidden (private windows): then nothing is remembered, and nothing breaks.
+  const store = {
+    get: (k) => { try { return localStorage.getItem("kip:" + k); } catch { return null; } },
+    set: (k, v) => { try { localStorage.setItem("kip:" + k, v); } catch { /* not remembered */ } },
+    drop: (k) => { try { localStorage.removeItem("kip:" + k); } catch { /* was not remembered */ } },
+  };
+  const say = (text) => { const p = $("#say"); if (p) { p.textContent = ""; requestAnimationFrame(() => { p.textContent = text; }); } };
+  const emit = (name) => document.body.dispatchEvent(new CustomEvent("kip:" + name));
+  root.dataset.js = "";
+  const dressed = document.cookie.match(/(?:^|; )theme=(light|dark)/);
+  if (dressed) root.dataset.theme = dressed[1];
+  root.dataset.keys = store.get("keys") || "on";
+
+  // ---- keys: the markup is the map (aria-keyshortcuts), so help and page cannot disagree ----
+  const typing = (t) => t.closest?.("input:not([type=checkbox],[type=radio],[type=button],[type=submit]), textarea, select, [contenteditable=true]");
+  // Telex and VNI rewrite letters by Backspace and a new character: read the physical key, never composed text.
+  const letter = (e) => {
+    if (e.isComposing || e.keyCode === 229 || !e.code) return "";
+    if (e.code.startsWith("Key")) return e.code.slice(3).toLowerCase();
+    if (e.code.startsWith("Digit")) return e.code.slice(5);
+    return e.code === "Period" ? "." : e.key;
+  };
+  let prefix = "", prefixTimer;
+  const find = (k) => {
+    const all = $$(`[aria-keyshortcuts~="${CSS.escape(k)}"]`, $("dialog[open]") || document), hit = all.find(shown);
+    if (hit) return hit;
+    const tucked = all.find((e) => e.closest("#context")); // narrow screens: open the details first
+    if (tucked) location.hash = "context";
+    return tucked;
+  };
+  const rows = () => $$("[data-keys=list] a.item").filter(shown);
+  const step = (d) => {
+    const r = rows(), now = r.indexOf(document.activeElement), cur = r.findIndex((a) => a.ariaCurrent === "true");
+    const next = r[Math.max(0, Math.min(r.length - 1, (now < 0 ? (cur < 0 ? -1 : cur) : now) + d))];
+    if (next) { next.focus({ preventScroll: true }); next.scrollIntoView({ block: "nearest" }); }
+  };
+  const openDialog = (id) => { const d = $("#" + id); if (d && !d.open) d.showModal(); };
+  const reply = (kind) => {
+    const radio = $(`#composer [name=kind][value=${kind}]`);
+    if (radio) { radio.checked = true; keep(); $("#draft").focus(); }
+    return radio;
+  };
+  const single = (k) => {
+    if (k === "?") return openDialog("shortcuts"), true;
+    if (k === "j" || k === "k") return step(k === "j" ? 1 : -1), true;
+    if (k === "o" && document.activeElement.matches("a.item")) return document.activeElement.click(), true;
+    if ((k === "r" || k === "n") && reply(k === "r" ? "reply" : "note")) return true;
+    const hit = find(k);
+    if (hit?.matches("textarea, [popovertarget]")) hit.focus(); // a menu gives the focus back to its button
+    if (hit) return hit.matches("textarea") || hit.click(), true;
+    if (k === "u") { const row = $("a.item[aria-current=true]") || rows()[0]; row?.focus(); return !!row; }
+    return false;
+  };
+  addEventListener("keydown", (e) => {
+    const cmd = e.metaKey || e.ctrlKey, t = e.target;
+    if (cmd && e.key === "Enter") { const f = t.closest?.("form"); if (f) { e.preventDefault(); f.requestSubmit(); } return; }
+    if (e.key === "Escape" && typing(t) && !t.closest("dialog, [popover]")) return t.blur();
+    const pop = $("[popover]:popover-open"), k = e.key === "?" ? "?" : letter(e);
+    if (pop && t.matches?.("[data-filter]") && e.key === "Enter") { e.preventDefault(); return $$("button", pop).find(shown)?.click(); }
+    // a digit picks from an open menu, also from its (still empty) search box
+    if (pop && /^[1-9]$/.test(k) && !(typing(t) && t.value)) { const b = $$("button", pop).filter(shown)[k - 1]; if (b) { e.preventDefault(); b.click(); } return; }
+    if (cmd || e.altKey || !k || k === "Backspace" || typing(t) || words.keys === "off" || pop || (t.closest?.("dialog") && k !== "?")) return;
+    if (k === "Enter" || (e.shiftKey && k !== "?")) return;
+    if (prefix) { const go = $(`[data-go="${CSS.escape(k)}"]`); prefix = ""; if (go) { e.preventDefault(); go.click(); } return; }
+    if (k === "g") { prefix = k; clearTimeout(prefixTimer); prefixTimer = setTimeout(() => { prefix = ""; }, 900); return; }
+    if (single(k)) e.preventDefault();
+  });
+  addEventListener("toggle", (e) => {
+    if (e.newState === "open" && e.target.matches(".picker")) [$("[data-filter]", e.target), $("button[aria-current]", e.target)].find(shown)?.focus();
+  }, true);
+  const fold = (s) => s.normalize("NFD").replace(/\p{M}/gu, "").replace(/đ/gi, "d").toLowerCase();
+  addEventListener("input", (e) => {
+    if (e.target.matches("[data-filter]")) {
+      const q = fold(e.target.value.trim());
+      $$("button", e.target.form).forEach((b) => { b.hidden = !fold(b.textContent).includes(q); });
+    }
+    if (e.target.matches("#draft")) keep();
+  });
+
+  // ---- theme, dialogs, switches --------------------------------------------
+  addEventListener("click", (e) => {
+    const opener = e.target.closest("[data-dialog]"), theme = e.target.closest("[data-theme-to]");
+    if (opener) { opener.closest("[popover]")?.hidePopover(); openDialog(opener.dataset.dialog); }
+    if (e.target.matches("dialog")) e.target.close();
+    if (theme) { // a cookie, so that the server draws the next page in it
+      const to = theme.dataset.themeTo;
+      if (to) root.dataset.theme = to; else delete root.dataset.theme;
+      document.cookie = `theme=${to};path=/;max-age=${to ? 31536000 : 0};samesite=lax`;
+    }
+  });
+  addEventListener("change", (e) => {
+    if (e.target.matches("[data-keys-toggle]")) { words.keys = e.target.checked ? "on" : "off"; store.set("keys", words.keys); }
+    if (e.target.matches("#composer [name=kind]")) keep();
+  });
+  const toggle = $("[data-keys-toggle]");
+  if (toggle) toggle.checked = words.keys !== "off";
+
+  // ---- drafts: kept here for each conversation, with their kind, so that a note never comes back as a reply ----
+  const keep = () => {
+    const f = $("#composer"), text = f?.elements.body.value;
+    if (!f) return;
+    const name = "draft:" + f.dataset.draft, mark = $("#draft-saved");
+    if (text.trim()) store.set(name, JSON.stringify([f.elements.kind.value, text])); else store.drop(name);
+    if (mark) mark.textContent = text.trim() ? mark.dataset.saved : "";
+  };
+  const restore = () => {
+    const f = $("#composer"), saved = f && !f.elements.body.value && store.get("draft:" + f.dataset.draft);
+    if (!saved) return;
+    const [kind, text] = JSON.parse(saved), radio = $(`[name=kind][value=${CSS.escape(kind)}]`, f);
+    if (!radio) return;
+    radio.checked = true;
+    f.elements.body.value = text;
+  };
+  addEventListener("submit", (e) => {
+    if (e.target.id === "composer" && !window.htmx) store.drop("draft:" + e.target.dataset.draft);
+    if (e.target.matches("[data-forget]")) try { Object.keys(localStorage).filter((k) => k.startsWith("kip:draft:")).forEach((k) => localStorage.removeItem(k)); } catch { /* nothing was kept */ }
+  });
+
+  // ---- toasts: ten seconds, longer while pointer or focus is on one ---------
+  const toast = (text) => {
+    const box = document.createElement("div");
+    box.className = "toast toast-late"; box.setAttribute("role", "alert"); box.textContent = text;
+    $("#toasts")?.append(box); age(box);
+  };
+  const age = (box) => {
+    if (box.dataset.aged) return;
+    box.dataset.aged = "1";
+    const leave = () => (box.matches(":hover, :focus-within") ? setTimeout(leave, 2000) : box.remove());
+    setTimeout(leave, 10000);
+  };
+  const ageAll = () => $$("#toasts > .toast").forEach(age);
+
+  // ---- deadline clocks: words come from the server, only numbers change here ----
+  const skew = words.now ? Date.parse(words.now) - Date.now() : 0;
+  const unit = (m) => (m < 60 ? `${m} ${words.min}` : `${Math.floor(m / 60)} ${words.h}`);
+  const tick = () => $$("time[data-due]").forEach((t) => {
+    const m = Math.round((Date.parse(t.dateTime) - Date.now() - skew) / 60000), late = m < 0;
+    if (m > 60 || m <= -1440 || !t.lastChild) return;
+    const text = (late ? words.late : words.left).replace("{}", unit(Math.abs(m))), was = t.classList.contains("sla-late"), use = $("use", t);
+    if (t.lastChild.nodeValue !== text) t.lastChild.nodeValue = text;
+    t.classList.remove("sla-ok"); t.classList.toggle("sla-late", late); t.classList.toggle("sla-soon", !late);
+    use?.setAttribute("href", use.getAttribute("href").replace(/#.*/, late ? "#clock-alert" : "#hourglass"));
+    if (late && !was && t.closest("a.item")) say(`${$(".name", t.closest("a"))?.textContent}: ${text}`);
+  });
+  if (words.late) { tick(); setInterval(() => document.hidden || tick(), 15000); }
+
+  // ---- htmx: options that CSP forbids in attributes; focus is never lost; errors leave everything as it was ----
+  if (window.Idiomorph) Object.assign(window.Idiomorph.defaults, { ignoreActiveValue: true });
+  let last, running = 0;
+  const ownToast = (xhr) => xhr?.getResponseHeader("HX-Retarget") === "#toasts";
+  const settle = (e) => {
+    mark(); tick(); restore(); ageAll(); shownConversation();
+    const thread = $(".thread"), f = $("#composer");
+    // with nothing typed yet, what is on the page has been seen; with a draft, the server shall ask
+    if (thread && f && !f.elements.body.value && f.dataset.draft === $("#conversation")?.dataset.id) f.elements.seen.value = thread.dataset.seen;
+    // only what a swap took away is given back: a background refresh never moves the focus
+    if (!last || (document.activeElement && document.activeElement !== document.body)) return;
+    const to = document.getElementById(last) || $("[data-focus]", e.target) || $("#conversation h1[tabindex], #conversation h2[tabindex]");
+    to?.focus({ preventScroll: true });
+  };
+  const mark = () => $$("a.item").forEach((a) => {
+    if (a.pathname === location.pathname) { a.ariaCurrent = "true"; a.classList.remove("unread"); } else a.ariaCurrent = null;
+  });
+  addEventListener("htmx:beforeSwap", (e) => {
+    // the server may send a sentence of its own as a toast with any error
+    if (ownToast(e.detail.xhr)) e.detail.shouldSwap = true;
+    const from = e.detail.requestConfig?.elt;
+    if (from?.id === "composer" && e.detail.xhr.status < 300) store.drop("draft:" + from.dataset.draft);
+    const a = document.activeElement;
+    last = a && a !== document.body ? a.id || "-" : from?.hidden ? "" : "-";
+  });
+  addEventListener("htmx:afterSwap", mark);
+  addEventListener("htmx:afterSettle", settle);
+  addEventListener("htmx:oobAfterSwap", settle);
+  addEventListener("htmx:pushedIntoHistory", mark);
+  addEventListener("htmx:beforeRequest", () => { running += 1; $("#busy")?.classList.add("htmx-request"); });
+  addEventListener("htmx:afterRequest", (e) => {
+    running = Math.max(0, running - 1);
+    if (!running) $("#busy")?.classList.remove("htmx-request");
+    const from = e.detail.elt;
+    if (!e.detail.successful) return;
+    if (from.matches?.("[popover]:popover-open")) from.hidePopover();
+  });
+  addEventListener("htmx:responseError", (e) => {
+    const code = e.detail.xhr.status;
+    if (ownToast(e.detail.xhr)) return;
+    toast(code === 403 ? words.forbidden : code === 404 ? words.gone : words.failed);
+  });
+  addEventListener("htmx:sendError", (e) => { if (!e.detail.elt.hidden) toast(words.offline); });
+
+  // ---- what changed elsewhere: names only; one stream for all tabs of a browser ----
+  const waiting = new Set(), reading = () => $("#list")?.matches(":hover, :focus-within");
+  let changes = 0, lastList = 0, listTimer, alive = 0;
+  const pill = $("#changes");
+  const show = () => {
+    if (!pill) return;
+    pill.hidden = !changes;
+    $("span", pill).textContent = (changes === 1 ? pill.dataset.one : pill.dataset.many).replace("{}", changes);
+  };
+  const refetchList = () => { changes = 0; show(); lastList = Date.now(); emit("list"); };
+  const listChanged = () => {
+    if (reading()) { changes += 1; return show(); } // nothing moves under the reader
+    if (listTimer) return;
+    const wait = Math.max(0, lastList + 3000 - Date.now()) + Math.random() * 800;
+    listTimer = setTimeout(() => { listTimer = 0; if (reading()) { changes += 1; show(); } else refetchList(); }, wait);
+  };
+  pill?.addEventListener("click", refetchList);
+  $("section.list")?.addEventListener("mouseleave", () => { if (changes && !reading()) refetchList(); });
+  const hear = (name) => {
+    if (!name) return;
+    if (document.hidden) waiting.add(name);
+    else if (name === "*" || name === "gap") everything();
+    else if (name === "list") listChanged();
+    else emit(name);
+  };
+  const onConversation = (tell) => { const id = $("#conversation")?.dataset.id; if (id) tell("conv-" + id); };
+  const shownConversation = () => onConversation((name) => listenFor(name));
+  const everything = () => { hear("list"); hear("notices"); onConversation(hear); };
+  addEventListener("visibilitychange", () => { if (!document.hidden) { tick(); const names = [...waiting]; waiting.clear(); names.forEach(hear); } });
+
+  // An EventSource hears only names it was told: the leading tab listens for what every tab shows.
+  let listenFor = () => {};
+  if ($("[hx-trigger*='kip:']")) {
+    const others = "BroadcastChannel" in window ? new BroadcastChannel("kip-live") : null;
+    const heard = new Set(["list", "notices", "gap"]);
+    let stream;
+    const pass = (name) => { alive = Date.now(); others?.postMessage(name); hear(name); };
+    const attach = (name) => stream.addEventListener(name, () => pass(name));
+    listenFor = (name) => {
+      if (!stream) return others?.postMessage("+" + name);
+      if (!heard.has(name)) { heard.add(name); attach(name); }
+    };
+    others?.addEventListener("message", ({ data }) => {
+      alive = Date.now();
+      if (data === "?") shownConversation(); // a new leader asks what is on the pages
+      else if (data[0] !== "+") hear(data);
+      else if (stream) listenFor(data.slice(1));
+    });
+    const lead = () => new Promise(() => { // never settles: the lock is held until the tab goes
+      let gap = false;
+      const open = () => {
+        stream = new EventSource("/live");
+        heard.forEach(attach);
+        stream.onopen = () => { pass(gap ? "*" : ""); gap = false; };
+        // a refused stream (server starting, signed out) is closed for good: ask again later
+        stream.onerror = () => { gap = true; if (stream.readyState === EventSource.CLOSED) setTimeout(open, 5000 + Math.random() * 5000); };
+      };
+      open();
+      others?.postMessage("?");
+      shownConversation();
+      setInterval(() => { if (stream.readyState === EventSource.OPEN) pass(""); }, 8000);
+    });
+    if (navigator.locks) navigator.locks.request("kip-live", lead); else lead();
+    setInterval(() => { if (Date.now() - alive > 20000) everything(); }, 20000); // without the stream pages still follow
+  }
+  mark(); restore(); ageAll(); show(); shownConversation();
+})();

@@ -1,0 +1,1 @@
+"""Queries. What a person may see is decided here, where rows are loaded."""

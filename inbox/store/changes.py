@@ -1,0 +1,58 @@
+"""What every change to a conversation ends with: an event, a new version, an announcement."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlmodel import Session
+
+from inbox.db import after_commit
+from inbox.queue import conversation_name
+from inbox.store import conversations as rows
+from models import ChannelKind, Conversation, Direction, Event, EventKind, Inbox, Message
+from models.base import columns
+
+messages = columns(Message)
+
+
+def add_event(
+    session: Session,
+    conversation_id: int,
+    kind: EventKind,
+    at: datetime,
+    data: dict[str, Any] | None = None,
+    *,
+    by: int | None = None,
+) -> None:
+    """Write down that something happened."""
+    session.add(
+        Event(conversation_id=conversation_id, kind=kind, at=at, actor_id=by, data=data or {})
+    )
+
+
+def changed(session: Session, conversation_id: int, *bells: str, **values: Any) -> None:
+    """Change a conversation and announce it after the commit."""
+    if values:
+        rows.change(session, conversation_id, **values)
+    after_commit(session, "list", conversation_name(conversation_id), *bells)
+
+
+def door_address(session: Session, conversation: Conversation) -> str | None:
+    """Return the address of the inbox that it came to, if that is an e-mail inbox."""
+    door = session.get(Inbox, conversation.inbox_id)
+    return door.handle if door is not None and door.kind is ChannelKind.EMAIL else None
+
+
+def last_inbound_id(session: Session, conversation_id: int) -> str:
+    """Return the Message-ID of the contact's last mail, or ""."""
+    found = session.execute(
+        select(messages.email_message_id)
+        .where(
+            messages.conversation_id == conversation_id,
+            messages.direction == Direction.INBOUND,
+            messages.email_message_id.is_not(None),
+        )
+        .order_by(messages.id.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+    return found or ""

@@ -1,0 +1,47 @@
+"""The company and its doors."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlmodel import Session
+
+from models import ChannelKind, Company, Inbox
+from models.base import columns
+
+inboxes = columns(Inbox)
+
+
+def find_company(session: Session) -> Company | None:
+    """Return the company, or None before the first visit."""
+    return session.execute(select(Company)).scalars().first()
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """An inbox as the channels see it."""
+
+    id: int
+    kind: ChannelKind
+    handle: str
+    name: str
+    team_id: int | None
+
+
+def list_doors(session: Session, kind: ChannelKind | None = None) -> list[Door]:
+    """Return the open inboxes, of one kind or of all."""
+    query = select(
+        inboxes.id, inboxes.kind, inboxes.handle, inboxes.name, inboxes.team_id
+    ).where(inboxes.is_active.is_(True))
+    if kind is not None:
+        query = query.where(inboxes.kind == kind)
+    return [Door(*row) for row in session.execute(query.order_by(inboxes.id))]
+
+
+def find_door(session: Session, kind: ChannelKind, handle: str) -> Door | None:
+    """Return the open inbox of this kind under this handle."""
+    row = session.execute(
+        select(inboxes.id, inboxes.kind, inboxes.handle, inboxes.name, inboxes.team_id).where(
+            inboxes.is_active.is_(True), inboxes.kind == kind, inboxes.handle == handle
+        )
+    ).one_or_none()
+    return None if row is None else Door(*row)

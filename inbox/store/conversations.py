@@ -1,0 +1,313 @@
+"""Conversations as lists and pages show them, and the conditional updates that change them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlmodel import Session
+
+from inbox.errors import NotFound
+from inbox.store.counts import visible_to
+from inbox.store.people import Person
+from models import (
+    Attachment,
+    Contact,
+    Conversation,
+    Correction,
+    Event,
+    Message,
+    Outbox,
+    SLAClock,
+    Status,
+    TriageModelVersion,
+    TriagePrediction,
+)
+from models.base import columns
+
+conversations = columns(Conversation)
+contacts = columns(Contact)
+messages = columns(Message)
+events = columns(Event)
+attachments = columns(Attachment)
+outbox = columns(Outbox)
+clocks = columns(SLAClock)
+predictions = columns(TriagePrediction)
+models = columns(TriageModelVersion)
+corrections = columns(Correction)
+
+LIST_SIZE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One conversation of a list, in the order of ``LIST_COLUMNS``."""
+
+    id: int
+    channel: str
+    subject: str
+    status: str
+    request_type: str
+    request_type_confidence: float
+    second_type: str | None
+    urgency: str
+    urgency_rank: int
+    triage: str
+    team_id: int | None
+    owner_id: int | None
+    next_due_at: datetime | None
+    order_at: datetime
+    sla_state: str
+    asked_again: int
+    created_at: datetime
+    read_at: datetime | None
+    last_inbound_at: datetime | None
+    version: int
+    contact_name: str
+    contact_tier: str
+
+
+LIST_COLUMNS = (
+    *(
+        conversations[name]
+        for name in Listed.__dataclass_fields__
+        if name not in ("contact_name", "contact_tier")
+    ),
+    contacts.name,
+    contacts.tier,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where a page of the list ended: its last row's place in the order."""
+
+    order_at: datetime
+    urgency_rank: int
+    id: int
+
+    def text(self) -> str:
+        """Write the cursor for an address."""
+        return f"{self.order_at.isoformat()}~{self.urgency_rank}~{self.id}"
+
+    @classmethod
+    def read(cls, text: str) -> "Cursor":
+        """Read a cursor from an address.
+
+        Raises
+        ------
+        NotFound
+            If it is not one of ours.
+        """
+        try:
+            at, rank, number = text.split("~")
+            when = datetime.fromisoformat(at)
+            if when.tzinfo is None:
+                raise ValueError(at)
+            return cls(when, int(rank), int(number))
+        except ValueError as error:
+            raise NotFound("This page of the list is not known. Start at its top.") from error
+
+
+def list_conversations(
+    session: Session,
+    who: Person,
+    *,
+    mine: bool = False,
+    status: Status | None = Status.OPEN,
+    after: Cursor | None = None,
+    limit: int = LIST_SIZE,
+) -> list[Listed]:
+    """Return a page of what a person may see: nearest deadline, then urgency, then arrival."""
+    query = (
+        select(*LIST_COLUMNS)
+        .join(Contact, contacts.id == conversations.contact_id)
+        .where(conversations.owner_id == who.id if mine else visible_to(who))
+        .order_by(conversations.order_at, conversations.urgency_rank, conversations.id)
+        .limit(limit)
+    )
+    if status is not None:
+        query = query.where(conversations.status == status)
+    if after is not None:
+        query = query.where(_beyond(after))
+    return [Listed(*row) for row in session.execute(query)]
+
+
+def _beyond(cursor: Cursor) -> ColumnElement[bool]:
+    """Return the condition for rows after a cursor; the first part lets the index be used."""
+    return and_(
+        conversations.order_at >= cursor.order_at,
+        or_(
+            conversations.order_at > cursor.order_at,
+            conversations.urgency_rank > cursor.urgency_rank,
+            and_(
+                conversations.urgency_rank == cursor.urgency_rank,
+                conversations.id > cursor.id,
+            ),
+        ),
+    )
+
+
+def list_for_review(session: Session, who: Person, limit: int = LIST_SIZE) -> list[Listed]:
+    """Return open conversations whose type nobody has looked at, the newest first."""
+    query = (
+        select(*LIST_COLUMNS)
+        .join(Contact, contacts.id == conversations.contact_id)
+        .where(
+            visible_to(who),
+            conversations.status == Status.OPEN,
+            conversations.triage == "needs_review",
+        )
+        .order_by(conversations.created_at.desc())
+        .limit(limit)
+    )
+    return [Listed(*row) for row in session.execute(query)]
+
+
+def get_listed(session: Session, conversation_id: int) -> Listed:
+    """Return a conversation, loaded for this person before, as the list shows it."""
+    row = session.execute(
+        select(*LIST_COLUMNS)
+        .join(Contact, contacts.id == conversations.contact_id)
+        .where(conversations.id == conversation_id)
+    ).one()
+    return Listed(*row)
+
+
+def get_for_agent(session: Session, conversation_id: int, who: Person) -> Conversation:
+    """Return a conversation that this person may see.
+
+    Raises
+    ------
+    NotFound
+        If there is none, or it is another team's: nobody can tell which.
+    """
+    found: Conversation | None = session.execute(
+        select(Conversation).where(conversations.id == conversation_id, visible_to(who))
+    ).scalar_one_or_none()
+    if found is None:
+        raise NotFound("There is no such conversation, or it belongs to another team.")
+    return found
+
+
+def find_by_public_token(session: Session, token: str) -> Conversation | None:
+    """Return the conversation behind a customer's link."""
+    return session.execute(
+        select(Conversation).where(conversations.public_token == token)
+    ).scalar_one_or_none()
+
+
+def other_open(session: Session, conversation: Conversation) -> list[tuple[int, str]]:
+    """Return number and subject of the contact's other open conversations."""
+    rows = session.execute(
+        select(conversations.id, conversations.subject)
+        .where(
+            conversations.contact_id == conversation.contact_id,
+            conversations.id != conversation.id,
+            conversations.status == Status.OPEN,
+        )
+        .order_by(conversations.id.desc())
+        .limit(10)
+    )
+    return [(row.id, row.subject) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """Everything on one conversation's page, as rows."""
+
+    conversation: Conversation
+    contact: Contact
+    messages: Sequence[Message]
+    events: Sequence[Event]
+    files: dict[int, list[tuple[str, str, int]]]  # message id -> (blob id, name, bytes)
+    deliveries: dict[int, tuple[str, str]]  # message id -> (state, error)
+    clocks: Sequence[SLAClock]
+    prediction: TriagePrediction | None
+    model_is_starter: bool
+    other_open: list[tuple[int, str]]
+
+
+def load_thread(session: Session, conversation: Conversation) -> Thread:
+    """Load a conversation's page: a fixed number of queries, whatever its length."""
+    number = conversation.id
+    said = session.execute(
+        select(Message).where(messages.conversation_id == number).order_by(messages.id)
+    ).scalars()
+    happened = session.execute(
+        select(Event).where(events.conversation_id == number).order_by(events.id)
+    ).scalars()
+    files: dict[int, list[tuple[str, str, int]]] = {}
+    rows = session.execute(
+        select(
+            attachments.message_id,
+            attachments.blob_id,
+            attachments.filename,
+            attachments.size_bytes,
+        )
+        .join(Message, messages.id == attachments.message_id)
+        .where(messages.conversation_id == number)
+        .order_by(attachments.id)
+    )
+    for row in rows:
+        files.setdefault(row.message_id, []).append((row.blob_id, row.filename, row.size_bytes))
+    sent = session.execute(
+        select(outbox.message_id, outbox.state, outbox.error).where(
+            outbox.conversation_id == number, outbox.message_id.is_not(None)
+        )
+    )
+    prediction = session.execute(
+        select(TriagePrediction, models.is_starter)
+        .join(TriageModelVersion, models.id == predictions.model_version_id, isouter=True)
+        .where(predictions.conversation_id == number)
+        .order_by(predictions.id.desc())
+        .limit(1)
+    ).one_or_none()
+    return Thread(
+        conversation=conversation,
+        contact=session.get_one(Contact, conversation.contact_id),
+        messages=said.all(),
+        events=happened.all(),
+        files=files,
+        deliveries={row.message_id: (row.state, row.error) for row in sent},
+        clocks=session.execute(
+            select(SLAClock).where(clocks.conversation_id == number).order_by(clocks.id)
+        )
+        .scalars()
+        .all(),
+        prediction=prediction[0] if prediction else None,
+        model_is_starter=bool(prediction and prediction[1]),
+        other_open=other_open(session, conversation),
+    )
+
+
+def change(
+    session: Session, conversation_id: int, *conditions: ColumnElement[bool], **values: Any
+) -> bool:
+    """Change a conversation if the conditions still hold; False if somebody was faster."""
+    done = session.execute(
+        update(Conversation)
+        .where(conversations.id == conversation_id, *conditions)
+        .values(version=conversations.version + 1, **values)
+    )
+    return bool(done.rowcount == 1)  # type: ignore[attr-defined]
+
+
+def get(session: Session, conversation_id: int) -> Conversation:
+    """Return a conversation that was already loaded for this person in this unit of work."""
+    found = session.get(Conversation, conversation_id, populate_existing=True)
+    if found is None:
+        raise NotFound("There is no such conversation.")
+    return found
+
+
+def last_words(session: Session, conversation_id: int) -> str:
+    """Return what the contact wrote last."""
+    found = session.execute(
+        select(messages.visible_text)
+        .where(messages.conversation_id == conversation_id, messages.direction == "inbound")
+        .order_by(messages.id.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+    return found or ""

@@ -1,0 +1,149 @@
+"""Raw messages on their way in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlmodel import Session
+
+from models import ChannelKind, RawMessage, RawState
+from models.base import columns
+
+raws = columns(RawMessage)
+
+LEASE = timedelta(seconds=5)  # renewed while the work goes on
+MAX_FAILURES = 3
+MAX_ATTEMPTS = 25  # workers that died over it; more than a bad day of restarts
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A raw message that this worker works on until its lease ends."""
+
+    id: int
+    inbox_id: int
+    kind: ChannelKind
+    body: bytes
+    meta: dict[str, Any]
+    public_token: str | None
+    received_at: datetime
+    attempts: int
+
+
+def claim(session: Session, now: datetime, limit: int) -> list[Claimed]:
+    """Lease messages that wait, oldest first; their attempt is counted before the work.
+
+    One over which very many workers died is quarantined instead.
+    """
+    session.execute(
+        update(RawMessage)
+        .where(
+            raws.state == RawState.PENDING,
+            raws.leased_until <= now,
+            raws.attempts >= MAX_ATTEMPTS,
+        )
+        .values(
+            state=RawState.QUARANTINED,
+            error="Every worker that took it in died over it.",
+        )
+    )
+    ids = list(
+        session.execute(
+            select(raws.id)
+            .where(raws.state == RawState.PENDING, raws.leased_until <= now)
+            .order_by(raws.leased_until, raws.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        ).scalars()
+    )
+    if not ids:
+        return []
+    session.execute(
+        update(RawMessage)
+        .where(raws.id.in_(ids))
+        .values(leased_until=now + LEASE, attempts=raws.attempts + 1)
+    )
+    rows = session.execute(
+        select(
+            raws.id,
+            raws.inbox_id,
+            raws.kind,
+            raws.body,
+            raws.meta,
+            raws.public_token,
+            raws.received_at,
+            raws.attempts,
+        )
+        .where(raws.id.in_(ids))
+        .order_by(raws.id)
+    )
+    return [Claimed(*row) for row in rows]
+
+
+def waits(session: Session, now: datetime) -> bool:
+    """Tell whether there is something to claim, without taking the writers' turn."""
+    found = session.execute(
+        select(raws.id).where(raws.state == RawState.PENDING, raws.leased_until <= now).limit(1)
+    ).first()
+    return found is not None
+
+
+def renew(session: Session, ids: list[int], now: datetime) -> None:
+    """Keep the lease on messages that are being worked on."""
+    session.execute(
+        update(RawMessage)
+        .where(raws.id.in_(ids), raws.state == RawState.PENDING)
+        .values(leased_until=now + LEASE)
+    )
+
+
+def fail(session: Session, raw_id: int, reason: str, now: datetime) -> bool:
+    """Put a message back to the end of the line, or into quarantine; True if the latter."""
+    failures = session.execute(
+        update(RawMessage)
+        .where(raws.id == raw_id, raws.state == RawState.PENDING)
+        .values(failures=raws.failures + 1)
+        .returning(raws.failures)
+    ).scalar_one_or_none()
+    if failures is None:
+        return False
+    over = bool(failures >= MAX_FAILURES)
+    session.execute(
+        update(RawMessage)
+        .where(raws.id == raw_id, raws.state == RawState.PENDING)
+        .values(
+            state=RawState.QUARANTINED if over else RawState.PENDING,
+            error=reason[:500],
+            leased_until=now + timedelta(seconds=failures),
+        )
+    )
+    return over
+
+
+def list_quarantined(session: Session, limit: int = 200) -> Sequence[Any]:
+    """Return what is in quarantine, newest first, without the bytes."""
+    return session.execute(
+        select(raws.id, raws.kind, raws.meta, raws.received_at, raws.attempts, raws.error)
+        .where(raws.state == RawState.QUARANTINED)
+        .order_by(raws.id.desc())
+        .limit(limit)
+    ).all()
+
+
+def find_quarantined(session: Session, raw_id: int) -> RawMessage | None:
+    """Return one message in quarantine."""
+    return session.execute(
+        select(RawMessage).where(raws.id == raw_id, raws.state == RawState.QUARANTINED)
+    ).scalar_one_or_none()
+
+
+def try_again(session: Session, raw_id: int, now: datetime) -> bool:
+    """Put a message from quarantine back into the line; False if it is not there."""
+    done = session.execute(
+        update(RawMessage)
+        .where(raws.id == raw_id, raws.state == RawState.QUARANTINED)
+        .values(state=RawState.PENDING, attempts=0, failures=0, leased_until=now)
+    )
+    return bool(done.rowcount == 1)  # type: ignore[attr-defined]

@@ -1,0 +1,100 @@
+"""What take-in and the pages look things up in: types, policies, calendars, the live model."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlmodel import Session
+
+from models import (
+    Calendar,
+    Correction,
+    RequestType,
+    SLAPolicy,
+    TriageModelVersion,
+)
+from models.base import columns
+
+types = columns(RequestType)
+policies = columns(SLAPolicy)
+calendars = columns(Calendar)
+versions = columns(TriageModelVersion)
+corrections = columns(Correction)
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """A request type as pages and routing use it."""
+
+    key: str
+    name_vi: str
+    name_en: str
+    team_id: int | None
+
+    def name(self, language: str) -> str:
+        """Return the name in a language."""
+        return self.name_vi if language == "vi" else self.name_en
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The company's rules as rows: types in menu order, policies as entered, calendars."""
+
+    types: dict[str, Type]
+    policies: tuple[SLAPolicy, ...]
+    calendars: dict[int, dict[str, Any]]  # id -> spec
+    default_calendar_id: int
+
+
+def load_rules(session: Session) -> Rules:
+    """Load the company's rules: three small queries."""
+    rules = session.execute(select(SLAPolicy).order_by(policies.id)).scalars().all()
+    found = session.execute(select(calendars.id, calendars.spec, calendars.is_default)).all()
+    default = next((row.id for row in found if row.is_default), found[0].id if found else 0)
+    return Rules(
+        types={kind.key: kind for kind in list_types(session)},
+        policies=tuple(rules),
+        calendars={row.id: row.spec for row in found},
+        default_calendar_id=default,
+    )
+
+
+def list_types(session: Session) -> list[Type]:
+    """Return the active request types in menu order."""
+    rows = session.execute(
+        select(types.key, types.name_vi, types.name_en, types.team_id)
+        .where(types.is_active.is_(True))
+        .order_by(types.position)
+    )
+    return [Type(*row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class LiveModel:
+    """Which trained model answers now."""
+
+    id: int
+    path: str
+    sha256: str
+    is_starter: bool
+
+
+def find_live_model(session: Session) -> LiveModel | None:
+    """Return the live model, or None when written rules have to do."""
+    row = session.execute(
+        select(versions.id, versions.path, versions.sha256, versions.is_starter).where(
+            versions.is_live.is_(True)
+        )
+    ).first()
+    return None if row is None else LiveModel(*row)
+
+
+def count_confirmed(session: Session, most: int) -> int:
+    """Count conversations whose type a person confirmed or corrected, up to ``most``."""
+    rows = session.execute(
+        select(corrections.conversation_id)
+        .where(corrections.field == "request_type")
+        .distinct()
+        .limit(most)
+    )
+    return len(rows.all())

@@ -1,0 +1,238 @@
+"""Predict with a trained model, and say why: numpy alone, no scikit-learn, no pickle."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inbox.triage import files
+from inbox.triage.features import Features, Row
+from inbox.triage.prediction import (
+    DEFAULT_COSTS,
+    GENERAL,
+    LEVELS,
+    NORMAL,
+    Prediction,
+    Term,
+    Thresholds,
+    UrgencyCosts,
+    cheapest_level,
+)
+from inbox.triage.rules import DEFAULT_CONFIDENCE, RULE_CONFIDENCE
+from inbox.triage.text import Document, prepare
+from inbox.triage.urgency import Finding, floor
+from inbox.triage.why import strongest_terms
+
+STRANGE_BELOW = 0.34  # of the words known; fewer, and the message is about something else
+_STRANGE_GENERAL = 0.3  # how much of the probability such a message gives to general
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """One linear classifier: scores are ``values @ coef[indices] + intercept``.
+
+    ``coef`` has shape (n_features, n_labels). A score times ``sharpness`` goes into a
+    softmax; sharpness is the inverse of the calibration temperature.
+    """
+
+    labels: tuple[str, ...]
+    coef: NDArray[np.float32]
+    intercept: NDArray[np.float32]
+    sharpness: float
+
+    def probabilities(self, row: Row, columns: Sequence[int]) -> NDArray[np.float64]:
+        """Return the probability of each of the labels in ``columns``; they sum to 1."""
+        scores = row.values @ self.coef[row.indices] + self.intercept
+        return softmax(scores[list(columns)].astype(np.float64) * self.sharpness)
+
+    def pull(self, row: Row, column: int) -> NDArray[np.float64]:
+        """Return how much each feature speaks for one label against the average label."""
+        coef = self.coef[row.indices]
+        against = coef.mean(axis=1)
+        return np.asarray(row.values * (coef[:, column] - against), dtype=np.float64)
+
+
+def softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Turn scores into probabilities along the last axis."""
+    powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
+
+
+@dataclass(frozen=True, slots=True)
+class UrgencyPolicy:
+    """How the model's opinion of urgency meets the written rules.
+
+    ``rules_are_floor``: a rule can raise the level, and only a rule can lower it below
+    normal. ``trust`` in [0, 1] is the share of the model's opinion against "normal";
+    below 1 for a model that has not seen this company's messages.
+    """
+
+    rules_are_floor: bool = True
+    trust: float = 1.0
+
+
+@dataclass(frozen=True)
+class TriageModel:
+    """A trained classifier of request types and, if it was taught them, urgency levels."""
+
+    features: Features
+    types: Head
+    levels: Head | None = None
+    urgency: UrgencyPolicy = field(default_factory=UrgencyPolicy)
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    info: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, path: Path, sha256: str | None = None) -> Self:
+        """Read a model directory.
+
+        ``sha256`` is what ``save`` returned; pass the value kept in the database.
+
+        Raises
+        ------
+        Invalid
+            If a file is missing, changed since it was saved, or not of this version.
+        """
+        arrays, meta = files.read(path, sha256)
+        with files.refusing_bad_content(path):
+            return cls._assemble(arrays, meta)
+
+    def save(self, path: Path) -> str:
+        """Write the model to a new or existing directory; return the sha256 of its files."""
+        arrays = files.pack_vocabulary(self.features.vocabulary)
+        arrays["idf"] = self.features.idf
+        meta: dict[str, Any] = {
+            "urgency": {
+                "rules_are_floor": self.urgency.rules_are_floor,
+                "trust": self.urgency.trust,
+            },
+            "thresholds": {
+                "auto_from": self.thresholds.auto_from,
+                "auto_types": sorted(self.thresholds.auto_types),
+            },
+            "info": self.info,
+        }
+        for name, head in (("types", self.types), ("levels", self.levels)):
+            if head is not None:
+                arrays[f"{name}_coef"] = head.coef
+                arrays[f"{name}_intercept"] = head.intercept
+                meta[name] = {"labels": list(head.labels), "sharpness": head.sharpness}
+        return files.write(path, arrays, meta)
+
+    @classmethod
+    def _assemble(cls, arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> Self:
+        vocabulary = files.unpack_vocabulary(arrays)
+        if arrays["idf"].shape != (len(vocabulary),):
+            raise ValueError("the vocabulary has the wrong length")
+        heads = {}
+        for name in ("types", "levels"):
+            if name in meta:
+                labels = tuple(meta[name]["labels"])
+                coef, intercept = arrays[f"{name}_coef"], arrays[f"{name}_intercept"]
+                if (
+                    coef.shape != (len(vocabulary), len(labels))
+                    or intercept.shape != coef[0].shape
+                ):
+                    raise ValueError(f"the {name} have the wrong shape")
+                if name == "levels" and not set(labels) <= set(LEVELS):
+                    raise ValueError("unknown urgency levels")
+                heads[name] = Head(labels, coef, intercept, float(meta[name]["sharpness"]))
+        thresholds = meta["thresholds"]
+        return cls(
+            features=Features(vocabulary, arrays["idf"]),
+            types=heads["types"],
+            levels=heads.get("levels"),
+            urgency=UrgencyPolicy(**meta["urgency"]),
+            thresholds=Thresholds(thresholds["auto_from"], frozenset(thresholds["auto_types"])),
+            info=meta["info"],
+        )
+
+    def predict(
+        self,
+        subject: str,
+        text: str,
+        *,
+        allowed_types: Collection[str] | None = None,
+        costs: UrgencyCosts = DEFAULT_COSTS,
+    ) -> Prediction:
+        """Propose a request type and an urgency for one message.
+
+        Any text gets an answer. ``allowed_types`` are the types in use; if the model knows
+        none of them, the first in alphabetical order answers with confidence 0.
+        """
+        document = prepare(subject, text)
+        row = self.features.row(document)
+        candidates = self._candidates(row, allowed_types)
+        first, confidence = candidates[0]
+        level, certainty, reason = self._urgency(document, row, costs)
+        return Prediction(
+            request_type=first,
+            request_type_confidence=confidence,
+            urgency=LEVELS[level],
+            urgency_confidence=certainty,
+            urgency_reason=reason,
+            needs_review=self.thresholds.needs_review(first, confidence),
+            candidates=tuple(candidates),
+            why=self._why(document, row, first),
+            clock_candidates=self.thresholds.clocks(candidates),
+        )
+
+    def with_thresholds(self, thresholds: Thresholds) -> "TriageModel":
+        """Return the same model with other zones."""
+        return replace(self, thresholds=thresholds)
+
+    def _candidates(
+        self, row: Row, allowed_types: Collection[str] | None
+    ) -> list[tuple[str, float]]:
+        labels = self.types.labels
+        columns = [
+            column
+            for column, key in enumerate(labels)
+            if allowed_types is None or key in allowed_types
+        ]
+        if not columns:
+            return [(key, 0.0) for key in sorted(allowed_types or labels)]
+        shares = self.types.probabilities(row, columns)
+        keys = [labels[column] for column in columns]
+        if row.known_share < STRANGE_BELOW and GENERAL in keys:
+            shares = np.full(len(keys), (1 - _STRANGE_GENERAL) / len(keys))
+            shares[keys.index(GENERAL)] += _STRANGE_GENERAL
+        order = np.argsort(-shares, kind="stable")
+        return [(keys[place], float(shares[place])) for place in order]
+
+    def _urgency(
+        self, document: Document, row: Row, costs: UrgencyCosts
+    ) -> tuple[int, float, str | None]:
+        rule = floor(document) if self.urgency.rules_are_floor else None
+        level, certainty = self._modelled_level(row, costs)
+        if self.urgency.rules_are_floor:
+            level = max(level, NORMAL)
+            if rule is not None and (rule.level > level or _lowers(rule, level)):
+                return rule.level, RULE_CONFIDENCE, rule.reason
+        return level, certainty, None
+
+    def _modelled_level(self, row: Row, costs: UrgencyCosts) -> tuple[int, float]:
+        if self.levels is None:
+            return NORMAL, DEFAULT_CONFIDENCE
+        labels = self.levels.labels
+        shares = np.zeros(len(LEVELS))
+        known = self.levels.probabilities(row, range(len(labels)))
+        for label, share in zip(labels, known, strict=True):
+            shares[LEVELS.index(label)] = share
+        shares *= self.urgency.trust
+        shares[NORMAL] += 1 - self.urgency.trust
+        level = cheapest_level(shares.tolist(), costs)
+        return level, float(shares[level])
+
+    def _why(self, document: Document, row: Row, chosen: str) -> tuple[Term, ...]:
+        if chosen not in self.types.labels or not row.indices.size:
+            return ()
+        pull = self.types.pull(row, self.types.labels.index(chosen))
+        return strongest_terms(document, self.features.shares(document, row, pull))
+
+
+def _lowers(rule: Finding, level: int) -> bool:
+    return rule.level < NORMAL and level == NORMAL

@@ -1,0 +1,67 @@
+"""The classifier that answers on the first day, trained on sentences written for this product.
+
+``make setup`` trains it once (``python -m inbox.triage.starter``); later starts only find it.
+"""
+
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from inbox.errors import InboxError
+from inbox.triage import files
+
+DATA = Path(__file__).parent / "data"
+SEED = 1
+PER_PATTERN = 3
+_HERE = Path(__file__).parent
+_SOURCES = (
+    *(_HERE / "generate.py", _HERE / "__main__.py"),
+    *(_HERE.parent / name for name in ("keywords.py", "text.py", "features.py", "training.py")),
+)
+
+
+def location() -> Path:
+    """Return where the starter model of this Python environment lives."""
+    return Path(sys.prefix) / "share" / "kip" / "starter"
+
+
+def corpus_hash() -> str:
+    """Return a sha256 over the sentences and the code that multiplies them."""
+    whole = hashlib.sha256(f"{files.FORMAT} {SEED} {PER_PATTERN}".encode())
+    for path in [*sorted(DATA.glob("*/*.toml")), *_SOURCES]:
+        whole.update(f"\n{path.parent.name}/{path.name}\n".encode())
+        whole.update(path.read_bytes())
+    return whole.hexdigest()
+
+
+def is_current(directory: Path) -> bool:
+    """Whether the directory holds a starter model of exactly these sentences."""
+    try:
+        meta = json.loads((directory / files.META).read_text("utf-8"))
+        return bool(meta["info"]["starter_sha256"] == corpus_hash())
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def ensure(directory: Path | None = None) -> Path:
+    """Return a directory with the current starter model, training it there if need be.
+
+    Training takes seconds and runs in its own process, so that the caller never carries
+    scikit-learn.
+
+    Raises
+    ------
+    InboxError
+        If it could not be trained or written there; the sentence says why.
+    """
+    target = directory or location()
+    if not is_current(target):
+        command = [sys.executable, "-m", "inbox.triage.starter", str(target)]
+        # Our own interpreter and module; no shell, nothing from outside in the arguments.
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+            raise InboxError(f"The starter model could not be made in {target}: {reason}")
+    return target

@@ -1,0 +1,165 @@
+"""Prepare a message for the classifier: fold, cut into tokens, keep every position.
+
+Everything here works on folded text (no case, no diacritics, đ is d), so that "đơn hàng bị
+lỗi" and "don hang bi loi" are the same message to every later step.
+"""
+
+import re
+import unicodedata
+from typing import NamedTuple
+
+HEAD_CHARS = 4000
+TAIL_CHARS = 1000
+SUBJECT_CHARS = 300
+LONGEST_FORM = 40
+
+# đ has no canonical decomposition; ð is what đ becomes when Windows-1258 is read as Latin-1.
+_STROKED = str.maketrans({"đ": "d", "ð": "d"})
+
+
+def _fold_character(character: str) -> str:
+    folded = character
+    while True:
+        decomposed = unicodedata.normalize("NFKD", folded).lower()
+        kept = "".join(c for c in decomposed if not _is_mark(c)).translate(_STROKED)
+        if kept == folded:
+            return kept
+        folded = kept
+
+
+def _is_mark(character: str) -> bool:
+    return (
+        unicodedata.combining(character) != 0
+        or unicodedata.category(character) == "Cf"  # zero-width joiners, soft hyphens
+        or "\ufe00" <= character <= "\ufe0f"  # emoji variation selectors
+    )
+
+
+class _FoldTable(dict[int, str]):
+    """Fills itself, one character at a time, for ``str.translate``."""
+
+    def __missing__(self, codepoint: int) -> str:
+        folded = self[codepoint] = _fold_character(chr(codepoint))
+        return folded
+
+
+_FOLD = _FoldTable()
+
+
+def fold(text: str) -> str:
+    """Return the text without case and diacritics; đ becomes d.
+
+    Composed (NFC), decomposed (NFD) and Windows-1258 style mixtures (ê + combining dot
+    below) give the same result, and folding twice changes nothing.
+    """
+    return text.translate(_FOLD)
+
+
+class Token(NamedTuple):
+    """One word or masked thing; ``start`` and ``end`` are positions in Document.original."""
+
+    form: str
+    start: int
+    end: int
+
+    @property
+    def is_word(self) -> bool:
+        """Whether it is a word, not a mask such as ``_money`` and not a ? or !"""
+        return self.form[0].isalnum()
+
+
+class Document(NamedTuple):
+    """A prepared message: what was written (NFC, cut to length) and its tokens."""
+
+    original: str
+    tokens: tuple[Token, ...]
+
+    @property
+    def plain(self) -> str:
+        """The forms in order, one space between, sentence ends as `` . ``: for rules."""
+        return self.line()[0]
+
+    def line(self) -> tuple[str, list[int]]:
+        """Return ``plain`` and, for each of its characters, the number of its token."""
+        pieces: list[str] = []
+        owners: list[int] = []
+        last_end = 0
+        for number, token in enumerate(self.tokens):
+            between = self.original[last_end : token.start]
+            gap = " . " if _BREAK.search(between) else " "
+            pieces.append(gap + token.form)
+            owners.extend([number] * (len(gap) + len(token.form)))
+            last_end = token.end
+        return "".join(pieces) + " ", [*owners, max(len(self.tokens) - 1, 0)]
+
+
+_BREAK = re.compile(r"[.;:,\n\u2026]")
+_REPEATS = re.compile(r"(.)\1{2,}")
+# Bounded repeats only: a hostile message must not make the scan quadratic.
+_TOKEN = re.compile(
+    r"""
+    (?P<url>(?:https?://|www\.)\S{1,2000}
+      |(?<!\w)[a-z0-9-]{1,63}\.(?:com|vn|net|org|io|shop|info)(?:\.vn)?(?!\w)(?:/\S{0,2000})?)
+    |(?P<mail>[a-z0-9_.+-]{1,64}@[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,5})
+    |(?P<money>[$€£₫]\s?\d[\d.,]{0,20}
+      |\d[\d.,]{0,20}\s?(?:[$€£₫]
+        |(?:k|d|vnd|dong|nghin|ngan|trieu|tr|ty|cu|usd|dollars?|eur|euros?|pounds?|gbp)(?!\w)))
+    |(?P<code>\#\s?[a-z0-9-]{2,30}|[a-z]{1,8}[-_]?\d{3,30}[a-z0-9-]{0,20}|\d{6,30}(?!\w))
+    |(?P<num>\d{1,20}(?:[.,:/-]\d{1,20}){0,5}(?!\w))
+    |(?P<word>[^\W_]+)
+    |(?P<mark>[?!])
+    """,
+    re.VERBOSE,
+)
+
+
+def prepare(subject: str, text: str) -> Document:
+    """Cut a message into tokens of folded, normalised text.
+
+    Only the first 4,000 and last 1,000 characters of the text count: requests stand at the
+    ends of long mails, and the time to answer stays bounded. Links, addresses, sums,
+    order codes and numbers become masks, because the one that was seen in training says
+    nothing about the next; letters written three times or more become one.
+    """
+    original = _cut(unicodedata.normalize("NFC", text), HEAD_CHARS, TAIL_CHARS)
+    if subject:
+        head = _cut(unicodedata.normalize("NFC", subject), SUBJECT_CHARS, 0)
+        original = f"{head}\n{original}"
+    folded = original.translate(_FOLD)
+    places = _places(original)
+    tokens = []
+    for match in _TOKEN.finditer(folded):
+        kind = str(match.lastgroup)
+        start, end = match.span()
+        if places is not None:
+            start, end = places[start], places[end - 1] + 1
+        tokens.append(Token(_form(kind, match.group()), start, end))
+    return Document(original, tuple(tokens))
+
+
+def normalise(text: str) -> str:
+    """Return the folded text with masks and single spaces, as the classifier reads it."""
+    return " ".join(token.form for token in prepare("", text).tokens)
+
+
+def _cut(text: str, head: int, tail: int) -> str:
+    if len(text) <= head + tail:
+        return text
+    return f"{text[:head]}\n{text[-tail:]}" if tail else text[:head]
+
+
+def _form(kind: str, matched: str) -> str:
+    if kind == "word":
+        return _REPEATS.sub(r"\1", matched[: 4 * LONGEST_FORM])[:LONGEST_FORM]
+    return matched if kind == "mark" else f"_{kind}"
+
+
+def _places(original: str) -> list[int] | None:
+    """Map positions of the folded text to the original; None when they are the same."""
+    if all(len(_FOLD[ord(character)]) == 1 for character in set(original)):
+        return None
+    return [
+        place
+        for place, character in enumerate(original)
+        for _ in range(len(_FOLD[ord(character)]))
+    ]

@@ -1,0 +1,246 @@
+"""What an agent does to a conversation: each click is a resource."""
+
+from collections.abc import Callable
+from typing import Any
+
+from litestar import Response, post
+from litestar.params import FromPath
+from litestar.response import Redirect
+from sqlmodel import Session
+
+from inbox import conversations as service
+from inbox import corrections
+from inbox.clock import utcnow
+from inbox.conversations import NewerMessage
+from inbox.errors import Invalid
+from inbox.house import load_house
+from inbox.rulebook import load_rulebook
+from inbox.settings import Settings
+from inbox.store import conversations as rows
+from inbox.store.people import Person
+from inbox.views.inbox import (
+    Opened,
+    changed,
+    list_page,
+    load_opened,
+    open_next,
+    opened,
+    own_row,
+    scope_of,
+    shown_conversation,
+    speaker_for,
+)
+from inbox.views.render import Toast, page, wants_partial, words
+from inbox.views.security import form_fields, safe_next
+from inbox.views.site import HttpRequest, person, read, site, write
+
+MAX_TEXT = 100_000
+
+
+def _change(
+    session: Session,
+    number: int,
+    who: Person,
+    work: Callable[..., Any],
+    *,
+    needs: tuple[str, ...] = (),
+    settings: Settings | None = None,
+    secret: bytes = b"",
+    **values: Any,
+) -> Opened:
+    """Load the conversation for this person, do one thing, and load its page again."""
+    conversation = rows.get_for_agent(session, number, who)
+    if "rulebook" in needs:
+        values["rulebook"] = load_rulebook(session)
+    if "house" in needs and settings is not None:
+        values["house"] = load_house(session, settings, secret)
+    work(session, conversation, by=who, now=utcnow(), **values)
+    session.flush()
+    session.expire_all()
+    return opened(session, rows.get(session, number), who)
+
+
+async def act(
+    request: HttpRequest, number: int, work: Callable[..., Any], *needs: str, **values: Any
+) -> Opened:
+    """Run one service on one conversation."""
+    where = site(request)
+    return await write(
+        request,
+        _change,
+        number,
+        person(request),
+        work,
+        needs=needs,
+        settings=where.settings,
+        secret=where.secret,
+        **values,
+    )
+
+
+async def answered(
+    request: HttpRequest, number: int, loaded: Opened, toast: Toast
+) -> Response[Any]:
+    """Answer an action: parts for htmx, else back to the page it came from."""
+    if wants_partial(request):
+        return await changed(request, loaded, toast)
+    fields = await form_fields(request)
+    target = fields.get("next", "")
+    return Redirect(safe_next(target) if target else f"/inbox/{number}", status_code=303)
+
+
+@post("/inbox/{number:int}/messages", opt={"access": "agent"})
+async def write_message(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
+    """Send a reply or keep a note; the writer's text is never lost on the way."""
+    fields = await form_fields(request)
+    say = words(request)
+    text = fields.get("body", "")
+    is_note = fields.get("kind") == "note"
+    key = f"{person(request).id}:{fields['key'][:64]}" if fields.get("key") else None
+    seen = fields.get("seen", "")
+    try:
+        if len(text) > MAX_TEXT:
+            raise Invalid("This is too long for one message.")
+        if is_note:
+            loaded = await act(request, number, service.note, text=text, key=key)
+        else:
+            loaded = await act(
+                request,
+                number,
+                service.reply,
+                "house",
+                text=text,
+                key=key,
+                seen=int(seen) if seen.isdigit() else None,
+            )
+    except NewerMessage as error:
+        sentence = say("Not sent: %(who)s wrote %(n)s seconds ago.") % {
+            "who": error.who,
+            "n": error.seconds_ago,
+        }
+        return await _again(request, number, text, 409, collision=sentence)
+    except Invalid as error:
+        return await _again(
+            request, number, text, 422, error=say(error.message), is_note=is_note
+        )
+    if not wants_partial(request):
+        return Redirect(f"/inbox/{number}", status_code=303)
+    toast = Toast(say("Note kept.") if is_note else say("Sent."), "done" if is_note else "sent")
+    return await _composer(request, loaded, 201, toast)
+
+
+async def _again(
+    request: HttpRequest,
+    number: int,
+    text: str,
+    status: int,
+    *,
+    error: str = "",
+    collision: str = "",
+    is_note: bool = False,
+) -> Response[Any]:
+    """Show the composer again with the text in it."""
+    loaded = await read(request, load_opened, number, person(request))
+    changes = {
+        "draft": text,
+        "error": error,
+        "collision": collision,
+        "kind": "note" if is_note else "reply",
+    }
+    return await _composer(request, loaded, status, None, **changes)
+
+
+async def _composer(
+    request: HttpRequest, loaded: Opened, status: int, toast: Toast | None, **changes: str
+) -> Response[Any]:
+    speak = await speaker_for(request)
+    me = person(request).id
+    shown = shown_conversation(loaded, speak, me)
+    for name, value in changes.items():
+        setattr(shown, name, value)
+    if wants_partial(request):
+        return await page(
+            request,
+            "inbox/_replied.html",
+            code=status,
+            conversation=shown,
+            row=own_row(loaded, speak, me, current=True),
+            toast=toast,
+            page_query="",
+        )
+    listing, _ = await list_page(request, scope_of(request), current=shown.number)
+    return await page(
+        request,
+        "inbox/conversation.html",
+        code=status,
+        active="inbox",
+        page=listing,
+        conversation=shown,
+    )
+
+
+@post("/inbox/{number:int}/claim", opt={"access": "agent"})
+async def claim(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
+    """Take it myself."""
+    loaded = await act(request, number, service.claim)
+    return await answered(request, number, loaded, Toast(words(request)("It is yours.")))
+
+
+@post("/inbox/{number:int}/resolution", opt={"access": "agent"})
+async def resolve(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
+    """Mark it done and open what is next."""
+    await act(request, number, service.resolve)
+    toast = Toast(
+        words(request)("#%(n)s is done.") % {"n": number},
+        undo_url=f"/inbox/{number}/resolution/undo",
+    )
+    if wants_partial(request):
+        return await open_next(request, toast)
+    return Redirect("/inbox", status_code=303)
+
+
+@post("/inbox/{number:int}/resolution/undo", opt={"access": "agent"})
+async def reopen(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
+    """Open it again."""
+    loaded = await act(request, number, service.reopen, "rulebook")
+    return await answered(request, number, loaded, Toast(words(request)("It is open again.")))
+
+
+@post("/inbox/{number:int}/request-type", opt={"access": "agent"})
+async def correct_type(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
+    """Say what it is really about; policy, team, owner and deadlines follow."""
+    fields = await form_fields(request)
+    loaded = await act(
+        request,
+        number,
+        corrections.correct,
+        "rulebook",
+        "house",
+        request_type=fields.get("request_type", ""),
+    )
+    toast = Toast(words(request)("Moved. AI will learn from this."), "learned")
+    return await answered(request, number, loaded, toast)
+
+
+@post("/inbox/{number:int}/urgency", opt={"access": "agent"})
+async def correct_urgency(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
+    """Say how urgent it really is."""
+    fields = await form_fields(request)
+    loaded = await act(
+        request,
+        number,
+        corrections.correct,
+        "rulebook",
+        "house",
+        urgency=fields.get("urgency", ""),
+    )
+    toast = Toast(words(request)("Changed. AI will learn from this."), "learned")
+    return await answered(request, number, loaded, toast)
+
+
+@post("/inbox/{number:int}/agreement", opt={"access": "agent"})
+async def agree(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
+    """Say that the sorting is right."""
+    loaded = await act(request, number, corrections.agree)
+    toast = Toast(words(request)("Thank you. AI will learn from this."), "learned")
+    return await answered(request, number, loaded, toast)

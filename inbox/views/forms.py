@@ -1,0 +1,235 @@
+"""The customer's side: the hosted form, and one conversation's page. No script, no sign-in."""
+
+import asyncio
+import hashlib
+import secrets
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from litestar import Response, get, post
+from litestar.datastructures import UploadFile
+from litestar.params import FromPath
+from litestar.response import Redirect
+from sqlalchemy import select
+from sqlmodel import Session
+
+from inbox.auth import random_token, sign, signed
+from inbox.channels.addresses import is_strict, normalise
+from inbox.channels.webform import Posted, PostedFile, pack, pack_file
+from inbox.clock import utcnow
+from inbox.errors import Forbidden, Invalid, NotFound, TooLarge
+from inbox.rulebook import Rulebook, load_rulebook
+from inbox.sla.promise import hours_text, promised_at, spoken_moment
+from inbox.staging import Arrival, Staged, stage
+from inbox.store.company import Door, find_door
+from inbox.views.render import language, page, words
+from inbox.views.site import HttpRequest, read, site, write
+from models import ChannelKind, RawMessage
+from models.base import columns
+
+raws = columns(RawMessage)
+
+MAX_TEXT_BYTES = 1024 * 1024
+MAX_FILES_BYTES = 10 * 1024 * 1024
+MAX_FILES = 20
+FORM_LIVES = timedelta(days=2)
+WAIT_S = 2.0
+FIELDS = ("name", "email", "phone", "subject", "body", "request_type")
+KNOWN = frozenset({*FIELDS, "token", "website", "files", "language"})
+
+
+def page_token(request: HttpRequest, purpose: str) -> str:
+    """Return a one-use token for a page: random, dated, signed."""
+    text = f"{int(utcnow().timestamp())}.{secrets.token_hex(12)}"
+    return f"{text}.{sign(site(request).secret, purpose, text)}"
+
+
+def check_page_token(request: HttpRequest, purpose: str, token: str) -> None:
+    """Refuse a form that no page of ours sent, or that is too old.
+
+    Raises
+    ------
+    Forbidden
+        If the token is missing, forged or expired.
+    """
+    text, _, signature = token.rpartition(".")
+    at = text.partition(".")[0]
+    fresh = at.isdigit() and 0 <= utcnow().timestamp() - int(at) < FORM_LIVES.total_seconds()
+    if not text or not signed(site(request).secret, purpose, text, signature) or not fresh:
+        raise Forbidden("This form is too old. Go back, load the page again and send it again.")
+
+
+async def posted_fields(
+    request: HttpRequest, known: frozenset[str]
+) -> tuple[dict[str, str], list[UploadFile]]:
+    """Read a form; fields that we do not have are refused.
+
+    Raises
+    ------
+    Invalid
+        If there is an unknown field.
+    TooLarge
+        If the text or the files are more than we take.
+    """
+    form = await request.form()
+    texts: dict[str, str] = {}
+    files: list[UploadFile] = []
+    for name, value in form.multi_items():
+        if name not in known:
+            raise Invalid("This form has fields that we do not know. Load the page again.")
+        if isinstance(value, UploadFile):
+            if value.filename:
+                files.append(value)
+        else:
+            texts[name] = str(value)
+    if sum(len(text.encode()) for text in texts.values()) > MAX_TEXT_BYTES:
+        raise TooLarge("The text is longer than 1 MB. Put it into a file, or send less.")
+    return texts, files
+
+
+async def pack_files(files: list[UploadFile]) -> tuple[PostedFile, ...]:
+    """Read the files of a form.
+
+    Raises
+    ------
+    TooLarge
+        If they are more than 10 MB together.
+    """
+    packed = []
+    total = 0
+    if len(files) > MAX_FILES:
+        raise TooLarge("At most 20 files fit into one message.")
+    for file in files:
+        data = await file.read()
+        total += len(data)
+        if total > MAX_FILES_BYTES:
+            raise TooLarge("The files are larger than 10 MB together. Send fewer or smaller.")
+        packed.append(pack_file(file.filename, file.content_type, data))
+    return tuple(packed)
+
+
+def _load_form(session: Session, slug: str) -> tuple[Door, Rulebook]:
+    door = find_door(session, ChannelKind.FORM, slug)
+    if door is None:
+        raise NotFound("There is no such form.")
+    return door, load_rulebook(session)
+
+
+async def _form_page(
+    request: HttpRequest,
+    slug: str,
+    values: Mapping[str, str],
+    errors: dict[str, str],
+    code: int,
+) -> Response[Any]:
+    _, book = await read(request, _load_form, slug)
+    company = await site(request).company()
+    spoken = language(request, company.language if company else "vi")
+    now = utcnow()
+    chosen = values.get("request_type") or "general"
+    promise = book.promise((chosen if chosen in book.types else "general",), "normal")
+    due = promise.calendar.due_at(now, promise.targets.first_response_s or 0)
+    say = words(request)
+    response = await page(
+        request,
+        "public/form.html",
+        code=code,
+        slug=slug,
+        title="",
+        intro="",
+        types=[
+            (key, kind.name(spoken)) for key, kind in book.types.items() if key != "general"
+        ],
+        values=values,
+        errors={name: say(text) for name, text in errors.items()},
+        token=page_token(request, f"form:{slug}"),
+        promise_text=(
+            spoken_moment(promised_at(due), promise.calendar.timezone, now, spoken)
+            if due
+            else ""
+        ),
+        hours_text=hours_text(promise.calendar, spoken),
+        company=company.name if company else "Kịp",
+    )
+    response.headers["referrer-policy"] = "same-origin"
+    return response
+
+
+@get("/f/{slug:str}", opt={"access": "link"})
+async def show_form(request: HttpRequest, slug: FromPath[str]) -> Response[Any]:
+    """Show the company's form."""
+    return await _form_page(request, slug, {}, {}, 200)
+
+
+def check_form(values: Mapping[str, str], types: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is wrong with a form, by field."""
+    wrong = {}
+    if not values.get("body", "").strip():
+        wrong["body"] = "Please tell us what it is about."
+    if not is_strict(normalise(values.get("email", "").strip())):
+        wrong["email"] = "This is not an e-mail address, such as ten@congty.vn."
+    chosen = values.get("request_type", "")
+    if chosen and chosen not in types:
+        wrong["request_type"] = "Please choose one of these."
+    for name, most in (("name", 200), ("subject", 300), ("phone", 60), ("email", 254)):
+        if len(values.get(name, "")) > most:
+            wrong[name] = "This is too long."
+    return wrong
+
+
+@post("/f/{slug:str}", opt={"access": "link"})
+async def post_form(request: HttpRequest, slug: FromPath[str]) -> Response[Any]:
+    """Keep what was written, then show its page; sent twice it is the same request."""
+    fields, files = await posted_fields(request, KNOWN)
+    values = {name: fields.get(name, "") for name in FIELDS}
+    door, book = await read(request, _load_form, slug)
+    errors = check_form(values, book.types)
+    if errors:
+        return await _form_page(request, slug, values, errors, 422)
+    token = fields.get("token", "")
+    check_page_token(request, f"form:{slug}", token)
+    if fields.get("website"):  # a machine filled in what nobody sees
+        return Redirect(f"/f/{slug}", status_code=303)
+    posted = Posted(**values, language=language(request), files=await pack_files(files))
+    arrival = Arrival(
+        inbox_id=door.id,
+        kind=ChannelKind.FORM,
+        dedupe_key="form:" + hashlib.sha256(token.encode()).hexdigest(),
+        body=pack(posted),
+        meta={"peer": peer(request)},
+        public_token=random_token(),
+    )
+    staged = await write(request, _stage, arrival)
+    await wait_for_take_in(request, staged.id)
+    return Redirect(f"/s/{staged.public_token}?new=1", status_code=303)
+
+
+def _stage(session: Session, arrival: Arrival) -> Staged:
+    return stage(session, arrival, utcnow())
+
+
+def peer(request: HttpRequest) -> str:
+    """Return the client's address, an IPv6 one as its /64."""
+    address = request.client.host if request.client else ""
+    return ":".join(address.split(":")[:4]) if ":" in address else address
+
+
+async def wait_for_take_in(request: HttpRequest, raw_id: int) -> int | None:
+    """Wait up to two seconds until the worker has taken it in; return the number, or None."""
+    end = time.monotonic() + WAIT_S
+    pause = 0.03
+    while True:
+        number = await read(request, _taken, raw_id)
+        if number is not None or time.monotonic() > end:
+            return number
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.6, 0.3)
+
+
+def _taken(session: Session, raw_id: int) -> int | None:
+    found: int | None = session.execute(
+        select(raws.conversation_id).where(raws.id == raw_id)
+    ).scalar_one_or_none()
+    return found

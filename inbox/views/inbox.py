@@ -1,0 +1,262 @@
+"""The list and one conversation."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from litestar import Response, get
+from litestar.params import FromPath
+from sqlmodel import Session
+
+from inbox import conversations as service
+from inbox.clock import utcnow
+from inbox.store import conversations as rows
+from inbox.store import counts, people, setup
+from inbox.store.conversations import Cursor, Listed, Thread
+from inbox.store.people import Colleague, Person
+from inbox.store.setup import Type
+from inbox.views.models import ConversationPage, ListPage, Row, ScopeCounts
+from inbox.views.present import present_conversation
+from inbox.views.present_list import present_list, present_row
+from inbox.views.render import Toast, language, page, wants_partial
+from inbox.views.site import HttpRequest, person, read, site, write
+from inbox.views.words import Speaker, speaker
+from models import Conversation
+
+ENOUGH_CONFIRMED = 200
+EXCERPT_CHARS = 400
+
+
+@dataclass(frozen=True, slots=True)
+class ListRows:
+    """A page of the list as rows."""
+
+    rows: list[Listed]
+    counts: ScopeCounts
+    types: dict[str, Type]
+    colleagues: dict[int, Colleague]
+    excerpt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A conversation's page as rows."""
+
+    thread: Thread
+    listed: Listed
+    types: dict[str, Type]
+    colleagues: dict[int, Colleague]
+    teams: dict[int, str]
+    identities: Mapping[str, Any]
+    confirmed: int
+
+
+async def speaker_for(request: HttpRequest) -> Speaker:
+    """Return the words and times for whoever looks."""
+    company = await site(request).company()
+    zone = company.time_zone if company else "UTC"
+    return speaker(language(request), zone, utcnow())
+
+
+def load_list(
+    session: Session, who: Person, scope: str, after: Cursor | None, *, with_excerpt: bool
+) -> ListRows:
+    """Load a page of the list in a fixed number of queries."""
+    found = rows.list_conversations(session, who, mine=scope == "mine", after=after)
+    excerpt = ""
+    if with_excerpt and found:
+        excerpt = rows.last_words(session, found[0].id)[:EXCERPT_CHARS]
+    mine, team = counts.scopes(session, who)
+    return ListRows(
+        found,
+        ScopeCounts(mine, team),
+        {kind.key: kind for kind in setup.list_types(session)},
+        people.list_colleagues(session),
+        excerpt,
+    )
+
+
+async def list_page(
+    request: HttpRequest, scope: str, *, current: int = 0, with_excerpt: bool = False
+) -> tuple[ListPage, Row | None]:
+    """Return the list as shown, and what is next for the person."""
+    who = person(request)
+    text = request.query_params.get("after") or None
+    after = Cursor.read(text) if text else None
+    loaded = await read(request, load_list, who, scope, after, with_excerpt=with_excerpt)
+    speak = await speaker_for(request)
+    shown = present_list(
+        loaded.rows,
+        speak,
+        loaded.types,
+        loaded.colleagues,
+        me=who.id,
+        scope=scope,
+        counts=loaded.counts,
+        current=current,
+        after=text,
+    )
+    first = next((row for row in loaded.rows if row.next_due_at is not None), None)
+    up = None
+    if first is not None and after is None:
+        up = present_row(
+            first, speak, loaded.types, loaded.colleagues, me=who.id, excerpt=loaded.excerpt
+        )
+    return shown, up
+
+
+def scope_of(request: HttpRequest) -> str:
+    """Return whose conversations are listed; the team's unless asked otherwise."""
+    return "mine" if request.query_params.get("for") == "mine" else "team"
+
+
+@get(["/inbox", "/"], name="inbox", opt={"access": "agent"})
+async def show_list(request: HttpRequest) -> Response[Any]:
+    """Show the one list, nearest deadline first."""
+    partial = wants_partial(request)
+    shown, next_up = await list_page(request, scope_of(request), with_excerpt=not partial)
+    template = "inbox/_list_refresh.html" if partial else "inbox/list.html"
+    return await page(
+        request,
+        template,
+        active="inbox",
+        page=shown,
+        next_up=next_up,
+        conversation=None,
+    )
+
+
+def load_opened(session: Session, number: int, who: Person) -> Opened:
+    """Load a conversation's page.
+
+    Raises
+    ------
+    NotFound
+        If it is not this person's to see.
+    """
+    conversation = rows.get_for_agent(session, number, who)
+    return opened(session, conversation, who)
+
+
+def opened(session: Session, conversation: Conversation, who: Person) -> Opened:
+    """Load everything on the page of a conversation that was loaded for this person."""
+    return Opened(
+        thread=rows.load_thread(session, conversation),
+        listed=rows.get_listed(session, conversation.id),
+        types={kind.key: kind for kind in setup.list_types(session)},
+        colleagues=people.list_colleagues(session),
+        teams=people.team_names(session),
+        identities=people.list_identities(session, conversation.contact_id),
+        confirmed=setup.count_confirmed(session, ENOUGH_CONFIRMED),
+    )
+
+
+def shown_conversation(loaded: Opened, speak: Speaker, me: int) -> ConversationPage:
+    """Return the conversation as shown."""
+    return present_conversation(
+        loaded.thread,
+        speak,
+        loaded.types,
+        loaded.colleagues,
+        loaded.teams,
+        loaded.identities,
+        me=me,
+        confirmed=loaded.confirmed,
+    )
+
+
+def _mark_read(session: Session, number: int, who: Person) -> None:
+    service.mark_read(session, rows.get_for_agent(session, number, who), utcnow())
+
+
+@get("/inbox/{number:int}", name="conversation", opt={"access": "agent"})
+async def show_conversation(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
+    """Show one conversation; the whole page, the pane, or only what has changed."""
+    who = person(request)
+    loaded = await read(request, load_opened, number, who)
+    if request.headers.get("hx-preloaded") != "true" and _is_unread(loaded.listed):
+        await write(request, _mark_read, number, who)
+    if request.query_params.get("part") == "thread":
+        return await changed(request, loaded)
+    speak = await speaker_for(request)
+    shown = shown_conversation(loaded, speak, who.id)
+    if wants_partial(request):
+        return await _pane(request, loaded, shown, speak)
+    listing, _ = await list_page(request, scope_of(request), current=number)
+    return await page(
+        request,
+        "inbox/conversation.html",
+        active="inbox",
+        page=listing,
+        conversation=shown,
+    )
+
+
+def _is_unread(row: Listed) -> bool:
+    if row.last_inbound_at is None:
+        return False
+    return row.read_at is None or row.read_at < row.last_inbound_at
+
+
+async def _pane(
+    request: HttpRequest,
+    loaded: Opened,
+    shown: ConversationPage,
+    speak: Speaker,
+    toast: Toast | None = None,
+) -> Response[Any]:
+    row = own_row(loaded, speak, person(request).id, current=True)
+    response = await page(
+        request,
+        "inbox/_opened.html",
+        active="inbox",
+        conversation=shown,
+        row=row,
+        toast=toast,
+        page_query="?for=mine" if scope_of(request) == "mine" else "",
+    )
+    # A row preloaded on mouse-down is not fetched again on the click.
+    response.headers["cache-control"] = "private, max-age=10"
+    return response
+
+
+def own_row(loaded: Opened, speak: Speaker, me: int, *, current: bool) -> Row:
+    """Return the conversation's row of the list, as read."""
+    row = present_row(loaded.listed, speak, loaded.types, loaded.colleagues, me=me)
+    return replace(row, current=current, unread=False)
+
+
+async def changed(
+    request: HttpRequest, loaded: Opened, toast: Toast | None = None
+) -> Response[Any]:
+    """Answer an action on the open conversation: out-of-band parts, never the composer."""
+    speak = await speaker_for(request)
+    me = person(request).id
+    return await page(
+        request,
+        "inbox/_changed.html",
+        conversation=shown_conversation(loaded, speak, me),
+        row=own_row(loaded, speak, me, current=True),
+        toast=toast,
+        page_query="",
+    )
+
+
+async def open_next(request: HttpRequest, toast: Toast) -> Response[Any]:
+    """Answer Done: the next conversation, or that nothing is left."""
+    who = person(request)
+    first = None
+    for scope in ("mine", "team"):
+        found = await read(request, load_list, who, scope, None, with_excerpt=False)
+        first = first or next((row for row in found.rows if row.next_due_at is not None), None)
+    if first is None:
+        return await page(
+            request, "inbox/_nothing_open.html", active="inbox", next_up=None, toast=toast
+        )
+    loaded = await read(request, load_opened, first.id, who)
+    speak = await speaker_for(request)
+    shown = shown_conversation(loaded, speak, who.id)
+    response = await _pane(request, loaded, shown, speak, toast)
+    response.headers["HX-Push-Url"] = f"/inbox/{first.id}"
+    response.headers["cache-control"] = "private, no-store"
+    return response

@@ -1,0 +1,169 @@
+"""What templates receive: everything decided and formatted, nothing left to look up."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Sla:
+    """A deadline as shown; ``state`` is ok, soon, late, paused, met or none."""
+
+    state: str
+    text: str
+    iso: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A colleague as shown."""
+
+    initial: str
+    name: str
+    is_me: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A conversation in a list."""
+
+    number: int
+    channel: str
+    contact_name: str
+    subject: str
+    sla: Sla
+    request_type_name: str
+    triage: str
+    sureness: str
+    second_type_name: str
+    priority: int
+    owner: Owner | None
+    unread: bool
+    current: bool
+    reasons: str
+    asked_again: int
+    excerpt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A heading of the list with its rows."""
+
+    key: str
+    title: str
+    items: list[Row]
+    count: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeCounts:
+    """How many are mine, how many the team's."""
+
+    mine: str
+    team: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListPage:
+    """The list."""
+
+    scope: str
+    counts: ScopeCounts
+    groups: list[Group]
+    next_cursor: str | None
+    version: str
+    after: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One message (kind in, out, note, auto) or event of a conversation."""
+
+    kind: str
+    id: str
+    at_text: str
+    at_iso: str
+    author: str = ""
+    initial: str = ""
+    via_icon: str = ""
+    via_text: str = ""
+    paragraphs: list[list[str]] = field(default_factory=list)
+    hidden: list[list[str]] = field(default_factory=list)
+    hidden_lines: int = 0
+    files: list[tuple[str, str, str]] = field(default_factory=list)
+    delivery: str | None = None
+    delivery_text: str = ""
+    icon: str = ""
+    level: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A clock of the side panel."""
+
+    label: str
+    sla: Sla
+    percent: int | None
+    detail: str
+    why_steps: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ContactCard:
+    """Who writes."""
+
+    name: str
+    initial: str
+    address: str
+    phone: str
+    language_name: str
+    since_text: str
+    other_open: list[tuple[int, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """Perhaps it belongs to another conversation."""
+
+    number: int
+    text: str
+
+
+@dataclass(slots=True)
+class ConversationPage:
+    """One conversation, complete."""
+
+    number: int
+    channel: str
+    subject: str
+    status: str
+    status_text: str
+    sla: Sla
+    request_type_name: str
+    triage: str
+    sureness: str
+    second_type_name: str
+    priority: int
+    owner: Owner | None
+    contact: ContactCard
+    messages: list[Entry]
+    deadlines: list[Deadline]
+    policy_text: str
+    promise_text: str
+    owner_reason: str
+    team_name: str
+    backup_name: str
+    types: list[tuple[str, str, int | None, bool]]
+    urgencies: list[tuple[str, str, str, bool]]
+    why: list[str]
+    why_rule: str
+    model_text: str
+    seen: int
+    key: str
+    hint: Hint | None
+    can_reply: bool
+    cannot_reply_reason: str
+    draft: str = ""
+    kind: str = "reply"
+    error: str = ""
+    collision: str = ""
+    reply_hint: str = ""

@@ -1,0 +1,336 @@
+"""The smaller pages: notices, review, quarantine, files, and the demo's sent mail."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from email import policy
+from email.parser import BytesParser
+from typing import Any
+from urllib.parse import quote
+
+from litestar import Response, get, post
+from litestar.params import FromPath
+from litestar.response import Redirect
+from sqlalchemy import select, update
+from sqlmodel import Session
+
+from inbox.clock import utcnow
+from inbox.db import after_commit
+from inbox.errors import NotFound
+from inbox.queue import INTAKE, notices_name
+from inbox.store import conversations as rows
+from inbox.store import raw as raws
+from inbox.store.counts import visible_to
+from inbox.store.people import Person
+from inbox.views.inbox import load_opened, shown_conversation, speaker_for
+from inbox.views.present_events import SLA_STEPS
+from inbox.views.present_list import present_row
+from inbox.views.render import page
+from inbox.views.site import HttpRequest, person, read, site, write
+from inbox.views.words import paragraphs
+from models import Attachment, Blob, Conversation, Message, Notice, RawMessage, SinkMail
+from models.base import columns
+
+notices = columns(Notice)
+conversations = columns(Conversation)
+attachments = columns(Attachment)
+messages = columns(Message)
+blobs = columns(Blob)
+sink = columns(SinkMail)
+
+SHOWN_RAW_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeItem:
+    """A notice as shown."""
+
+    icon: str
+    level: str
+    text: str
+    at_text: str
+    at_iso: str
+    number: int | None
+    unread: bool
+
+
+def _notices(session: Session, who: Person) -> Sequence[Any]:
+    return session.execute(
+        select(Notice, conversations.subject)
+        .join(Conversation, conversations.id == notices.conversation_id)
+        .where(notices.agent_id == who.id)
+        .order_by(notices.id.desc())
+        .limit(100)
+    ).all()
+
+
+def _read_notices(session: Session, who: Person) -> None:
+    done = session.execute(
+        update(Notice)
+        .where(notices.agent_id == who.id, notices.read_at.is_(None))
+        .values(read_at=utcnow())
+    )
+    if done.rowcount:  # type: ignore[attr-defined]
+        after_commit(session, notices_name(who.id))
+
+
+@get("/notices", opt={"access": "agent"})
+async def show_notices(request: HttpRequest) -> Response[Any]:
+    """Show what this person was told; looking at the page marks it as read."""
+    who = person(request)
+    if request.query_params.get("part") == "count":
+        return await page(request, "notices/_count.html", toast=None)
+    found = await read(request, _notices, who)
+    speak = await speaker_for(request)
+    items = []
+    for notice, subject in found:
+        late = notice.step in ("due", "overdue")
+        text = speak.say(SLA_STEPS[notice.step]).split(".")[0]
+        items.append(
+            NoticeItem(
+                icon="clock-alert" if late else "hourglass",
+                level="late" if late else "soon",
+                text=f"#{notice.conversation_id} {subject}: {text}",
+                at_text=speak.clock(notice.created_at),
+                at_iso=notice.created_at.isoformat(),
+                number=notice.conversation_id,
+                unread=notice.read_at is None,
+            )
+        )
+    response = await page(request, "notices/list.html", active="notices", items=items)
+    if any(item.unread for item in items):
+        await write(request, _read_notices, who)
+    return response
+
+
+def _review(
+    session: Session, who: Person, at: int | None
+) -> tuple[list[rows.Listed], Any, list[list[str]]]:
+    waiting = rows.list_for_review(session, who)
+    first = next((row for row in waiting if row.id == at), waiting[0] if waiting else None)
+    if first is None:
+        return [], None, []
+    rest = [row for row in waiting if row.id != first.id][:8]
+    words_said = rows.last_words(session, first.id)[:2000]
+    return rest, load_opened(session, first.id, who), paragraphs(words_said)
+
+
+@get("/review", opt={"access": "supervisor"})
+async def show_review(request: HttpRequest) -> Response[Any]:
+    """Show one guess after the other for a person to confirm or correct."""
+    who = person(request)
+    at = request.query_params.get("at", "")
+    rest, loaded, excerpt = await read(request, _review, who, int(at) if at.isdigit() else None)
+    speak = await speaker_for(request)
+    current = None
+    shown_rest = []
+    model_text = ""
+    if loaded is not None:
+        shown = shown_conversation(loaded, speak, who.id)
+        current = ReviewItem(shown, excerpt)
+        model_text = shown.model_text
+        shown_rest = [
+            present_row(row, speak, loaded.types, loaded.colleagues, me=who.id) for row in rest
+        ]
+    return await page(
+        request,
+        "review/list.html",
+        active="review",
+        current=current,
+        rest=shown_rest,
+        total=str(len(rest) + 1) if current else "0",
+        skip_to=rest[0].id if rest else None,
+        model_text=model_text,
+    )
+
+
+class ReviewItem:
+    """A conversation's page with its words; attributes are the page's."""
+
+    def __init__(self, shown: Any, excerpt: list[list[str]]) -> None:
+        self._shown = shown
+        self.excerpt = excerpt
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._shown, name)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A message in quarantine as shown."""
+
+    id: int
+    received_text: str
+    channel: str
+    from_text: str
+    reason: str
+    attempts: int
+    size_text: str
+    raw_text: str = ""
+    truncated: bool = False
+
+
+@get("/settings/quarantine", opt={"access": "supervisor"})
+async def show_quarantine(request: HttpRequest) -> Response[Any]:
+    """List the messages that could not be taken in."""
+    found = await read(request, raws.list_quarantined)
+    speak = await speaker_for(request)
+    items = [
+        Held(
+            row.id,
+            speak.clock(row.received_at),
+            row.kind,
+            str(row.meta.get("from") or row.meta.get("peer") or ""),
+            row.error,
+            row.attempts,
+            "",
+        )
+        for row in found
+    ]
+    return await page(request, "settings/quarantine.html", active="settings", items=items)
+
+
+def _held(session: Session, raw_id: int) -> RawMessage:
+    found = raws.find_quarantined(session, raw_id)
+    if found is None:
+        raise NotFound("It is not in quarantine any more.")
+    return found
+
+
+@get("/settings/quarantine/{raw_id:int}", opt={"access": "supervisor"})
+async def show_held(request: HttpRequest, raw_id: FromPath[int]) -> Response[Any]:
+    """Show one held message as it came."""
+    row = await read(request, _held, raw_id)
+    speak = await speaker_for(request)
+    item = Held(
+        row.id,
+        speak.clock(row.received_at),
+        row.kind,
+        str(row.meta.get("from") or row.meta.get("peer") or ""),
+        row.error,
+        row.attempts,
+        speak.size(len(row.body)),
+        row.body[:SHOWN_RAW_BYTES].decode("utf-8", "replace"),
+        len(row.body) > SHOWN_RAW_BYTES,
+    )
+    return await page(request, "settings/quarantine_item.html", active="settings", item=item)
+
+
+@post("/settings/quarantine/{raw_id:int}/retry", opt={"access": "supervisor"})
+async def retry_held(request: HttpRequest, raw_id: FromPath[int]) -> Response[Any]:
+    """Put a held message back into the line."""
+    if not await write(request, _retry, raw_id):
+        raise NotFound("It is not in quarantine any more.")
+    return Redirect("/settings/quarantine", status_code=303)
+
+
+def _retry(session: Session, raw_id: int) -> bool:
+    after_commit(session, INTAKE)
+    return raws.try_again(session, raw_id, utcnow())
+
+
+def _file(session: Session, blob_id: str, who: Person) -> tuple[str, bytes]:
+    row = session.execute(
+        select(attachments.filename, blobs.content)
+        .join(Blob, blobs.id == attachments.blob_id)
+        .join(Message, messages.id == attachments.message_id)
+        .join(Conversation, conversations.id == messages.conversation_id)
+        .where(attachments.blob_id == blob_id, visible_to(who))
+    ).one_or_none()
+    if row is None:
+        raise NotFound("There is no such file.")
+    return row.filename, row.content
+
+
+@get("/files/{blob_id:str}", opt={"access": "agent"})
+async def download(request: HttpRequest, blob_id: FromPath[str]) -> Response[bytes]:
+    """Give an attachment, always as a download: it was written by a stranger."""
+    name, content = await read(request, _file, blob_id, person(request))
+    return Response(
+        content,
+        media_type="application/octet-stream",
+        headers={
+            "content-disposition": f"attachment; filename*=UTF-8''{_quoted(name)}",
+            "content-security-policy": "sandbox; default-src 'none'",
+            "cache-control": "private, no-store",
+        },
+    )
+
+
+def _quoted(name: str) -> str:
+    plain = "".join(letter for letter in name if letter.isprintable() and letter not in '/\\"')
+    return quote(plain[:150] or "file", safe="")
+
+
+@dataclass(frozen=True, slots=True)
+class Sunk:
+    """A mail in the sink as shown."""
+
+    to: str
+    from_: str
+    subject: str
+    text: str
+    at_text: str
+    at_iso: str
+    headers: list[tuple[str, str]]
+
+
+def _sunk(session: Session, limit: int) -> Sequence[SinkMail]:
+    return (
+        session.execute(select(SinkMail).order_by(sink.id.desc()).limit(limit)).scalars().all()
+    )
+
+
+def _opened_mail(body: bytes) -> tuple[str, str, str, list[tuple[str, str]]]:
+    """Return From, subject, text and headers of a mail of our own."""
+    mail = BytesParser(policy=policy.default).parsebytes(body)
+    part = mail.get_body(("plain",))
+    text = part.get_content() if part is not None else ""
+    headers = [(name, str(value)) for name, value in mail.items()]
+    return str(mail["From"] or ""), str(mail["Subject"] or ""), text, headers
+
+
+@get("/demo/mail", opt={"access": "agent"})
+async def show_sink(request: HttpRequest) -> Response[Any]:
+    """Show the mail that the sample company would have sent."""
+    _demo_only(request)
+    speak = await speaker_for(request)
+    shown = []
+    for mail in await read(request, _sunk, 50):
+        sender, subject, text, headers = _opened_mail(mail.body)
+        shown.append(
+            Sunk(
+                mail.to_address,
+                sender,
+                subject,
+                text,
+                speak.clock(mail.at),
+                mail.at.isoformat(),
+                headers,
+            )
+        )
+    return await page(request, "demo/mail.html", active="demo", mails=shown)
+
+
+@get("/demo/mail.json", opt={"access": "link"})
+async def sink_json(request: HttpRequest) -> list[dict[str, Any]]:
+    """Give the same to scripts."""
+    _demo_only(request)
+    found = []
+    for mail in await read(request, _sunk, 1000):
+        sender, subject, text, headers = _opened_mail(mail.body)
+        found.append(
+            {
+                "to": mail.to_address,
+                "from": sender,
+                "subject": subject,
+                "headers": dict(headers),
+                "text": text,
+                "at": mail.at.isoformat(),
+            }
+        )
+    return found
+
+
+def _demo_only(request: HttpRequest) -> None:
+    if not site(request).settings.demo:
+        raise NotFound("There is nothing here.")

@@ -1,0 +1,320 @@
+"""From rows to one conversation's page."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from inbox.auth import random_token
+from inbox.sla.promise import spoken_moment
+from inbox.store.conversations import Thread
+from inbox.store.people import Colleague
+from inbox.store.setup import Type
+from inbox.templating import N_
+from inbox.views.models import (
+    ContactCard,
+    ConversationPage,
+    Deadline,
+    Entry,
+    Hint,
+    Sla,
+)
+from inbox.views.present_events import present_event
+from inbox.views.present_list import owner_of, sureness, type_name
+from inbox.views.render import initial
+from inbox.views.words import (
+    PRIORITY,
+    URGENCY_NAMES,
+    Speaker,
+    paragraphs,
+    split_visible,
+)
+from models import ClockKind, Direction, EventKind, Message, SLAClock, Status
+
+CHANNEL_ICON = {"email": "mail", "form": "globe", "chat": "message-circle", "api": "zap"}
+CHANNEL_TEXT = {
+    "email": N_("e-mail"),
+    "form": N_("web form"),
+    "chat": N_("chat"),
+    "api": N_("API"),
+}
+CLOCK_LABEL = {
+    ClockKind.FIRST_RESPONSE: N_("First reply"),
+    ClockKind.NEXT_RESPONSE: N_("Next reply"),
+    ClockKind.RESOLUTION: N_("Solved"),
+}
+DELIVERY_TEXT = {
+    "queued": N_("waiting to be sent"),
+    "claimed": N_("waiting to be sent"),
+    "sending": N_("being sent"),
+    "sent": N_("sent"),
+    "failed": N_("not sent: %(reason)s"),
+    "unconfirmed": N_("may have been sent: the connection broke at the end. Ask the customer."),
+    "cancelled": N_("taken back"),
+}
+STATUS_TEXT = {
+    Status.OPEN: N_("open"),
+    Status.WAITING: N_("waiting for the customer"),
+    Status.SNOOZED: N_("snoozed"),
+    Status.RESOLVED: N_("done"),
+    Status.SPAM: N_("spam"),
+    Status.MERGED: N_("merged"),
+}
+LANGUAGE_NAMES = {"vi": "Tiếng Việt", "en": "English"}
+KIND = {
+    Direction.INBOUND: "in",
+    Direction.OUTBOUND: "out",
+    Direction.AUTOMATIC: "auto",
+    Direction.NOTE: "note",
+}
+
+
+def present_conversation(
+    thread: Thread,
+    speak: Speaker,
+    types: Mapping[str, Type],
+    colleagues: Mapping[int, Colleague],
+    team_names: Mapping[int, str],
+    identities: Mapping[str, Any],
+    *,
+    me: int,
+    confirmed: int,
+) -> ConversationPage:
+    """Return a conversation as shown to an agent."""
+    row = thread.conversation
+    decided = row.triage in ("confirmed", "corrected")
+    owner = colleagues.get(row.owner_id or 0)
+    backup = colleagues.get(owner.backup_id or 0) if owner else None
+    address = (identities.get("email") or [""])[0]
+    live = [clock for clock in thread.clocks if clock.met_at is None and not clock.cancelled_at]
+    sureness_now = "sure" if decided else sureness(row.request_type_confidence)
+    return ConversationPage(
+        number=row.id,
+        channel=row.channel,
+        subject=row.subject,
+        status=row.status,
+        status_text=speak.say(STATUS_TEXT[row.status]),
+        sla=speak.until(row.next_due_at),
+        request_type_name=type_name(types, row.request_type, speak.language),
+        triage=row.triage,
+        sureness=sureness_now,
+        second_type_name=type_name(types, row.second_type, speak.language),
+        priority=PRIORITY[row.urgency],
+        owner=owner_of(row.owner_id, colleagues, me),
+        contact=_contact(thread, speak, identities),
+        messages=_entries(thread, speak, types, colleagues),
+        deadlines=[_deadline(clock, thread, speak) for clock in _shown_clocks(thread)],
+        policy_text=_policy(live or list(thread.clocks), row.urgency),
+        promise_text=(
+            spoken_moment(row.promised_at, speak.zone.key, speak.now, speak.language)
+            if row.promised_at
+            else ""
+        ),
+        owner_reason=_owner_reason(thread, speak, colleagues),
+        team_name=team_names.get(row.team_id or 0, ""),
+        backup_name=backup.name if backup else "",
+        types=_types(thread, types, speak.language),
+        urgencies=[
+            (key, f"P{PRIORITY[key]}", speak.say(name), key == row.urgency)
+            for key, name in URGENCY_NAMES.items()
+        ],
+        why=_why(thread) if not decided else [],
+        why_rule=_why_rule(thread, speak),
+        model_text=_model_text(thread, speak, confirmed),
+        seen=row.last_message_id or 0,
+        key=random_token(),
+        hint=_hint(thread, speak),
+        can_reply=bool(address),
+        cannot_reply_reason=(
+            ""
+            if address
+            else speak.say("There is no address to answer to; you can keep notes.")
+        ),
+        reply_hint=address,
+    )
+
+
+def _contact(thread: Thread, speak: Speaker, identities: Mapping[str, Any]) -> ContactCard:
+    contact = thread.contact
+    since = speak.say("Customer since %(date)s") % {"date": speak.date(contact.created_at)}
+    address = (identities.get("email") or [""])[0]
+    return ContactCard(
+        name=contact.name or address or speak.say("Unknown"),
+        initial=initial(contact.name or address),
+        address=address,
+        phone=(identities.get("phone") or [""])[0],
+        language_name=LANGUAGE_NAMES.get(contact.language, contact.language),
+        since_text=since,
+        other_open=thread.other_open,
+    )
+
+
+def _entries(
+    thread: Thread,
+    speak: Speaker,
+    types: Mapping[str, Type],
+    colleagues: Mapping[int, Colleague],
+) -> list[Entry]:
+    """Return messages and events in the order of time; events say only what matters to read."""
+    found: list[tuple[Any, int, Entry]] = [
+        (message.created_at, 0, present_message(message, thread, speak, colleagues))
+        for message in thread.messages
+    ]
+    for event in thread.events:
+        entry = present_event(event, speak, types, colleagues)
+        if entry is not None:
+            found.append((event.at, 1, entry))
+    found.sort(key=lambda item: (item[0], item[1]))
+    return [entry for _, _, entry in found]
+
+
+def present_message(
+    message: Message, thread: Thread, speak: Speaker, colleagues: Mapping[int, Colleague]
+) -> Entry:
+    """Return a message as shown; quotes and signature are folded, never dropped."""
+    author = colleagues.get(message.author_id or 0)
+    name = author.name if author else thread.contact.name or message.sender_address
+    if message.direction == Direction.AUTOMATIC:
+        name = speak.say("Automatic reply")
+    shown, hidden = split_visible(message.text, message.visible_text)
+    state, error = thread.deliveries.get(message.id, (None, ""))
+    text = ""
+    if state is not None:
+        text = speak.say(DELIVERY_TEXT[state])
+        text = text % {"reason": error} if "%(reason)s" in text else text
+    via = speak.say(CHANNEL_TEXT[message.channel])
+    if message.is_machine:
+        via += ", " + speak.say("automatic mail")
+    return Entry(
+        kind=KIND[message.direction],
+        id=str(message.id),
+        at_text=speak.clock(message.created_at),
+        at_iso=message.created_at.isoformat(),
+        author=name,
+        initial=initial(name),
+        via_icon=CHANNEL_ICON[message.channel],
+        via_text=via,
+        paragraphs=paragraphs(shown) + [[f"({note})"] for note in message.notes],
+        hidden=paragraphs(hidden),
+        hidden_lines=sum(1 for line in hidden.splitlines() if line.strip()),
+        files=[
+            (blob, name, speak.size(size))
+            for blob, name, size in thread.files.get(message.id, [])
+        ],
+        delivery="queued" if state == "claimed" else state,
+        delivery_text=text,
+    )
+
+
+def _shown_clocks(thread: Thread) -> list[SLAClock]:
+    """Return the clocks worth showing: the running ones, else the last that was met."""
+    shown = [clock for clock in thread.clocks if clock.cancelled_at is None]
+    live = [clock for clock in shown if clock.met_at is None]
+    met = [clock for clock in shown if clock.met_at is not None]
+    order = {
+        ClockKind.FIRST_RESPONSE: 0,
+        ClockKind.NEXT_RESPONSE: 1,
+        ClockKind.RESOLUTION: 2,
+    }
+    return sorted(live + met[-1:], key=lambda clock: (order[clock.kind], clock.id))
+
+
+def _deadline(clock: SLAClock, thread: Thread, speak: Speaker) -> Deadline:
+    say = speak.say
+    label = say(CLOCK_LABEL[clock.kind])
+    target = speak.span(clock.target_s)
+    steps = [
+        say("Arrived %(time)s.") % {"time": speak.clock(clock.started_at)},
+        say("Rule: %(rule)s, %(target)s of working time.")
+        % {"rule": clock.policy, "target": target},
+        say("Only working hours count; that ends %(time)s.")
+        % {"time": speak.clock(clock.due_at)},
+    ]
+    if clock.met_at is not None:
+        late = clock.met_at > clock.due_at
+        took = speak.span((clock.met_at - clock.started_at).total_seconds())
+        text = (
+            say("answered %(time)s late")
+            % {"time": speak.span((clock.met_at - clock.due_at).total_seconds())}
+            if late
+            else say("answered in %(time)s") % {"time": took}
+        )
+        due = say("Was due %(time)s.") % {"time": speak.clock(clock.due_at)}
+        return Deadline(label, Sla("met", text, clock.met_at.isoformat()), None, due, steps)
+    sla = speak.until(clock.due_at)
+    whole = (clock.due_at - clock.started_at).total_seconds() or 1
+    used = (speak.now - clock.started_at).total_seconds()
+    if sla.state == "late":
+        detail = say("Was due %(time)s.") % {"time": speak.clock(clock.due_at)}
+        told = _told(thread, clock.id)
+        if told:
+            detail += " " + say("%(names)s has been told.") % {"names": told}
+    else:
+        detail = say("Due %(time)s.") % {"time": speak.clock(clock.due_at)}
+    return Deadline(label, sla, max(0, min(100, round(100 * used / whole))), detail, steps)
+
+
+def _told(thread: Thread, clock_id: int) -> str:
+    for event in reversed(thread.events):
+        if event.kind == EventKind.ESCALATED and event.data.get("clock") == clock_id:
+            return ", ".join(event.data.get("told", []))
+    return ""
+
+
+def _policy(clocks: list[SLAClock], urgency: str) -> str:
+    return f"{clocks[0].policy} · P{PRIORITY[urgency]}" if clocks else ""
+
+
+def _types(
+    thread: Thread, types: Mapping[str, Type], language: str
+) -> list[tuple[str, str, int | None, bool]]:
+    """Return the menu of types: the model's candidates first, then the rest."""
+    row = thread.conversation
+    share = {
+        key: round(100 * value)
+        for key, value in (thread.prediction.candidates if thread.prediction else [])
+    }
+    order = sorted(types.values(), key=lambda kind: -share.get(kind.key, 0))
+    return [
+        (kind.key, kind.name(language), share.get(kind.key), kind.key == row.request_type)
+        for kind in order
+    ]
+
+
+def _why(thread: Thread) -> list[str]:
+    if thread.prediction is None:
+        return []
+    return [term for term, weight in thread.prediction.why if weight > 0][:3]
+
+
+def _why_rule(thread: Thread, speak: Speaker) -> str:
+    if thread.prediction is None or not thread.prediction.urgency_reason:
+        return ""
+    return speak.say("Urgency by rule: %(rule)s") % {"rule": thread.prediction.urgency_reason}
+
+
+def _model_text(thread: Thread, speak: Speaker, confirmed: int) -> str:
+    if thread.prediction is None:
+        return ""
+    if thread.prediction.model_version_id is None:
+        return speak.say("No trained model: written rules sorted this.")
+    if thread.model_is_starter and confirmed < 200:
+        return speak.say(
+            "A guess of the starter model. Confirm or correct it: %(n)s of 200 checked."
+        ) % {"n": confirmed}
+    return ""
+
+
+def _owner_reason(thread: Thread, speak: Speaker, colleagues: Mapping[int, Colleague]) -> str:
+    for event in reversed(thread.events):
+        if event.kind == EventKind.ASSIGNED:
+            entry = present_event(event, speak, {}, colleagues)
+            return entry.text if entry else ""
+    return ""
+
+
+def _hint(thread: Thread, speak: Speaker) -> Hint | None:
+    for event in thread.events:
+        if event.kind == EventKind.HINTED:
+            number = int(event.data["number"])
+            text = speak.say("Perhaps this belongs to #%(n)s: the mail refers to it.")
+            return Hint(number, text % {"n": number})
+    return None

@@ -1,0 +1,230 @@
+"""From values to HTML: pages, partials, error pages and toasts."""
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from litestar import Response
+from litestar.exceptions import HTTPException
+from markupsafe import Markup
+
+from inbox.clock import utcnow
+from inbox.errors import InboxError
+from inbox.store import counts
+from inbox.store.people import Person
+from inbox.templating import LANGUAGES, N_, render, translator
+from inbox.views import security
+from inbox.views.site import HttpRequest, site
+
+log = logging.getLogger(__name__)
+
+UI_COOKIE = "kip-ui"  # the language chosen with ?lang=
+_SORRY = {
+    400: N_("This address or form could not be read."),
+    404: N_("There is nothing here."),
+    405: N_("That cannot be done here."),
+    413: N_("That is more than we take."),
+    500: N_("Something of ours broke. It is written down; please try again."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Toast:
+    """A sentence that appears after an action; ``undo_url`` is posted to take it back."""
+
+    text: str
+    kind: str = "done"
+    undo_url: str | None = None
+    href: str | None = None
+    link_text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Me:
+    """The signed-in person as templates show them."""
+
+    id: int
+    name: str
+    short_name: str
+    initial: str
+    role: str
+    on_duty: bool
+
+
+def short_name(name: str) -> str:
+    """Return what colleagues call someone: the last word of a Vietnamese name or of any."""
+    return name.rsplit(maxsplit=1)[-1] if name.split() else name
+
+
+def initial(name: str) -> str:
+    """Return the letter of an avatar, from the last word (Nguyễn Văn Phúc is P)."""
+    return short_name(name)[:1].upper() or "?"
+
+
+def language(request: HttpRequest, fallback: str = "vi") -> str:
+    """Return the page's language: asked for now, or before, the person's, the browser's."""
+    asked = request.query_params.get("lang", "")
+    who: Person | None = request.scope.get("user")
+    chosen = request.cookies.get(UI_COOKIE, "")
+    for candidate in (asked, chosen, who.language if who else ""):
+        if candidate in LANGUAGES:
+            return candidate
+    for part in request.headers.get("accept-language", "").split(","):
+        code = part.split(";")[0].strip().lower()[:2]
+        if code in LANGUAGES:
+            return code
+    return fallback if fallback in LANGUAGES else "vi"
+
+
+def words(request: HttpRequest) -> Any:
+    """Return gettext for the page's language."""
+    return translator(language(request)).gettext
+
+
+def wants_partial(request: HttpRequest) -> bool:
+    """Tell whether htmx asks for a part of the page."""
+    return (
+        request.headers.get("hx-request") == "true"
+        and request.headers.get("hx-history-restore-request") != "true"
+    )
+
+
+async def page(
+    request: HttpRequest,
+    template: str,
+    *,
+    code: int = 200,
+    active: str = "",
+    spoken: str = "",
+    **values: Any,
+) -> Response[str]:
+    """Render a page or partial of ours, with what every template may use."""
+    who: Person | None = request.scope.get("user")
+    shown = counts.EMPTY
+    if who is not None:
+        shown = await site(request).database.read(counts.navigation, who)
+    return build(
+        request, template, code=code, active=active, spoken=spoken, nav_counts=shown, **values
+    )
+
+
+def build(
+    request: HttpRequest,
+    template: str,
+    *,
+    code: int = 200,
+    active: str = "",
+    spoken: str = "",
+    nav_counts: counts.NavCounts = counts.EMPTY,
+    **values: Any,
+) -> Response[str]:
+    """Do what ``page`` does, without asking the database for the numbers on the rail."""
+    where = site(request)
+    who: Person | None = request.scope.get("user")
+    spoken = spoken or language(request)
+    cookie = request.cookies.get(security.csrf_cookie(where), "") or security.new_csrf_cookie()
+    session = request.cookies.get(security.session_cookie(where), "")
+    token = security.csrf_token(where, cookie, session)
+    field = Markup('<input type="hidden" name="_csrf_token" value="{}">').format(token)
+    html = render(
+        spoken,
+        template,
+        static=where.static,
+        csrf_field=lambda: field,
+        theme=_theme(request, who),
+        me=_me(who),
+        now_iso=utcnow().isoformat(),
+        nav_counts=nav_counts,
+        active=active,
+        demo=where.settings.demo,
+        **values,
+    )
+    response = Response(
+        html,
+        status_code=code,
+        media_type="text/html",
+        headers={"vary": "HX-Request, Cookie", "cache-control": "private, no-cache"},
+    )
+    _set_cookie(request, response, security.csrf_cookie(where), cookie)
+    asked = request.query_params.get("lang", "")
+    if asked in LANGUAGES:
+        _set_cookie(request, response, UI_COOKIE, asked)
+    return response
+
+
+def _set_cookie(request: HttpRequest, response: Response[Any], name: str, value: str) -> None:
+    if request.cookies.get(name) != value:
+        response.set_cookie(
+            name,
+            value,
+            path="/",
+            secure=site(request).settings.secure,
+            httponly=True,
+            samesite="lax",
+            max_age=365 * 24 * 3600,
+        )
+
+
+def _theme(request: HttpRequest, who: Person | None) -> str:
+    """Return light, dark or "" (the system's): the menu keeps it in a cookie."""
+    chosen = request.cookies.get("theme", who.theme if who else "")
+    return chosen if chosen in ("light", "dark") else ""
+
+
+def _me(who: Person | None) -> Me | None:
+    if who is None:
+        return None
+    return Me(
+        who.id, who.name, short_name(who.name), initial(who.name), who.role.value, who.on_duty
+    )
+
+
+def on_error(request: HttpRequest, error: Exception) -> Response[Any]:
+    """Answer a failure in the form the asker understands, and log what was not on purpose."""
+    status, sentence = _status_and_sentence(error)
+    if status >= 500 and not isinstance(error, InboxError):
+        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    if request.url.path.startswith("/api/"):
+        return _problem(status, sentence)
+    spoken = translator(language(request)).gettext
+    if wants_partial(request):
+        response = build(
+            request,
+            "errors/_toast.html",
+            code=status,
+            toast=Toast(spoken(sentence), "error"),
+        )
+        response.headers["HX-Retarget"] = "#toasts"
+        response.headers["HX-Reswap"] = "beforeend"
+        return response
+    return build(
+        request, "errors/page.html", code=status, status=status, message=spoken(sentence)
+    )
+
+
+def _status_and_sentence(error: Exception) -> tuple[int, str]:
+    if isinstance(error, InboxError):
+        return error.status, error.message
+    if isinstance(error, HTTPException):
+        return error.status_code, _SORRY.get(error.status_code, _SORRY[400])
+    return 500, _SORRY[500]
+
+
+def _problem(status: int, sentence: str) -> Response[dict[str, Any]]:
+    """Build an RFC 9457 problem."""
+    titles = {
+        400: "Bad request",
+        401: "Unauthorised",
+        403: "Forbidden",
+        404: "Not found",
+        409: "Conflict",
+        413: "Too large",
+        422: "Invalid",
+        429: "Too many requests",
+        503: "Unavailable",
+    }
+    body = {"title": titles.get(status, "Error"), "status": status, "detail": sentence}
+    headers = {"www-authenticate": "Bearer"} if status == 401 else {}
+    return Response(
+        body, status_code=status, media_type="application/problem+json", headers=headers
+    )

@@ -1,0 +1,167 @@
+"""The guard in front of every handler: who is it, may they, and is it really them.
+
+Each route says in ``opt["access"]`` whom it is for: ``public`` (anybody; our cookie protects
+the form if there is one), ``link`` (whoever has the link or form; the page's own token
+protects it), ``token`` (a bearer token), ``agent``, ``supervisor`` or ``admin`` (signed in).
+A route that says nothing is for admins.
+"""
+
+import hashlib
+import hmac
+import secrets
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from litestar import Response
+from litestar.response import Redirect
+
+from inbox.auth import hash_token
+from inbox.clock import utcnow
+from inbox.errors import Forbidden, InboxError
+from inbox.store import people
+from inbox.store.people import Person
+from inbox.views.site import HttpRequest, Site, site
+from models import Role, Scope
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+RANK = {Role.AGENT: 0, Role.SUPERVISOR: 1, Role.ADMIN: 2}
+SCOPES = {Scope.READ: 0, Scope.WRITE: 1, Scope.ADMIN: 2}
+NEEDED = {"agent": Role.AGENT, "supervisor": Role.SUPERVISOR, "admin": Role.ADMIN}
+
+
+class Unauthorised(InboxError):
+    """No valid token, or nobody signed in."""
+
+    status = 401
+
+
+def session_cookie(where: Site) -> str:
+    """Return the session cookie's name."""
+    return "__Host-kip" if where.settings.secure else "kip"
+
+
+def csrf_cookie(where: Site) -> str:
+    """Return the name of the cookie that the form token is bound to."""
+    return "__Host-csrf" if where.settings.secure else "csrf"
+
+
+async def admit(request: HttpRequest) -> Response[Any] | None:
+    """Let a request through to its handler, answer it, or refuse it."""
+    where = site(request)
+    access = request.route_handler.opt.get("access", "admin")
+    request.scope["user"] = None
+    if access == "token":
+        await _admit_token(request, where)
+        return None
+    if access == "link":
+        return None
+    await _find_person(request, where)
+    if request.method not in SAFE:
+        await _demand_own_form(request, where)
+    if access == "public":
+        return None
+    who: Person | None = request.scope["user"]
+    if who is None:
+        return _to_login(request)
+    if RANK[who.role] < RANK[NEEDED[access]]:
+        raise Forbidden("Your role does not open this page. Ask an administrator.")
+    return None
+
+
+async def _find_person(request: HttpRequest, where: Site) -> None:
+    cookie = request.cookies.get(session_cookie(where), "")
+    if not cookie:
+        return
+    found = await where.database.read(people.find_session_person, hash_token(cookie), utcnow())
+    request.scope["user"] = found
+
+
+async def _admit_token(request: HttpRequest, where: Site) -> None:
+    kind, _, token = request.headers.get("authorization", "").partition(" ")
+    if kind.lower() != "bearer" or not token:
+        raise Unauthorised("Send a token: Authorization: Bearer ….")
+    who = await where.database.read(people.find_token_person, hash_token(token.strip()))
+    if who is None:
+        raise Unauthorised("This token is unknown or was revoked.")
+    needed = Scope.READ if request.method in SAFE else Scope.WRITE
+    if SCOPES[who.scope] < SCOPES[needed]:
+        raise Forbidden("This token may only read.")
+    request.scope["user"] = who
+
+
+def csrf_token(where: Site, cookie: str, session: str) -> str:
+    """Return the form token that belongs to a browser's cookie and session."""
+    text = f"csrf\0{cookie}\0{session}".encode()
+    return hmac.new(where.secret, text, hashlib.sha256).hexdigest()
+
+
+async def _demand_own_form(request: HttpRequest, where: Site) -> None:
+    """Refuse an unsafe request that our own page did not send."""
+    origin = request.headers.get("origin")
+    own = where.origin(request.headers.get("host", ""))
+    if origin is not None and origin != own:
+        raise Forbidden("This form was sent from another site.")
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        raise Forbidden("This form was sent from another site.")
+    cookie = request.cookies.get(csrf_cookie(where), "")
+    given = request.headers.get("x-csrftoken") or (await form_fields(request)).get(
+        "_csrf_token", ""
+    )
+    session = request.cookies.get(session_cookie(where), "")
+    if not cookie or not hmac.compare_digest(
+        given.encode(), csrf_token(where, cookie, session).encode()
+    ):
+        raise Forbidden("This page is too old. Reload it and try again; your text is kept.")
+
+
+async def form_fields(request: HttpRequest) -> dict[str, str]:
+    """Return the text fields of a posted form; files are left out."""
+    kind, _ = request.content_type
+    if kind not in ("application/x-www-form-urlencoded", "multipart/form-data"):
+        return {}
+    form = await request.form()
+    return {name: value for name, value in form.multi_items() if isinstance(value, str)}
+
+
+def new_csrf_cookie() -> str:
+    """Return a fresh value for the cookie that form tokens are bound to."""
+    return secrets.token_urlsafe(24)
+
+
+def _to_login(request: HttpRequest) -> Response[Any]:
+    path = request.url.path
+    if request.url.query:
+        path += f"?{request.url.query}"
+    target = "/login?next=" + quote(path if request.method in SAFE else "/inbox", safe="")
+    if request.headers.get("hx-request") == "true":
+        return Response(b"", status_code=401, headers={"HX-Redirect": target})
+    return Redirect(target, status_code=303)
+
+
+def safe_next(target: str) -> str:
+    """Return ``target`` if it is a path of ours, else the inbox."""
+    if not target.startswith("/") or target.startswith("//"):
+        return "/inbox"
+    if any(ord(letter) < 0x21 or letter == "\\" for letter in target):
+        return "/inbox"
+    parts = urlsplit(target)
+    if parts.scheme or parts.netloc:
+        return "/inbox"
+    return target
+
+
+def page_headers(where: Site, host: str) -> dict[str, str]:
+    """Return the headers of every answer (the policy names our own origin, nothing else)."""
+    base = where.origin(host)
+    policy = (
+        f"default-src 'none'; script-src {base}/static/; style-src {base}/static/; "
+        "img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; "
+        "frame-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
+    return {
+        "content-security-policy": policy,
+        "x-content-type-options": "nosniff",
+        "referrer-policy": "same-origin",
+        "cross-origin-opener-policy": "same-origin",
+        "permissions-policy": "camera=(), microphone=(), geolocation=()",
+    }

@@ -1,0 +1,125 @@
+"""Times, sizes and names in the reader's language and the company's zone."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from inbox.templating import N_, translator
+from inbox.views.models import Sla
+
+SOON = timedelta(hours=1)
+_DAYS = {
+    "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"),
+    "vi": ("T2", "T3", "T4", "T5", "T6", "T7", "CN"),
+}
+PRIORITY = {"urgent": 1, "high": 2, "normal": 3, "low": 4}
+
+
+URGENCY_NAMES = {
+    "urgent": N_("Now"),
+    "high": N_("Soon"),
+    "normal": N_("Normal"),
+    "low": N_("Can wait"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """Everything that depends on who reads: language, zone, and what time it is."""
+
+    language: str
+    zone: ZoneInfo
+    now: datetime
+    say: Callable[[str], str]
+
+    def local(self, at: datetime) -> datetime:
+        """Return the instant as wall time."""
+        return at.astimezone(self.zone)
+
+    def clock(self, at: datetime) -> str:
+        """Say when something happened or will: time today, weekday this week, else the date."""
+        there, here = self.local(at), self.local(self.now)
+        days = abs((there.date() - here.date()).days)
+        time = f"{there.hour:02}:{there.minute:02}"
+        if days == 0:
+            return time
+        if days < 7:
+            return f"{_DAYS[self.language][there.weekday()]} {time}"
+        return f"{there.day:02}/{there.month:02} {time}"
+
+    def date(self, at: datetime) -> str:
+        """Say a date: 24/11/2026."""
+        there = self.local(at)
+        return f"{there.day:02}/{there.month:02}/{there.year}"
+
+    def span(self, seconds: float) -> str:
+        """Say how long: "26 min", "3 h", "2 days"."""
+        minutes = int(seconds // 60)
+        if minutes < 60:
+            return self.say("%(n)s min") % {"n": max(minutes, 1)}
+        hours = minutes // 60
+        if hours < 48:
+            return self.say("%(n)s h") % {"n": hours}
+        return self.say("%(n)s days") % {"n": hours // 24}
+
+    def until(self, due: datetime | None) -> Sla:
+        """Say how a live deadline stands, by the wall clock."""
+        if due is None:
+            return Sla("none", "")
+        left = (due - self.now).total_seconds()
+        iso = due.isoformat()
+        if left <= 0:
+            return Sla("late", self.say("%(time)s late") % {"time": self.span(-left)}, iso)
+        if left < 3600:
+            return Sla("soon", self.say("%(time)s left") % {"time": self.span(left)}, iso)
+        return Sla("ok", self.say("by %(time)s") % {"time": self.clock(due)}, iso)
+
+    def size(self, size_bytes: int) -> str:
+        """Say how big a file is."""
+        if size_bytes < 1024 * 1024:
+            return f"{max(size_bytes // 1024, 1)} KB"
+        return f"{size_bytes / 1024 / 1024:.1f} MB".replace(
+            ".", "," if self.language == "vi" else "."
+        )
+
+
+@lru_cache(maxsize=32)
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)
+
+
+def speaker(language: str, zone: str, now: datetime) -> Speaker:
+    """Make a speaker for one request."""
+    return Speaker(language, _zone(zone), now, translator(language).gettext)
+
+
+def paragraphs(text: str) -> list[list[str]]:
+    """Split text into paragraphs of lines."""
+    found: list[list[str]] = []
+    for block in text.replace("\r\n", "\n").strip("\n").split("\n\n"):
+        lines = [line.rstrip() for line in block.split("\n")]
+        if any(lines):
+            found.append(lines)
+    return found
+
+
+def split_visible(text: str, visible: str) -> tuple[str, str]:
+    """Split a message into what the person wrote and what is folded away (quotes, signature).
+
+    Both together are the whole text: nothing is dropped.
+    """
+    if not visible.strip() or visible.strip() == text.strip():
+        return text, ""
+    wanted = [line.strip() for line in visible.splitlines() if line.strip()]
+    hidden = []
+    at = 0
+    for line in text.splitlines():
+        if at < len(wanted) and line.strip() == wanted[at]:
+            at += 1
+        else:
+            hidden.append(line)
+    if at < len(wanted):  # it was read otherwise (HTML, flowed): fold the whole original
+        return visible, text
+    return visible, "\n".join(hidden).strip("\n")

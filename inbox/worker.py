@@ -1,0 +1,75 @@
+"""The worker process: three loops of its own, and arq beside them."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+
+from redis.asyncio import Redis
+
+from inbox import jobs
+from inbox.db import Database
+from inbox.loops import Send, TakeIn, Watch, run_loop
+from inbox.queue import CLOCKS, INTAKE, OUTBOX, Announcer, connect, listen
+from inbox.settings import Settings
+
+log = logging.getLogger(__name__)
+
+LONGEST_PAUSE_S = 5.0
+
+
+async def run_worker(settings: Settings) -> None:
+    """Work until told to stop."""
+    redis = connect(settings.redis_url) if settings.redis_url else None
+    database = Database(settings.database, Announcer(redis))
+    secret = settings.secret
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    bells = {name: asyncio.Event() for name in (INTAKE, OUTBOX, CLOCKS)}
+    take_in = TakeIn(database, settings, secret)
+    work = [
+        run_loop("take-in", take_in.once, bells[INTAKE]),
+        run_loop("sending", Send(database, settings).once, bells[OUTBOX]),
+        run_loop("clocks", Watch(database, settings, secret).once, bells[CLOCKS]),
+    ]
+    if redis is not None:
+        work += [_hear(redis, bells), _keep_arq(database, settings, secret)]
+    tasks = [asyncio.create_task(one) for one in work]
+    try:
+        await stop.wait()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await take_in.close()
+        await database.close()
+        if redis is not None:
+            await redis.aclose()
+
+
+async def _hear(redis: Redis, bells: dict[str, asyncio.Event]) -> None:
+    """Ring the loops that a name is for; all of them after a gap."""
+    async for names in listen(redis):
+        for name in bells if names is None else names:
+            if name in bells:
+                bells[name].set()
+
+
+async def _keep_arq(database: Database, settings: Settings, secret: bytes) -> None:
+    """Run arq's worker, and a new one when it ends: it does whenever Redis goes away."""
+    pause_s = 0.2
+    while True:
+        worker = jobs.make_worker(database, settings, secret)
+        try:
+            await worker.async_run()
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            log.warning("arq ended (%s); starting it again in %.1f s", error, pause_s)
+        finally:
+            with contextlib.suppress(Exception):
+                await worker.close()
+        await asyncio.sleep(pause_s)
+        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)

@@ -1,0 +1,47 @@
+"""What every table shares: an id, named constraints, enums by value, JSON on both databases."""
+
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, Column, Enum, inspect
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
+from sqlmodel import Field, SQLModel
+
+SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+JSON_ANYWHERE = JSON().with_variant(JSONB(), "postgresql")
+
+
+class Table(SQLModel):
+    """Base of every table: an integer key given by the database."""
+
+    id: int = Field(default=None, primary_key=True)
+
+
+def stored_as_value(kind: type[StrEnum]) -> Enum:
+    """Store an enum's value, not its member name, and never as a native database type."""
+    return Enum(
+        kind,
+        native_enum=False,
+        length=24,
+        create_constraint=False,
+        values_callable=lambda members: [member.value for member in members],
+    )
+
+
+def json_column(*, nullable: bool = False) -> Column[Any]:
+    """Return a JSON column (JSONB on PostgreSQL). Reassign it: changes inside are not seen."""
+    return Column(JSON_ANYWHERE, nullable=nullable)
+
+
+def columns(table: type[SQLModel]) -> "ReadOnlyColumnCollection[str, Column[Any]]":
+    """Return a table's columns for queries that want columns, not whole objects."""
+    found: ReadOnlyColumnCollection[str, Column[Any]] = inspect(table).local_table.c
+    return found

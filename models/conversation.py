@@ -1,0 +1,152 @@
+"""A conversation and what happened to it."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Index, text
+from sqlmodel import Field
+
+from models.base import Table, json_column, stored_as_value
+from models.inbox import ChannelKind
+
+
+class Status(StrEnum):
+    """Where a conversation stands."""
+
+    OPEN = "open"
+    WAITING = "waiting"
+    SNOOZED = "snoozed"
+    RESOLVED = "resolved"
+    SPAM = "spam"
+    MERGED = "merged"
+
+
+class Urgency(StrEnum):
+    """How soon it hurts; P4 to P1 on screen."""
+
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+    URGENT = "urgent"
+
+
+URGENCY_RANK = {Urgency.URGENT: 0, Urgency.HIGH: 1, Urgency.NORMAL: 2, Urgency.LOW: 3}
+"""The order inside one due time; one more is the priority on screen (P1 to P4)."""
+
+
+class Triage(StrEnum):
+    """Who says what type and urgency it is: the model, or a person."""
+
+    AUTO = "auto"
+    NEEDS_REVIEW = "needs_review"
+    CONFIRMED = "confirmed"
+    CORRECTED = "corrected"
+
+
+class SLAState(StrEnum):
+    """How the promise stands."""
+
+    ON_TIME = "on_time"
+    WARNED = "warned"
+    BREACHED = "breached"
+    PAUSED = "paused"
+    NONE = "none"
+
+
+class EventKind(StrEnum):
+    """What can happen to a conversation."""
+
+    RECEIVED = "received"
+    SORTED = "sorted"
+    ASSIGNED = "assigned"
+    ACKNOWLEDGED = "acknowledged"
+    ACKNOWLEDGEMENT_WITHHELD = "acknowledgement_withheld"
+    REPLIED = "replied"
+    REPLY_FAILED = "reply_failed"
+    NOTED = "noted"
+    CORRECTED = "corrected"
+    CONFIRMED = "confirmed"
+    PROMISED_AGAIN = "promised_again"
+    CLOCK_STARTED = "clock_started"
+    CLOCK_MET = "clock_met"
+    WARNED = "warned"
+    ESCALATED = "escalated"
+    RESOLVED = "resolved"
+    REOPENED = "reopened"
+    HINTED = "hinted"
+
+
+class Conversation(Table, table=True):
+    """Everything said with one contact about one matter, in one inbox. Its id is its number.
+
+    A ``*_due_at`` is when the policy says a thing must have happened, a ``*_at`` when it
+    did; all UTC. ``next_due_at`` is the live reply clock's due time, or None when no reply is
+    owed. ``order_at`` is what the list sorts by: ``next_due_at``, else a far date, never null.
+    ``promised_at`` is what the customer was told and is kept even when due moves.
+    ``version`` grows with each change, so that a stale page can be told.
+    """
+
+    __tablename__ = "conversations"
+    __table_args__ = (
+        Index("ix_conversations_list", "status", "order_at", "urgency_rank", "id"),
+        Index("ix_conversations_team_list", "team_id", "status", "order_at", "id"),
+        Index("ix_conversations_owner_list", "owner_id", "status", "order_at", "id"),
+        Index("ix_conversations_contact", "contact_id", "id"),
+        Index(
+            "ix_conversations_review",
+            "created_at",
+            sqlite_where=text("triage = 'needs_review' AND status = 'open'"),
+            postgresql_where=text("triage = 'needs_review' AND status = 'open'"),
+        ),
+        {"sqlite_autoincrement": True},
+    )
+
+    public_token: str = Field(unique=True)
+    inbox_id: int = Field(foreign_key="inboxes.id")
+    contact_id: int = Field(foreign_key="contacts.id")
+    channel: ChannelKind = Field(sa_type=stored_as_value(ChannelKind))
+    subject: str = ""
+    language: str = "vi"
+    status: Status = Field(default=Status.OPEN, sa_type=stored_as_value(Status))
+
+    request_type: str = Field(foreign_key="request_types.key")
+    request_type_confidence: float = 0.0
+    second_type: str | None = None
+    urgency: Urgency = Field(default=Urgency.NORMAL, sa_type=stored_as_value(Urgency))
+    urgency_rank: int = 2  # 0 urgent … 3 low: sorts inside one due time
+    urgency_confidence: float = 0.0
+    triage: Triage = Field(default=Triage.NEEDS_REVIEW, sa_type=stored_as_value(Triage))
+
+    team_id: int | None = Field(default=None, foreign_key="teams.id")
+    owner_id: int | None = Field(default=None, foreign_key="agents.id")
+
+    first_response_due_at: datetime | None = None
+    next_response_due_at: datetime | None = None
+    resolution_due_at: datetime | None = None
+    next_due_at: datetime | None = None
+    order_at: datetime
+    promised_at: datetime | None = None
+    sla_state: SLAState = Field(default=SLAState.NONE, sa_type=stored_as_value(SLAState))
+
+    asked_again: int = 0
+    last_message_id: int | None = None
+    created_at: datetime
+    read_at: datetime | None = None
+    last_inbound_at: datetime | None = None
+    first_responded_at: datetime | None = None
+    resolved_at: datetime | None = None
+    version: int = 1
+
+
+class Event(Table, table=True):
+    """One thing that happened to a conversation; never changed, never deleted."""
+
+    __tablename__ = "events"
+    __table_args__ = (Index("ix_events_conversation", "conversation_id", "id"),)
+
+    conversation_id: int = Field(foreign_key="conversations.id")
+    kind: EventKind = Field(sa_type=stored_as_value(EventKind))
+    at: datetime
+    actor_id: int | None = Field(default=None, foreign_key="agents.id")
+    data: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())

@@ -1,0 +1,56 @@
+"""Where messages come in, and the company they come to."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from models.base import Table, json_column, stored_as_value
+
+
+class ChannelKind(StrEnum):
+    """A kind of transport."""
+
+    EMAIL = "email"
+    FORM = "form"
+    CHAT = "chat"
+    API = "api"
+
+
+class Company(Table, table=True):
+    """The one company of this installation; no row before the first visit."""
+
+    __tablename__ = "company"
+
+    name: str
+    time_zone: str = "Asia/Ho_Chi_Minh"
+    language: str = "vi"
+    instance_id: str
+    settings: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
+    created_at: datetime
+
+
+class Inbox(Table, table=True):
+    """One configured address, form or key of a channel: ``handle`` names it to the outside."""
+
+    __tablename__ = "inboxes"
+    __table_args__ = (UniqueConstraint("kind", "handle"),)
+
+    kind: ChannelKind = Field(sa_type=stored_as_value(ChannelKind))
+    handle: str
+    name: str
+    team_id: int | None = Field(default=None, foreign_key="teams.id")
+    is_active: bool = True
+    created_at: datetime
+
+
+class Counter(SQLModel, table=True):
+    """How often something happened in a window; the key holds what and which window."""
+
+    __tablename__ = "counters"
+
+    key: str = Field(primary_key=True)
+    count: int
+    expires_at: datetime = Field(index=True)

@@ -1,0 +1,184 @@
+"""Messages: raw as they came, read as they are shown, outgoing as they are sent."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Index, LargeBinary, text
+from sqlmodel import Field, SQLModel
+
+from models.base import Table, json_column, stored_as_value
+from models.inbox import ChannelKind
+
+
+class RawState(StrEnum):
+    """How far a raw message has come."""
+
+    PENDING = "pending"
+    DONE = "done"
+    QUARANTINED = "quarantined"
+
+
+class Direction(StrEnum):
+    """Who speaks: the contact, a person of ours, our machine, or one of us to the others."""
+
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+    AUTOMATIC = "automatic"
+    NOTE = "note"
+
+
+class DeliveryState(StrEnum):
+    """How far an outgoing mail has come; ``sending`` is committed just before DATA."""
+
+    QUEUED = "queued"
+    CLAIMED = "claimed"
+    SENDING = "sending"
+    SENT = "sent"
+    FAILED = "failed"
+    UNCONFIRMED = "unconfirmed"
+    CANCELLED = "cancelled"
+
+
+class OutboxKind(StrEnum):
+    """Why a mail goes out."""
+
+    REPLY = "reply"
+    ACKNOWLEDGEMENT = "acknowledgement"
+    PROMISE = "promise"
+    NOTICE = "notice"
+
+
+class RawMessage(Table, table=True):
+    """A message as it came, committed before its sender is told yes.
+
+    ``leased_until`` is also the time of the next try. ``attempts`` is counted before the
+    work, ``failures`` when it went wrong in a known way (its reader died, a bug): three of
+    those, or very many attempts, put it into quarantine. ``meta`` holds what the transport
+    knows: envelope, peer address.
+    """
+
+    __tablename__ = "raw_messages"
+    __table_args__ = (
+        Index(
+            "ix_raw_messages_pending",
+            "leased_until",
+            "id",
+            sqlite_where=text("state = 'pending'"),
+            postgresql_where=text("state = 'pending'"),
+        ),
+    )
+
+    inbox_id: int = Field(foreign_key="inboxes.id")
+    kind: ChannelKind = Field(sa_type=stored_as_value(ChannelKind))
+    dedupe_key: str = Field(unique=True)
+    body: bytes = Field(sa_type=LargeBinary)
+    meta: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
+    public_token: str | None = Field(default=None, unique=True)
+    received_at: datetime
+    state: RawState = Field(default=RawState.PENDING, sa_type=stored_as_value(RawState))
+    attempts: int = 0
+    failures: int = 0
+    leased_until: datetime
+    error: str = ""
+    conversation_id: int | None = Field(
+        default=None, foreign_key="conversations.id", index=True
+    )
+
+
+class Message(Table, table=True):
+    """One thing said in a conversation.
+
+    ``text`` is everything that came; ``visible_text`` what the person wrote this time, with
+    quotes and signature folded away. ``client_key`` makes a doubled click one message.
+    """
+
+    __tablename__ = "messages"
+    __table_args__ = (Index("ix_messages_conversation", "conversation_id", "id"),)
+
+    conversation_id: int = Field(foreign_key="conversations.id")
+    direction: Direction = Field(sa_type=stored_as_value(Direction))
+    channel: ChannelKind = Field(sa_type=stored_as_value(ChannelKind))
+    contact_id: int | None = Field(default=None, foreign_key="contacts.id")
+    author_id: int | None = Field(default=None, foreign_key="agents.id")
+    sender_address: str = ""
+    is_machine: bool = False  # an auto-responder or a bounce: answers nothing, starts nothing
+    text: str = ""
+    visible_text: str = ""
+    notes: list[str] = Field(default_factory=list, sa_column=json_column())
+    email_message_id: str | None = Field(default=None, index=True)
+    client_key: str | None = Field(default=None, unique=True)
+    raw_id: int | None = Field(default=None, foreign_key="raw_messages.id")
+    created_at: datetime
+
+
+class Blob(SQLModel, table=True):
+    """Bytes of a file under a random name."""
+
+    __tablename__ = "blobs"
+
+    id: str = Field(primary_key=True)
+    sha256: str
+    size_bytes: int
+    content: bytes = Field(sa_type=LargeBinary)
+
+
+class Attachment(Table, table=True):
+    """A file of a message; ``filename`` is only ever shown, never used as a path."""
+
+    __tablename__ = "attachments"
+
+    message_id: int = Field(foreign_key="messages.id", index=True)
+    blob_id: str = Field(foreign_key="blobs.id", unique=True)
+    filename: str
+    content_type: str
+    size_bytes: int
+
+
+class SinkMail(Table, table=True):
+    """A mail that the sample company's sink took instead of the outside world."""
+
+    __tablename__ = "sink_mails"
+
+    to_address: str
+    from_address: str
+    body: bytes = Field(sa_type=LargeBinary)
+    at: datetime
+
+
+class Outbox(Table, table=True):
+    """A mail to be sent, complete in itself.
+
+    ``leased_until`` is also the time of the next try. A row found in ``sending`` after its
+    lease has an unknown fate: it becomes ``unconfirmed`` and is never resent by itself.
+    """
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        Index(
+            "ix_outbox_waiting",
+            "leased_until",
+            "id",
+            sqlite_where=text("state IN ('queued', 'claimed', 'sending')"),
+            postgresql_where=text("state IN ('queued', 'claimed', 'sending')"),
+        ),
+        Index("ix_outbox_recipient", "to_address", "kind", "created_at"),
+    )
+
+    kind: OutboxKind = Field(sa_type=stored_as_value(OutboxKind))
+    conversation_id: int | None = Field(
+        default=None, foreign_key="conversations.id", index=True
+    )
+    message_id: int | None = Field(default=None, foreign_key="messages.id", unique=True)
+    state: DeliveryState = Field(
+        default=DeliveryState.QUEUED, sa_type=stored_as_value(DeliveryState)
+    )
+    to_address: str
+    mail: dict[str, Any] = Field(sa_column=json_column())  # channels.base.OutboundMessage
+    email_message_id: str = Field(unique=True)
+    created_at: datetime
+    leased_until: datetime
+    attempts: int = 0
+    error: str = ""
+    receipt: str = ""
+    sent_at: datetime | None = None

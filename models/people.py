@@ -1,0 +1,123 @@
+"""Who is inside (teams, agents, their sessions and tokens) and who is outside (contacts)."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from models.base import Table, stored_as_value
+
+
+class Role(StrEnum):
+    """What a person may do; each role may do what those before it may."""
+
+    AGENT = "agent"
+    SUPERVISOR = "supervisor"
+    ADMIN = "admin"
+
+
+class Scope(StrEnum):
+    """What an API token may do; each scope includes those before it."""
+
+    READ = "read"
+    WRITE = "write"
+    ADMIN = "admin"
+
+
+class Team(Table, table=True):
+    """Agents who share work."""
+
+    __tablename__ = "teams"
+
+    name: str = Field(unique=True)
+
+
+class Agent(Table, table=True):
+    """A person inside. ``epoch`` grows when password or role changes, ending older sessions."""
+
+    __tablename__ = "agents"
+
+    email: str = Field(unique=True)
+    name: str
+    role: Role = Field(default=Role.AGENT, sa_type=stored_as_value(Role))
+    password_hash: str
+    epoch: int = 0
+    is_active: bool = True
+    on_duty: bool = True
+    open_cap: int = 50
+    language: str = "vi"
+    theme: str = ""
+    backup_id: int | None = Field(default=None, foreign_key="agents.id")
+    created_at: datetime
+
+
+class TeamMember(SQLModel, table=True):
+    """An agent in a team; ``leads`` marks the supervisor who is told when a promise breaks."""
+
+    __tablename__ = "team_members"
+
+    team_id: int = Field(foreign_key="teams.id", primary_key=True)
+    agent_id: int = Field(foreign_key="agents.id", primary_key=True, index=True)
+    leads: bool = False
+
+
+class LoginSession(SQLModel, table=True):
+    """A signed-in browser; ``id`` is the cookie's SHA-256, so a read row signs nobody in."""
+
+    __tablename__ = "login_sessions"
+
+    id: str = Field(primary_key=True)
+    agent_id: int = Field(foreign_key="agents.id", index=True)
+    epoch: int
+    created_at: datetime
+    touched_at: datetime
+    expires_at: datetime = Field(index=True)
+
+
+class ApiToken(Table, table=True):
+    """A bearer token; what it does counts as its person's doing."""
+
+    __tablename__ = "api_tokens"
+
+    name: str
+    token_hash: str = Field(unique=True)
+    agent_id: int = Field(foreign_key="agents.id")
+    scope: Scope = Field(sa_type=stored_as_value(Scope))
+    created_at: datetime
+    revoked_at: datetime | None = None
+
+
+class OneTimeToken(SQLModel, table=True):
+    """A link that works once: first visit now, invitations and resets later."""
+
+    __tablename__ = "one_time_tokens"
+
+    token_hash: str = Field(primary_key=True)
+    purpose: str
+    agent_id: int | None = Field(default=None, foreign_key="agents.id")
+    expires_at: datetime
+    used_at: datetime | None = None
+
+
+class Contact(Table, table=True):
+    """A person outside, as far as we know them."""
+
+    __tablename__ = "contacts"
+
+    name: str = ""
+    language: str = ""
+    tier: str = "standard"
+    created_at: datetime
+
+
+class ContactIdentity(Table, table=True):
+    """One address of a contact on one kind of channel: ``email``, ``phone``, ``api``."""
+
+    __tablename__ = "contact_identities"
+    __table_args__ = (UniqueConstraint("kind", "value"),)
+
+    contact_id: int = Field(foreign_key="contacts.id", index=True)
+    kind: str
+    value: str
+    created_at: datetime
