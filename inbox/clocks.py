@@ -1,22 +1,26 @@
 """Clocks in rows: start, meet, take back, recompute; and what a conversation shows of them."""
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 from sqlmodel import Session
 
 from inbox.rulebook import Promise
 from inbox.sla.calendar import WorkingCalendar
 from inbox.sla.ladder import DEFAULT_STEPS, collapse_past, step_times
 from models import ClockKind, EscalationStep, SLAClock, SLAState
-from models.base import columns
+from models.base import columns, core
 
 clocks = columns(SLAClock)
 steps = columns(EscalationStep)
 
+_ADD_STEPS = insert(core(EscalationStep))
+
 NEVER = datetime(9000, 1, 1, tzinfo=UTC)  # where an answered conversation stands in the order
+BEFORE_DUE = frozenset(step.key for step in DEFAULT_STEPS if step.percent < 100)
 REPLY_KINDS = (ClockKind.FIRST_RESPONSE, ClockKind.NEXT_RESPONSE)
 
 
@@ -56,8 +60,9 @@ def start(
         due_at=due_at,
     )
     session.add(clock)
-    session.flush()
-    plan_steps(session, clock, promise.calendar, now)
+    if kind in REPLY_KINDS:  # its steps name it by its id
+        session.flush()
+        plan_steps(session, clock, promise.calendar, now)
     return clock
 
 
@@ -70,18 +75,22 @@ def plan_steps(
     # A due time held at an earlier promise has its own length.
     length = calendar.working_seconds(clock.started_at, clock.due_at)
     times = step_times(calendar, clock.started_at, length, DEFAULT_STEPS)
-    session.add_all(
-        EscalationStep(
-            clock_id=clock.id,
-            conversation_id=clock.conversation_id,
-            generation=clock.generation,
-            step=planned.step.key,
-            audience=",".join(planned.step.audience),
-            at=planned.at,
-            is_late=planned.late,
-        )
+    planned_steps = [
+        {
+            "clock_id": clock.id,
+            "conversation_id": clock.conversation_id,
+            "generation": clock.generation,
+            "step": planned.step.key,
+            "audience": ",".join(planned.step.audience),
+            "at": planned.at,
+            "is_late": planned.late,
+            "fired_at": None,
+            "cancelled_at": None,
+        }
         for planned in collapse_past(times, now)
-    )
+    ]
+    if planned_steps:
+        session.execute(_ADD_STEPS, planned_steps)
 
 
 def list_live(
@@ -196,8 +205,24 @@ def summary(session: Session, conversation_id: int) -> dict[str, Any]:
             .order_by(clocks.id)
         ).scalars()
     )
+    owed = [clock.id for clock in _owed(rows)]
+    fired: set[str] = set()
+    if owed:
+        fired = set(
+            session.execute(
+                select(steps.step).where(steps.clock_id.in_(owed), steps.fired_at.is_not(None))
+            ).scalars()
+        )
+    return summary_of(rows, fired)
+
+
+def summary_of(rows: list[SLAClock], fired: AbstractSet[str] = frozenset()) -> dict[str, Any]:
+    """Do what ``summary`` does for clocks at hand, oldest first, none of them cancelled.
+
+    ``fired`` are the keys of the steps that fired for clocks still running.
+    """
     due = {clock.kind: clock.due_at for clock in rows}
-    owed = [clock for clock in rows if clock.met_at is None and clock.kind in REPLY_KINDS]
+    owed = _owed(rows)
     next_due = min((clock.due_at for clock in owed), default=None)
     return {
         "first_response_due_at": due.get(ClockKind.FIRST_RESPONSE),
@@ -205,11 +230,15 @@ def summary(session: Session, conversation_id: int) -> dict[str, Any]:
         "resolution_due_at": due.get(ClockKind.RESOLUTION),
         "next_due_at": next_due,
         "order_at": next_due or NEVER,
-        "sla_state": _state(session, rows, owed),
+        "sla_state": _state(rows, owed, fired),
     }
 
 
-def _state(session: Session, rows: list[SLAClock], owed: list[SLAClock]) -> SLAState:
+def _owed(rows: list[SLAClock]) -> list[SLAClock]:
+    return [clock for clock in rows if clock.met_at is None and clock.kind in REPLY_KINDS]
+
+
+def _state(rows: list[SLAClock], owed: list[SLAClock], fired: AbstractSet[str]) -> SLAState:
     """Return how the promise stands in rows; a breach by passing time is seen on reading."""
     replies = [clock for clock in rows if clock.kind in REPLY_KINDS]
     if not replies:
@@ -218,9 +247,7 @@ def _state(session: Session, rows: list[SLAClock], owed: list[SLAClock]) -> SLAS
         last = replies[-1]
         late = last.met_at is not None and last.met_at > last.due_at
         return SLAState.BREACHED if late else SLAState.ON_TIME
-    fired = session.execute(
-        select(steps.step).where(
-            steps.clock_id.in_([clock.id for clock in owed]), steps.fired_at.is_not(None)
-        )
-    ).scalars()
-    return SLAState.WARNED if list(fired) else SLAState.ON_TIME
+    if not fired:
+        return SLAState.ON_TIME
+    # A breach that was told stays told, whatever the due time is moved to (F35).
+    return SLAState.WARNED if fired <= BEFORE_DUE else SLAState.BREACHED

@@ -27,6 +27,8 @@ from inbox.errors import InboxError
 T = TypeVar("T")
 
 READERS = 3  # threads; a page is milliseconds, so few suffice
+# PostgreSQL's: no connection, read-only, deadlock, out of resources, shut down, broken disk.
+AWAY = ("08", "25006", "40", "53", "57P", "58")
 
 
 class DatabaseGone(InboxError):
@@ -132,7 +134,9 @@ class Database:
         except (OperationalError, OSError) as error:
             raise DatabaseGone("The database cannot be reached just now.") from error
         except DBAPIError as error:
-            if error.connection_invalidated or "disk" in str(error.orig):
+            state = str(getattr(error.orig, "sqlstate", None) or "")
+            away = error.connection_invalidated or state.startswith(AWAY)
+            if away or "disk" in str(error.orig):
                 raise DatabaseGone("The database cannot be reached just now.") from error
             raise
         if names:

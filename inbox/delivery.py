@@ -23,7 +23,7 @@ from inbox.queue import CLOCKS, conversation_name
 from inbox.rulebook import load_rulebook
 from inbox.store.conversations import change
 from inbox.templating import render
-from models import DeliveryState, Event, EventKind, Outbox, OutboxKind
+from models import ClockKind, DeliveryState, Event, EventKind, Outbox, OutboxKind, Status
 from models.base import columns
 
 log = logging.getLogger(__name__)
@@ -122,7 +122,13 @@ def compose(mail: dict[str, Any]) -> OutboundMessage:
 
 async def deliver(database: Database, transport: Transport, job: Job) -> None:
     """Send one claimed mail and write down how it went. Raises nothing that can be settled."""
-    message = compose(job.mail)
+    try:
+        message = compose(job.mail)
+    except Exception as error:  # a bug of ours in one mail must not hold up the others
+        log.exception("mail %d cannot be written", job.id)
+        reason = f"It could not be written: {type(error).__name__}."
+        await database.write(_postpone, job, reason, utcnow())
+        return
 
     async def fence() -> bool:
         return await database.write(_fence, job, message)
@@ -224,6 +230,11 @@ def _fail(session: Session, job: Job, reason: str, now: datetime) -> None:
         if event.data.get("message") == job.message_id:
             met = list(event.data.get("clocks", []))
     clocks.run_on(session, met, load_rulebook(session).calendars, now)
+    values = clocks.summary(session, number)
+    if clocks.list_live(session, number, [ClockKind.FIRST_RESPONSE]):
+        values["first_responded_at"] = None
+    if values["next_due_at"] is not None:  # who is owed an answer is not done with
+        values |= {"status": Status.OPEN, "resolved_at": None}
     session.add(
         Event(
             conversation_id=number,
@@ -232,5 +243,5 @@ def _fail(session: Session, job: Job, reason: str, now: datetime) -> None:
             data={"reason": reason[:300], "message": job.message_id},
         )
     )
-    change(session, number, **clocks.summary(session, number))
+    change(session, number, **values)
     after_commit(session, "list", CLOCKS)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select, update
@@ -14,6 +14,7 @@ from inbox.auth import random_token
 from inbox.channels.addresses import is_strict
 from inbox.channels.base import OutboundMessage, as_facts
 from inbox.clock import utcnow
+from inbox.clocks import BEFORE_DUE
 from inbox.db import Database, after_commit
 from inbox.house import load_house
 from inbox.queue import OUTBOX, conversation_name, notices_name
@@ -45,7 +46,7 @@ contacts = columns(Contact)
 log = logging.getLogger(__name__)
 
 BATCH = 100
-BEFORE_DUE = ("half_used", "nearly_due")
+LATE_AFTER = timedelta(seconds=60)  # a step that fires later than this is marked late
 
 
 async def escalate_due(database: Database, settings: Settings, secret: bytes) -> int:
@@ -124,9 +125,14 @@ def _claim(session: Session, step: EscalationStep, now: datetime) -> bool:
     done = session.execute(
         update(EscalationStep)
         .where(steps.id == step.id, steps.fired_at.is_(None), steps.cancelled_at.is_(None))
-        .values(fired_at=now)
+        .values(fired_at=now, is_late=_late(step, now))
     )
     return bool(done.rowcount == 1)  # type: ignore[attr-defined]
+
+
+def _late(step: EscalationStep, now: datetime) -> bool:
+    """Tell whether it was late when planned, or is now (nobody was at work to fire it)."""
+    return step.is_late or now - step.at > LATE_AFTER
 
 
 def _audience(
@@ -257,7 +263,7 @@ def _record(
                 "clock": clock.id,
                 "told": told,
                 "at": step.at.isoformat(),
-                "late": step.is_late,
+                "late": _late(step, now),
             },
         )
     )

@@ -156,7 +156,9 @@ def set_up(
     session.add_all([team, admin, calendar])
     session.flush()
     session.add(TeamMember(team_id=team.id, agent_id=admin.id))
-    create_starter_types(session, calendar.id, dict.fromkeys(STARTER_TARGETS, team.id))
+    create_starter_types(
+        session, calendar.id, dict.fromkeys(STARTER_TARGETS, team.id), answers.language
+    )
     create_doors(session, answers.support_address, "support", team.id, now)
     return admin
 
@@ -176,7 +178,9 @@ def create_company(
     )
 
 
-def create_starter_types(session: Session, calendar_id: int, team_of: dict[str, int]) -> None:
+def create_starter_types(
+    session: Session, calendar_id: int, team_of: dict[str, int], language: str = "vi"
+) -> None:
     """Create the eight request types and one policy for each."""
     for position, (key, name_vi, name_en) in enumerate(STARTER_TYPES):
         session.add(
@@ -189,11 +193,11 @@ def create_starter_types(session: Session, calendar_id: int, team_of: dict[str, 
             )
         )
     session.flush()
-    for key, _, name_en in STARTER_TYPES:
+    for key, name_vi, name_en in STARTER_TYPES:
         targets = STARTER_TARGETS[key]
         session.add(
             SLAPolicy(
-                name=name_en,
+                name=name_vi if language == "vi" else name_en,
                 request_type=key,
                 calendar_id=calendar_id,
                 first_response_s=targets.first_response_s,

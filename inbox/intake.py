@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlmodel import Session
 
 from inbox import acknowledgement, clocks, routing, threads
@@ -44,13 +44,26 @@ from models import (
     TriagePrediction,
     Urgency,
 )
-from models.base import columns
+from models.base import columns, core
 
 raws = columns(RawMessage)
 messages = columns(Message)
 conversations = columns(Conversation)
 
 LANGUAGES = ("vi", "en")
+
+# Written once: making a statement costs more than running it.
+_STATE = (
+    select(raws.state, raws.conversation_id)
+    .where(raws.id == bindparam("number"))
+    .with_for_update()
+)
+_DONE = (
+    update(core(RawMessage))
+    .where(raws.id == bindparam("number"))
+    .values(state=RawState.DONE, conversation_id=bindparam("taken"), error="")
+)
+_REMEMBER = insert(core(TriagePrediction))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +92,7 @@ def take_in(session: Session, incoming: Incoming, context: Context, now: datetim
     Safe to run again: a raw row that is done is left alone.
     """
     raw, message = incoming.raw, incoming.message
-    state, taken = session.execute(
-        select(raws.state, raws.conversation_id).where(raws.id == raw.id).with_for_update()
-    ).one()
+    state, taken = session.execute(_STATE, {"number": raw.id}).one()
     if state == RawState.DONE and taken is not None:
         return int(taken)
     door = context.doors[raw.inbox_id]
@@ -94,11 +105,7 @@ def take_in(session: Session, incoming: Incoming, context: Context, now: datetim
     else:
         number = joined.id
         _append(session, incoming, context, joined, contact, now)
-    session.execute(
-        update(RawMessage)
-        .where(raws.id == raw.id)
-        .values(state=RawState.DONE, conversation_id=number, error="")
-    )
+    session.execute(_DONE, {"number": raw.id, "taken": number})
     after_commit(session, "list", conversation_name(number), OUTBOX, CLOCKS)
     return number
 
@@ -152,17 +159,21 @@ def _open(
     data = {"request_type": said.request_type, "priority": conversation.urgency_rank + 1}
     add_event(session, number, EventKind.SORTED, now, data)
     add_event(session, number, EventKind.ASSIGNED, now, {"reason": route.reason, **route.data})
-    first = clocks.start(
-        session, number, ClockKind.FIRST_RESPONSE, promise, started_at=arrived, now=now
-    )
-    clocks.start(session, number, ClockKind.RESOLUTION, promise, started_at=arrived, now=now)
+    running = []
+    if not stored.is_machine:  # a machine's mail is shown, and nobody owes it an answer
+        started = [
+            clocks.start(session, number, kind, promise, started_at=arrived, now=now)
+            for kind in (ClockKind.FIRST_RESPONSE, ClockKind.RESOLUTION)
+        ]
+        running = [clock for clock in started if clock is not None]
+    first = next((one for one in running if one.kind is ClockKind.FIRST_RESPONSE), None)
     if first is not None:
         # Long after arrival (we were down), the honest time is counted from now.
         due = (
             first.due_at if first.due_at > now else promise.calendar.due_at(now, first.target_s)
         )
         conversation.promised_at = promised_at(due) if due is not None else None
-    for name, value in clocks.summary(session, number).items():
+    for name, value in clocks.summary_of(running).items():
         setattr(conversation, name, value)
     conversation.last_message_id = stored.id
     session.add(conversation)
@@ -324,18 +335,17 @@ def _remember(
     message_id: int,
     now: datetime,
 ) -> None:
-    session.add(
-        TriagePrediction(
-            conversation_id=number,
-            message_id=message_id,
-            model_version_id=context.model_version_id,
-            request_type=said.request_type,
-            request_type_confidence=said.request_type_confidence,
-            urgency=said.urgency,
-            urgency_confidence=said.urgency_confidence,
-            urgency_reason=said.urgency_reason,
-            candidates=[[key, round(share, 4)] for key, share in said.candidates],
-            why=[[term.term, round(term.weight, 3)] for term in said.why],
-            created_at=now,
-        )
-    )
+    values = {
+        "conversation_id": number,
+        "message_id": message_id,
+        "model_version_id": context.model_version_id,
+        "request_type": said.request_type,
+        "request_type_confidence": said.request_type_confidence,
+        "urgency": said.urgency,
+        "urgency_confidence": said.urgency_confidence,
+        "urgency_reason": said.urgency_reason,
+        "candidates": [[key, round(share, 4)] for key, share in said.candidates],
+        "why": [[term.term, round(term.weight, 3)] for term in said.why],
+        "created_at": now,
+    }
+    session.execute(_REMEMBER, values)

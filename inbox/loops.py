@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
 from inbox import delivery, escalation, intake
@@ -141,7 +142,11 @@ class TakeIn:
             return raw, error.reason
         except (msgspec.MsgspecError, ValueError) as error:
             return raw, f"It is not what our form sends: {error}"
-        said = await asyncio.to_thread(_predict, model, message, batch.types)
+        try:
+            said = await asyncio.to_thread(_predict, model, message, batch.types)
+        except Exception as error:  # a bug in sorting one must not hold up the others
+            log.exception("sorting raw message %d failed", raw.id)
+            return raw, f"Sorting failed: {type(error).__name__}: {error}"
         return Incoming(raw, message, said)
 
     async def _live_model(self, live: LiveModel | None) -> TriageModel | None:
@@ -222,7 +227,7 @@ def _store(
         try:
             with session.begin_nested():
                 intake.take_in(session, incoming, context, now)
-        except DatabaseGone:
+        except OperationalError:  # the database's trouble, not the message's
             raise
         except Exception as error:
             log.exception("taking in raw message %d failed", incoming.raw.id)

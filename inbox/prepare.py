@@ -6,16 +6,21 @@ JSON: the token of the first visit's link, or null.
 
 import asyncio
 import json
+import logging
 import sys
 
 from inbox.clock import utcnow
 from inbox.db import Database
 from inbox.demo.seed import seed
+from inbox.errors import InboxError
 from inbox.installation import offer_setup
 from inbox.logs import start_logging
 from inbox.migrations import migrate
 from inbox.settings import Settings, get_settings
 from inbox.starter_model import find_starter, register_starter
+from inbox.triage import starter
+
+log = logging.getLogger(__name__)
 
 
 async def prepare(settings: Settings) -> str | None:
@@ -23,14 +28,29 @@ async def prepare(settings: Settings) -> str | None:
     database = Database(settings.database)
     try:
         await migrate(database)
-        starter = find_starter()
-        if starter is not None:
-            await database.write(register_starter, *starter, utcnow())
+        await _register_starter(database, settings)
         if settings.demo:
             await seed(database, settings)
         return await database.write(offer_setup, utcnow())
     finally:
         await database.close()
+
+
+async def _register_starter(database: Database, settings: Settings) -> None:
+    """Register the starter model; where no setup has trained it, train it now, once."""
+    directory = starter.location()
+    if not starter.is_current(directory):
+        directory = settings.data_dir / "starter"
+        if not starter.is_current(directory):
+            log.info("training the starter model, once; this takes a few seconds")
+        try:
+            await asyncio.to_thread(starter.ensure, directory)
+        except InboxError as error:
+            log.warning("%s Written rules sort until it can.", error.message)
+            return
+    found = find_starter(directory)
+    if found is not None:
+        await database.write(register_starter, *found, utcnow())
 
 
 def main() -> None:

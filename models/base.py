@@ -4,6 +4,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON, Column, Enum, inspect
+from sqlalchemy import Table as CoreTable
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlmodel import Field, SQLModel
@@ -39,6 +40,15 @@ def stored_as_value(kind: type[StrEnum]) -> Enum:
 def json_column(*, nullable: bool = False) -> Column[Any]:
     """Return a JSON column (JSONB on PostgreSQL). Reassign it: changes inside are not seen."""
     return Column(JSON_ANYWHERE, nullable=nullable)
+
+
+def core(table: type[SQLModel]) -> CoreTable:
+    """Return a table as SQLAlchemy Core knows it, for inserts and updates that need no object.
+
+    Core knows none of the class's defaults: an insert has to give every column.
+    """
+    found: CoreTable = inspect(table).local_table
+    return found
 
 
 def columns(table: type[SQLModel]) -> "ReadOnlyColumnCollection[str, Column[Any]]":

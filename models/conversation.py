@@ -95,7 +95,8 @@ class Conversation(Table, table=True):
         Index("ix_conversations_contact", "contact_id", "id"),
         Index(
             "ix_conversations_review",
-            "created_at",
+            "order_at",
+            "id",
             sqlite_where=text("triage = 'needs_review' AND status = 'open'"),
             postgresql_where=text("triage = 'needs_review' AND status = 'open'"),
         ),

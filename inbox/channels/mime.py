@@ -137,7 +137,7 @@ def parse(
         reply_to=_first(headers, "reply-to"),
         to=_addresses(headers, "to"),
         cc=_addresses(headers, "cc"),
-        message_id=_message_id(headers),
+        message_id=_message_id(headers) or stable_message_id(raw),
         in_reply_to=next(iter(headers.ids("in-reply-to")), ""),
         references=headers.ids("references"),
         sent_at=headers.date(),

@@ -12,6 +12,7 @@ import msgspec
 from inbox.channels.addresses import normalise
 from inbox.channels.base import InboundAttachment, InboundMessage
 from inbox.channels.language import detect
+from inbox.channels.words import one_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +60,23 @@ def read(raw: bytes) -> InboundMessage:
         If it is not what ``pack`` wrote.
     """
     posted = _decoder.decode(raw)
-    text = posted.body.replace("\r\n", "\n").strip()
+    text = posted.body.replace("\r\n", "\n").replace("\0", "").strip()
     spoken = detect(f"{posted.subject}\n{text}")
     return InboundMessage(
-        subject=" ".join(posted.subject.split()),
+        subject=one_line(posted.subject),
         text=text,
         visible_reply=text,
         from_address=normalise(posted.email),
-        from_name=" ".join(posted.name.split()),
+        from_name=one_line(posted.name),
         language=posted.language if spoken == "und" else spoken,
-        phone=posted.phone.strip(),
+        phone=one_line(posted.phone),
         request_type=posted.request_type or None,
         attachments=tuple(
-            InboundAttachment(file.filename, file.content_type, base64.b64decode(file.data))
+            InboundAttachment(
+                one_line(file.filename),
+                one_line(file.content_type),
+                base64.b64decode(file.data),
+            )
             for file in posted.files
         ),
     )

@@ -9,6 +9,7 @@ from sqlmodel import Session
 from inbox import installation
 from inbox.auth import hash_token
 from inbox.starter_model import register_starter
+from inbox.store.setup import find_live_model
 from models import (
     Agent,
     ApiToken,
@@ -95,7 +96,7 @@ def create(
     installation.create_doors(
         session, address("support"), "support", teams["Chăm sóc khách hàng"], now
     )
-    if starter is not None:
+    if starter is not None and find_live_model(session) is None:
         register_starter(session, *starter, now)
 
 

@@ -31,6 +31,7 @@ from models import (
     ChannelKind,
     Conversation,
     DeliveryState,
+    EscalationStep,
     Notice,
     Outbox,
     TeamMember,
@@ -42,6 +43,7 @@ members = columns(TeamMember)
 outbox = columns(Outbox)
 notices = columns(Notice)
 talks = columns(Conversation)
+steps = columns(EscalationStep)
 
 ACTIONS_A_TURN = 40  # of one write transaction, which then stays well under a second
 TAKEN_IN_AFTER = timedelta(seconds=2)
@@ -104,9 +106,17 @@ def _load_people(session: Session) -> dict[int, Person]:
 
 
 class History:
-    """Actions waiting for their turn; those after ``now`` never happen."""
+    """Actions waiting for their turn; those after ``now`` never happen.
 
-    def __init__(self, settings: Settings, model_version_id: int | None, now: datetime) -> None:
+    ``fires`` tells people of deadlines as they were; only for a company that nobody has worked
+    in, whose steps are all of this history. Otherwise its own past steps fall silent.
+    """
+
+    def __init__(
+        self, settings: Settings, model_version_id: int | None, now: datetime, *, fires: bool
+    ) -> None:
+        self.numbers: set[int] = set()  # of the conversations told
+        self._fires = fires
         self._settings = settings
         self._model_version_id = model_version_id
         self.now = now
@@ -129,44 +139,61 @@ class History:
         world = load_world(session, self._settings, self._model_version_id)
         for _ in range(min(ACTIONS_A_TURN, len(self._todo))):
             moment, _, action = heapq.heappop(self._todo)
-            _fire_until(world, moment)
+            self._pass_steps(world, moment)
             action(world, moment)
             session.flush()
         if not self._todo:
-            _fire_until(world, self.now)
-            _put_away_notices(session)
-        _mark_sent(session)
+            self._pass_steps(world, self.now)
+            self._put_away_notices(session)
+        self._mark_sent(session)
 
+    def _pass_steps(self, world: World, moment: datetime) -> None:
+        """Let the ladder's steps up to a moment fall, as they did, or silently."""
+        session = world.session
+        session.flush()
+        if not self._fires:
+            session.execute(
+                update(EscalationStep)
+                .where(
+                    steps.conversation_id.in_(self.numbers),
+                    steps.at <= moment,
+                    steps.fired_at.is_(None),
+                    steps.cancelled_at.is_(None),
+                )
+                .values(cancelled_at=moment)
+            )
+            return
+        step = escalation.next_moment(session)
+        while step is not None and step <= moment:
+            if not escalation.fire_due_steps(session, world.house, step):
+                raise RuntimeError(f"the step at {step} cannot be fired")
+            session.flush()
+            step = escalation.next_moment(session)
 
-def _fire_until(world: World, moment: datetime) -> None:
-    """Fire the ladder's steps as they fell."""
-    world.session.flush()
-    step = escalation.next_moment(world.session)
-    while step is not None and step <= moment:
-        if not escalation.fire_due_steps(world.session, world.house, step):
-            raise RuntimeError(f"the step at {step} cannot be fired")
-        world.session.flush()
-        step = escalation.next_moment(world.session)
+    def _mark_sent(self, session: Session) -> None:
+        """Let no mail of the past leave now."""
+        session.flush()
+        session.execute(
+            update(Outbox)
+            .where(
+                outbox.conversation_id.in_(self.numbers),
+                outbox.state == DeliveryState.QUEUED,
+            )
+            .values(state=DeliveryState.SENT, sent_at=outbox.created_at, attempts=1)
+        )
 
-
-def _mark_sent(session: Session) -> None:
-    """Let no mail of the past leave now."""
-    session.flush()
-    session.execute(
-        update(Outbox)
-        .where(outbox.state == DeliveryState.QUEUED)
-        .values(state=DeliveryState.SENT, sent_at=outbox.created_at, attempts=1)
-    )
-
-
-def _put_away_notices(session: Session) -> None:
-    """Leave unread only notices of what still owes an answer."""
-    owing = select(talks.id).where(talks.next_due_at.is_not(None))
-    session.execute(
-        update(Notice)
-        .where(notices.conversation_id.not_in(owing), notices.read_at.is_(None))
-        .values(read_at=notices.created_at)
-    )
+    def _put_away_notices(self, session: Session) -> None:
+        """Leave unread only notices of what still owes an answer."""
+        owing = select(talks.id).where(talks.next_due_at.is_not(None))
+        session.execute(
+            update(Notice)
+            .where(
+                notices.conversation_id.in_(self.numbers),
+                notices.conversation_id.not_in(owing),
+                notices.read_at.is_(None),
+            )
+            .values(read_at=notices.created_at)
+        )
 
 
 def take_in(world: World, letter: Letter, key: str, arrived: datetime, now: datetime) -> int:

@@ -55,10 +55,12 @@ async def seed(
     live = await database.read(find_live_model)
     predict = await asyncio.to_thread(_predictor, live)
     rulebook = await database.read(load_rulebook)
-    told = await database.read(_told)
+    left = _untold(await database.read(_told))
     now = clock()
-    history = History(settings, live.id if live is not None else None, now)
-    await asyncio.to_thread(plan, history, _untold(told), rulebook, predict)
+    version = live.id if live is not None else None
+    history = History(settings, version, now, fires=bool(left))
+    stories = left or _fresh()
+    await asyncio.to_thread(plan, history, stories, rulebook, predict)
     while history.goes_on:
         await database.write(history.turn)
 
@@ -83,17 +85,19 @@ def _told(session: Session) -> set[str]:
 
 
 def _untold(told: set[str]) -> list[tuple[str, Story]]:
-    """Return the stories still to be told, with their keys; two fresh ones if all were."""
+    """Return the stories still to be told, with the keys of their first messages."""
     stories = [*texts.past(), *texts.present(), *texts.live()]
-    left = [(key, one) for one in stories if (key := KEY + one.email) not in told]
-    if left:
-        return left
-    chosen = []
+    return [(key, one) for one in stories if (key := KEY + one.email) not in told]
+
+
+def _fresh() -> list[tuple[str, Story]]:
+    """Return one urgent conversation about to be warned of, and one about to be late."""
+    found = []
     for step, after in FRESH:
         alike = [one for one in texts.live() if one.step == step]
         story = replace(secrets.choice(alike), after=after)
-        chosen.append((f"{KEY}{secrets.token_hex(8)}", story))
-    return chosen
+        found.append((f"{KEY}{secrets.token_hex(8)}", story))
+    return found
 
 
 def _predictor(live: LiveModel | None) -> Predict:

@@ -34,6 +34,10 @@ def plan(
     The stories come with the keys their messages are known again by. Slow: mail is parsed
     and classified here, so that no transaction has to.
     """
+    office = rulebook.calendars[rulebook.default_calendar_id]
+    # Days count back from the last one on which somebody worked, so that the newest of the
+    # past have been answered after a holiday too.
+    today = _worked_back(office, history.now, LEAST_WORKED_S).astimezone(ZoneInfo(ZONE))
     for place, (key, story) in enumerate(stories):
         first = letters.write(story, predict)
         later = {
@@ -42,19 +46,24 @@ def plan(
             if text
         }
         told = Thread(history, story, first, later, key, place)
-        arrived = _arrival(story, first, rulebook, history.now, place)
+        if story.at:
+            arrived = _on_day(story, today)
+        else:
+            arrived = _by_clock(story, first, rulebook, history.now, place)
         history.at(arrived + TAKEN_IN_AFTER, told.arrive)
 
 
-def _arrival(
+def _on_day(story: Story, today: datetime) -> datetime:
+    """Return when a story of the past begins."""
+    hour, minute = map(int, story.at.split(":"))
+    day = today - timedelta(days=story.days)
+    return day.replace(hour=hour, minute=minute, second=0, microsecond=0)
+
+
+def _by_clock(
     story: Story, first: Letter, rulebook: Rulebook, now: datetime, place: int
 ) -> datetime:
-    """Return when a story begins, so that it stands today where its file says."""
-    if story.at:
-        today = now.astimezone(ZoneInfo(ZONE))
-        hour, minute = map(int, story.at.split(":"))
-        then = today.replace(hour=hour, minute=minute, second=0, microsecond=0)
-        return then - timedelta(days=story.days)
+    """Return when an open story begins, so that it is due when its file says."""
     said = first.prediction
     promise = rulebook.promise(said.clock_candidates or (said.request_type,), said.urgency)
     target_s = clocks.target_of(promise, ClockKind.FIRST_RESPONSE) or 0
@@ -97,6 +106,7 @@ class Thread:
         arrived = now - TAKEN_IN_AFTER
         self.number = take_in(world, self.first.dated(arrived), self.key, arrived, now)
         story, history = self.story, self.history
+        history.numbers.add(self.number)
         if story.step:
             history.at(now + TAKEN_AFTER, self.take)
         if story.note:

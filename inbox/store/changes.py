@@ -3,16 +3,18 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlmodel import Session
 
 from inbox.db import after_commit
 from inbox.queue import conversation_name
 from inbox.store import conversations as rows
 from models import ChannelKind, Conversation, Direction, Event, EventKind, Inbox, Message
-from models.base import columns
+from models.base import columns, core
 
 messages = columns(Message)
+
+_ADD_EVENT = insert(core(Event))
 
 
 def add_event(
@@ -25,9 +27,14 @@ def add_event(
     by: int | None = None,
 ) -> None:
     """Write down that something happened."""
-    session.add(
-        Event(conversation_id=conversation_id, kind=kind, at=at, actor_id=by, data=data or {})
-    )
+    values = {
+        "conversation_id": conversation_id,
+        "kind": kind,
+        "at": at,
+        "actor_id": by,
+        "data": data or {},
+    }
+    session.execute(_ADD_EVENT, values)
 
 
 def changed(session: Session, conversation_id: int, *bells: str, **values: Any) -> None:

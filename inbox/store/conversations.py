@@ -150,7 +150,7 @@ def _beyond(cursor: Cursor) -> ColumnElement[bool]:
 
 
 def list_for_review(session: Session, who: Person, limit: int = LIST_SIZE) -> list[Listed]:
-    """Return open conversations whose type nobody has looked at, the newest first."""
+    """Return open conversations whose type nobody has looked at, nearest deadline first."""
     query = (
         select(*LIST_COLUMNS)
         .join(Contact, contacts.id == conversations.contact_id)
@@ -159,7 +159,7 @@ def list_for_review(session: Session, who: Person, limit: int = LIST_SIZE) -> li
             conversations.status == Status.OPEN,
             conversations.triage == "needs_review",
         )
-        .order_by(conversations.created_at.desc())
+        .order_by(conversations.order_at, conversations.id)
         .limit(limit)
     )
     return [Listed(*row) for row in session.execute(query)]

@@ -52,6 +52,7 @@ class Person:
     on_duty: bool
     team_ids: frozenset[int]
     session_id: str = ""
+    touch: bool = False  # the session was not used for a while and is to be kept alive
     scope: Scope = Scope.ADMIN
 
     @property
@@ -60,7 +61,9 @@ class Person:
         return self.role is not Role.AGENT
 
 
-def _person(session: Session, agent: Agent, session_id: str, scope: Scope) -> Person:
+def _person(
+    session: Session, agent: Agent, session_id: str, scope: Scope, *, touch: bool = False
+) -> Person:
     teams = session.execute(
         select(members.team_id).where(members.agent_id == agent.id)
     ).scalars()
@@ -74,6 +77,7 @@ def _person(session: Session, agent: Agent, session_id: str, scope: Scope) -> Pe
         agent.on_duty,
         frozenset(teams),
         session_id,
+        touch,
         scope,
     )
 
@@ -81,7 +85,7 @@ def _person(session: Session, agent: Agent, session_id: str, scope: Scope) -> Pe
 def find_session_person(session: Session, session_id: str, now: datetime) -> Person | None:
     """Return who a session belongs to, unless it ended, or the account changed since."""
     row = session.execute(
-        select(Agent)
+        select(Agent, sessions.touched_at)
         .join(LoginSession, sessions.agent_id == agents.id)
         .where(
             sessions.id == session_id,
@@ -89,8 +93,11 @@ def find_session_person(session: Session, session_id: str, now: datetime) -> Per
             sessions.epoch == agents.epoch,
             agents.is_active.is_(True),
         )
-    ).scalar_one_or_none()
-    return None if row is None else _person(session, row, session_id, Scope.ADMIN)
+    ).one_or_none()
+    if row is None:
+        return None
+    touch = row.touched_at < now - TOUCH_EVERY
+    return _person(session, row[0], session_id, Scope.ADMIN, touch=touch)
 
 
 def find_token_person(session: Session, token_hash: str) -> Person | None:

@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from sqlmodel import Session
 
 from models import ChannelKind, RawMessage, RawState
-from models.base import columns
+from models.base import columns, core
 
 raws = columns(RawMessage)
 
@@ -37,49 +37,33 @@ def claim(session: Session, now: datetime, limit: int) -> list[Claimed]:
 
     One over which very many workers died is quarantined instead.
     """
-    session.execute(
-        update(RawMessage)
-        .where(
-            raws.state == RawState.PENDING,
-            raws.leased_until <= now,
-            raws.attempts >= MAX_ATTEMPTS,
-        )
-        .values(
-            state=RawState.QUARANTINED,
-            error="Every worker that took it in died over it.",
-        )
-    )
-    ids = list(
+    waiting = session.execute(
+        select(raws.id, raws.attempts)
+        .where(raws.state == RawState.PENDING, raws.leased_until <= now)
+        .order_by(raws.leased_until, raws.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+    deadly = [row.id for row in waiting if row.attempts >= MAX_ATTEMPTS]
+    if deadly:
         session.execute(
-            select(raws.id)
-            .where(raws.state == RawState.PENDING, raws.leased_until <= now)
-            .order_by(raws.leased_until, raws.id)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        ).scalars()
-    )
+            update(RawMessage)
+            .where(raws.id.in_(deadly))
+            .values(
+                state=RawState.QUARANTINED,
+                error="Every worker that took it in died over it.",
+            )
+        )
+    ids = [row.id for row in waiting if row.attempts < MAX_ATTEMPTS]
     if not ids:
         return []
-    session.execute(
-        update(RawMessage)
+    rows = session.execute(
+        update(core(RawMessage))
         .where(raws.id.in_(ids))
         .values(leased_until=now + LEASE, attempts=raws.attempts + 1)
+        .returning(*(raws[name] for name in Claimed.__dataclass_fields__))
     )
-    rows = session.execute(
-        select(
-            raws.id,
-            raws.inbox_id,
-            raws.kind,
-            raws.body,
-            raws.meta,
-            raws.public_token,
-            raws.received_at,
-            raws.attempts,
-        )
-        .where(raws.id.in_(ids))
-        .order_by(raws.id)
-    )
-    return [Claimed(*row) for row in rows]
+    return sorted((Claimed(*row) for row in rows), key=lambda one: one.id)
 
 
 def waits(session: Session, now: datetime) -> bool:

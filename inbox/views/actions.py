@@ -32,7 +32,7 @@ from inbox.views.inbox import (
 )
 from inbox.views.render import Toast, page, wants_partial, words
 from inbox.views.security import form_fields, safe_next
-from inbox.views.site import HttpRequest, person, read, site, write
+from inbox.views.site import HttpRequest, number_of, person, read, site, write
 
 MAX_TEXT = 100_000
 
@@ -97,7 +97,6 @@ async def write_message(request: HttpRequest, number: FromPath[int]) -> Response
     text = fields.get("body", "")
     is_note = fields.get("kind") == "note"
     key = f"{person(request).id}:{fields['key'][:64]}" if fields.get("key") else None
-    seen = fields.get("seen", "")
     try:
         if len(text) > MAX_TEXT:
             raise Invalid("This is too long for one message.")
@@ -111,7 +110,7 @@ async def write_message(request: HttpRequest, number: FromPath[int]) -> Response
                 "house",
                 text=text,
                 key=key,
-                seen=int(seen) if seen.isdigit() else None,
+                seen=number_of(fields.get("seen", "")),
             )
     except NewerMessage as error:
         sentence = say("Not sent: %(who)s wrote %(n)s seconds ago.") % {

@@ -23,7 +23,8 @@ from inbox.store.company import list_doors
 from inbox.store.conversations import Cursor
 from inbox.store.people import Person
 from inbox.views.forms import check_form, peer, wait_for_take_in
-from inbox.views.site import HttpRequest, person, read, site, write
+from inbox.views.inbox import read_cursor
+from inbox.views.site import HttpRequest, number_of, person, read, site, write
 from models import (
     ChannelKind,
     Contact,
@@ -141,24 +142,31 @@ async def list_conversations(request: HttpRequest) -> dict[str, Any]:
     """List conversations in the agents' order, a page at a time."""
     query = request.query_params
     status = query.get("status")
-    limit = query.get("limit", "50")
+    limit = number_of(query.get("limit", "50")) or 0
     if status is not None and status not in list(Status):
         raise Invalid(f"status is one of {', '.join(Status)}.")
-    if not limit.isdigit() or not 1 <= int(limit) <= MOST:
+    if not 1 <= limit <= MOST:
         raise Invalid(f"limit is a number from 1 to {MOST}.")
-    after = query.get("after")
     return await read(
         request,
         _list,
         person(request),
         Status(status) if status else None,
-        Cursor.read(after) if after else None,
-        int(limit),
+        read_cursor(query.get("after")),
+        limit,
     )
 
 
 def _one(session: Session, number: int, who: Person) -> dict[str, Any]:
-    row = rows.get_for_agent(session, number, who)
+    return _whole(session, rows.get_for_agent(session, number, who))
+
+
+def _done(session: Session, number: int) -> dict[str, Any]:
+    """Return what this person has just filed or moved, even where it went to another team."""
+    return _whole(session, rows.get(session, number))
+
+
+def _whole(session: Session, row: Conversation) -> dict[str, Any]:
     thread = rows.load_thread(session, row)
     shown = _many(session, [row])[0]
     colleagues = people.list_colleagues(session)
@@ -258,7 +266,7 @@ async def file_conversation(request: HttpRequest) -> Response[Any]:
             status_code=202,
             headers={"location": f"{base}/s/{staged.public_token}"},
         )
-    shown = await read(request, _one, number, person(request))
+    shown = await read(request, _done, number)
     headers = {"location": f"{base}/api/v1/conversations/{number}"}
     return Response(shown, status_code=201, headers=headers)
 
@@ -296,7 +304,7 @@ async def put_request_type(request: HttpRequest, number: FromPath[int]) -> dict[
         where.settings,
         where.secret,
     )
-    return await read(request, _one, number, person(request))
+    return await read(request, _done, number)
 
 
 def _correct(

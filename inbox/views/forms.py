@@ -25,7 +25,7 @@ from inbox.sla.promise import hours_text, promised_at, spoken_moment
 from inbox.staging import Arrival, Staged, stage
 from inbox.store.company import Door, find_door
 from inbox.views.render import language, page, words
-from inbox.views.site import HttpRequest, read, site, write
+from inbox.views.site import HttpRequest, number_of, read, site, write
 from models import ChannelKind, RawMessage
 from models.base import columns
 
@@ -55,8 +55,8 @@ def check_page_token(request: HttpRequest, purpose: str, token: str) -> None:
         If the token is missing, forged or expired.
     """
     text, _, signature = token.rpartition(".")
-    at = text.partition(".")[0]
-    fresh = at.isdigit() and 0 <= utcnow().timestamp() - int(at) < FORM_LIVES.total_seconds()
+    at = number_of(text.partition(".")[0]) or 0
+    fresh = 0 <= utcnow().timestamp() - at < FORM_LIVES.total_seconds()
     if not text or not signed(site(request).secret, purpose, text, signature) or not fresh:
         raise Forbidden("This form is too old. Go back, load the page again and send it again.")
 

@@ -10,6 +10,7 @@ from sqlmodel import Session
 
 from inbox import conversations as service
 from inbox.clock import utcnow
+from inbox.errors import NotFound
 from inbox.store import conversations as rows
 from inbox.store import counts, people, setup
 from inbox.store.conversations import Cursor, Listed, Thread
@@ -19,7 +20,7 @@ from inbox.views.models import ConversationPage, ListPage, Row, ScopeCounts
 from inbox.views.present import present_conversation
 from inbox.views.present_list import present_list, present_row
 from inbox.views.render import Toast, language, page, wants_partial
-from inbox.views.site import HttpRequest, person, read, site, write
+from inbox.views.site import MOST_INT, HttpRequest, person, read, site, write
 from inbox.views.words import Speaker, speaker
 from models import Conversation
 
@@ -82,7 +83,7 @@ async def list_page(
     """Return the list as shown, and what is next for the person."""
     who = person(request)
     text = request.query_params.get("after") or None
-    after = Cursor.read(text) if text else None
+    after = read_cursor(text)
     loaded = await read(request, load_list, who, scope, after, with_excerpt=with_excerpt)
     speak = await speaker_for(request)
     shown = present_list(
@@ -103,6 +104,16 @@ async def list_page(
             first, speak, loaded.types, loaded.colleagues, me=who.id, excerpt=loaded.excerpt
         )
     return shown, up
+
+
+def read_cursor(text: str | None) -> Cursor | None:
+    """Read where a page of the list begins; a place that cannot be is not found."""
+    if not text:
+        return None
+    after = Cursor.read(text)
+    if not 1900 < after.order_at.year < 9900 or max(after.id, after.urgency_rank) > MOST_INT:
+        raise NotFound("This page of the list is not known. Start at its top.")
+    return after
 
 
 def scope_of(request: HttpRequest) -> str:

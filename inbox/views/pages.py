@@ -1,7 +1,8 @@
 """The smaller pages: notices, review, quarantine, files, and the demo's sent mail."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from email import policy
 from email.parser import BytesParser
 from typing import Any
@@ -24,8 +25,8 @@ from inbox.store.people import Person
 from inbox.views.inbox import load_opened, shown_conversation, speaker_for
 from inbox.views.present_events import SLA_STEPS
 from inbox.views.present_list import present_row
-from inbox.views.render import page
-from inbox.views.site import HttpRequest, person, read, site, write
+from inbox.views.render import Toast, page, words
+from inbox.views.site import HttpRequest, number_of, person, read, site, write
 from inbox.views.words import paragraphs
 from models import Attachment, Blob, Conversation, Message, Notice, RawMessage, SinkMail
 from models.base import columns
@@ -37,6 +38,7 @@ messages = columns(Message)
 blobs = columns(Blob)
 sink = columns(SinkMail)
 
+FRESH = timedelta(seconds=20)  # a toast is for what has just happened
 SHOWN_RAW_BYTES = 64 * 1024
 
 
@@ -63,6 +65,21 @@ def _notices(session: Session, who: Person) -> Sequence[Any]:
     ).all()
 
 
+def _newest_notice(session: Session, who: Person) -> Any:
+    """Return the newest notice that this person has not seen, if it is fresh."""
+    return session.execute(
+        select(notices.step, notices.conversation_id, conversations.subject)
+        .join(Conversation, conversations.id == notices.conversation_id)
+        .where(
+            notices.agent_id == who.id,
+            notices.read_at.is_(None),
+            notices.created_at > utcnow() - FRESH,
+        )
+        .order_by(notices.id.desc())
+        .limit(1)
+    ).one_or_none()
+
+
 def _read_notices(session: Session, who: Person) -> None:
     done = session.execute(
         update(Notice)
@@ -78,7 +95,8 @@ async def show_notices(request: HttpRequest) -> Response[Any]:
     """Show what this person was told; looking at the page marks it as read."""
     who = person(request)
     if request.query_params.get("part") == "count":
-        return await page(request, "notices/_count.html", toast=None)
+        newest = await read(request, _newest_notice, who)
+        return await page(request, "notices/_count.html", toast=_toast(newest, words(request)))
     found = await read(request, _notices, who)
     speak = await speaker_for(request)
     items = []
@@ -102,6 +120,18 @@ async def show_notices(request: HttpRequest) -> Response[Any]:
     return response
 
 
+def _toast(newest: Any, say: Callable[[str], str]) -> Toast | None:
+    if newest is None:
+        return None
+    text = say(SLA_STEPS[newest.step]).split(".")[0]
+    return Toast(
+        f"#{newest.conversation_id} {newest.subject}: {text}",
+        "late",
+        href=f"/inbox/{newest.conversation_id}",
+        link_text=say("Open"),
+    )
+
+
 def _review(
     session: Session, who: Person, at: int | None
 ) -> tuple[list[rows.Listed], Any, list[list[str]]]:
@@ -119,7 +149,7 @@ async def show_review(request: HttpRequest) -> Response[Any]:
     """Show one guess after the other for a person to confirm or correct."""
     who = person(request)
     at = request.query_params.get("at", "")
-    rest, loaded, excerpt = await read(request, _review, who, int(at) if at.isdigit() else None)
+    rest, loaded, excerpt = await read(request, _review, who, number_of(at))
     speak = await speaker_for(request)
     current = None
     shown_rest = []

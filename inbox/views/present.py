@@ -58,6 +58,18 @@ STATUS_TEXT = {
     Status.SPAM: N_("spam"),
     Status.MERGED: N_("merged"),
 }
+URGENCY_RULES = {
+    "safety": N_("somebody may get hurt"),
+    "account_taken_over": N_("an account is in wrong hands"),
+    "money_leaving": N_("money is leaving"),
+    "outage": N_("it is down for many"),
+    "legal_or_press": N_("law or press is mentioned"),
+    "deadline": N_("there is a deadline within hours"),
+    "stated_urgent": N_("the customer says it is urgent"),
+    "repeated_contact": N_("the customer asks again"),
+    "waiting": N_("the customer has waited past a promise"),
+    "stated_low": N_("the customer says it can wait"),
+}
 LANGUAGE_NAMES = {"vi": "Tiếng Việt", "en": "English"}
 KIND = {
     Direction.INBOUND: "in",
@@ -288,7 +300,9 @@ def _why(thread: Thread) -> list[str]:
 def _why_rule(thread: Thread, speak: Speaker) -> str:
     if thread.prediction is None or not thread.prediction.urgency_reason:
         return ""
-    return speak.say("Urgency by rule: %(rule)s") % {"rule": thread.prediction.urgency_reason}
+    reason = thread.prediction.urgency_reason
+    rule = speak.say(URGENCY_RULES.get(reason, reason))
+    return speak.say("Priority by rule: %(rule)s") % {"rule": rule}
 
 
 def _model_text(thread: Thread, speak: Speaker, confirmed: int) -> str:

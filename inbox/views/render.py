@@ -184,6 +184,14 @@ def on_error(request: HttpRequest, error: Exception) -> Response[Any]:
     status, sentence = _status_and_sentence(error)
     if status >= 500 and not isinstance(error, InboxError):
         log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    response = _sorry(request, status, sentence)
+    # An address that no route has is answered before our middleware is asked.
+    headers = security.page_headers(site(request), request.headers.get("host", ""))
+    response.headers.update(headers)
+    return response
+
+
+def _sorry(request: HttpRequest, status: int, sentence: str) -> Response[Any]:
     if request.url.path.startswith("/api/"):
         return _problem(status, sentence)
     spoken = translator(language(request)).gettext

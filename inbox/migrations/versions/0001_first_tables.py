@@ -355,7 +355,7 @@ def upgrade() -> None:
         )
         batch_op.create_index(
             "ix_conversations_review",
-            ["created_at"],
+            ["order_at", "id"],
             unique=False,
             sqlite_where=sa.text("triage = 'needs_review' AND status = 'open'"),
             postgresql_where=sa.text("triage = 'needs_review' AND status = 'open'"),
