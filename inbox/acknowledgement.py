@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlmodel import Session
 
 from inbox.addressing import make_message_id, make_reply_address
@@ -19,6 +19,15 @@ from models.base import columns
 outbox = columns(Outbox)
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+_SENT = (
+    select(func.count())
+    .select_from(Outbox)
+    .where(
+        outbox.to_address == bindparam("address"),
+        outbox.kind == OutboxKind.ACKNOWLEDGEMENT,
+        outbox.created_at > bindparam("since"),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +77,7 @@ def withheld(
         return "automatic"
     if not is_strict(address) or address in house.own_addresses:
         return "no_address"
-    sent = session.execute(
-        select(func.count())
-        .select_from(Outbox)
-        .where(
-            outbox.to_address == address,
-            outbox.kind == OutboxKind.ACKNOWLEDGEMENT,
-            outbox.created_at > now - DAY,
-        )
-    ).scalar_one()
+    sent = session.execute(_SENT, {"address": address, "since": now - DAY}).scalar_one()
     if sent >= house.caps.per_address_a_day:
         return "address"
     if channel is ChannelKind.EMAIL or not is_stranger:

@@ -20,7 +20,7 @@ from inbox.views.routes import ROUTES
 from inbox.views.security import admit, page_headers
 from inbox.views.site import Site
 
-MAX_BODY_BYTES = 12 * 1024 * 1024  # a form's files are 10 MiB together; routes lower it
+MAX_BODY_BYTES = 2 * 1024 * 1024  # routes that take files allow more
 
 log = logging.getLogger(__name__)
 

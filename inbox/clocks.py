@@ -244,8 +244,7 @@ def _state(rows: list[SLAClock], owed: list[SLAClock], fired: AbstractSet[str]) 
     if not replies:
         return SLAState.NONE
     if not owed:
-        last = replies[-1]
-        late = last.met_at is not None and last.met_at > last.due_at
+        late = any(clock.met_at and clock.met_at > clock.due_at for clock in replies)
         return SLAState.BREACHED if late else SLAState.ON_TIME
     if not fired:
         return SLAState.ON_TIME

@@ -152,9 +152,7 @@ def _promise_again(
     if mail is not None and is_strict(first.from_address):
         session.add(mail)
     data = {"promised_at": decision.promised_at.isoformat()}
-    session.add(
-        Event(conversation_id=conversation.id, kind=EventKind.PROMISED_AGAIN, at=now, data=data)
-    )
+    add_event(session, conversation.id, EventKind.PROMISED_AGAIN, now, data)
     return {"promised_at": decision.promised_at}
 
 

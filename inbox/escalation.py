@@ -46,6 +46,13 @@ contacts = columns(Contact)
 log = logging.getLogger(__name__)
 
 BATCH = 100
+WAITING = (
+    steps.fired_at.is_(None),
+    steps.cancelled_at.is_(None),
+    clocks.generation == steps.generation,
+    clocks.met_at.is_(None),
+    clocks.cancelled_at.is_(None),
+)
 LATE_AFTER = timedelta(seconds=60)  # a step that fires later than this is marked late
 
 
@@ -82,14 +89,7 @@ def fire_due_steps(session: Session, house: House, now: datetime) -> int:
         .join(SLAClock, clocks.id == steps.clock_id)
         .join(Conversation, conversations.id == steps.conversation_id)
         .join(Contact, contacts.id == conversations.contact_id)
-        .where(
-            steps.at <= now,
-            steps.fired_at.is_(None),
-            steps.cancelled_at.is_(None),
-            clocks.generation == steps.generation,
-            clocks.met_at.is_(None),
-            clocks.cancelled_at.is_(None),
-        )
+        .where(steps.at <= now, *WAITING)
         .order_by(steps.at, steps.id)
         .limit(BATCH)
     ).all()
@@ -276,7 +276,8 @@ def next_moment(session: Session) -> datetime | None:
     """Return when the next step falls, or None."""
     found: datetime | None = session.execute(
         select(steps.at)
-        .where(steps.fired_at.is_(None), steps.cancelled_at.is_(None))
+        .join(SLAClock, clocks.id == steps.clock_id)
+        .where(*WAITING)
         .order_by(steps.at)
         .limit(1)
     ).scalar_one_or_none()

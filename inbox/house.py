@@ -4,8 +4,8 @@ from sqlmodel import Session
 
 from inbox.acknowledgement import Caps, House
 from inbox.settings import Settings
-from inbox.store.company import find_company, list_doors
-from models import ChannelKind
+from inbox.store.company import Door, find_company, list_doors
+from models import ChannelKind, Company
 
 
 def load_house(session: Session, settings: Settings, secret: bytes) -> House | None:
@@ -13,6 +13,11 @@ def load_house(session: Session, settings: Settings, secret: bytes) -> House | N
     company = find_company(session)
     if company is None:
         return None
+    return make_house(company, list_doors(session), settings, secret)
+
+
+def make_house(company: Company, doors: list[Door], settings: Settings, secret: bytes) -> House:
+    """Make the house out of what was read of it."""
     return House(
         secret=secret,
         base_url=settings.base_url.rstrip("/"),
@@ -20,6 +25,6 @@ def load_house(session: Session, settings: Settings, secret: bytes) -> House | N
         company=company.name,
         instance_id=company.instance_id,
         time_zone=company.time_zone,
-        own_addresses=tuple(door.handle for door in list_doors(session, ChannelKind.EMAIL)),
+        own_addresses=tuple(door.handle for door in doors if door.kind is ChannelKind.EMAIL),
         caps=Caps.of(company.settings),
     )

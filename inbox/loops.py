@@ -13,25 +13,25 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlmodel import Session
 
 from inbox import delivery, escalation, intake
 from inbox.channels import webform
 from inbox.channels.base import InboundMessage
 from inbox.channels.reader import MailReader, ReadFailed
-from inbox.channels.smtp import SmtpSender
+from inbox.channels.smtp import SmtpSender, SmtpSession
 from inbox.clock import utcnow
 from inbox.db import Database, DatabaseGone
 from inbox.errors import Invalid, Unavailable
-from inbox.house import load_house
+from inbox.house import make_house
 from inbox.intake import Context, Incoming
 from inbox.rulebook import load_rulebook
 from inbox.settings import Settings
 from inbox.store import raw as raws
 from inbox.store.company import find_company, list_doors
 from inbox.store.raw import Claimed
-from inbox.store.setup import LiveModel, find_live_model, list_types
+from inbox.store.setup import LiveModel, find_live_model
 from inbox.triage.model import TriageModel
 from inbox.triage.prediction import Prediction
 from inbox.triage.rules import predict_by_rules
@@ -75,11 +75,14 @@ async def renewing(
 ) -> None:
     """Run ``work`` and renew its leases meanwhile."""
     task = asyncio.create_task(work)
-    while not task.done():
-        await asyncio.wait([task], timeout=RENEW_EVERY_S)
-        if not task.done():
-            await renew()
-    await task
+    try:
+        while not task.done():
+            await asyncio.wait([task], timeout=RENEW_EVERY_S)
+            if not task.done():
+                await renew()
+        await task
+    finally:
+        task.cancel()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +90,8 @@ class Batch:
     """Claimed messages, and what they are sorted with."""
 
     raws: list[Claimed]
-    types: frozenset[str]
     model: LiveModel | None
-    instance_id: str
+    context: Context | None  # None before the first visit
 
 
 class TakeIn:
@@ -107,7 +109,7 @@ class TakeIn:
         """Take in one batch; True if there may be more."""
         if not await self._database.read(raws.waits, utcnow()):
             return False
-        batch = await self._database.write(_claim)
+        batch = await self._database.write(_claim, self._settings, self._secret)
         model = await self._live_model(batch.model)
         open_ids = {raw.id for raw in batch.raws}
 
@@ -119,14 +121,16 @@ class TakeIn:
 
     async def _work(self, batch: Batch, model: TriageModel | None, open_ids: set[int]) -> None:
         """Read side by side, store as they come: a slow one holds up nobody."""
+        context = batch.context
+        if context is not None and batch.model is not None and model is not None:
+            context = replace(context, model_version_id=batch.model.id)
         reading = {asyncio.create_task(self._read(raw, batch, model)) for raw in batch.raws}
         while reading:
             ready, reading = await asyncio.wait(reading, return_when=asyncio.FIRST_COMPLETED)
             results = [task.result() for task in ready]
             good = [one for one in results if isinstance(one, Incoming)]
             bad = [one for one in results if not isinstance(one, Incoming)]
-            version = batch.model.id if batch.model and model is not None else None
-            await self._database.write(_store, good, bad, self._settings, self._secret, version)
+            await self._database.write(_store, good, bad, context)
             open_ids -= {one.raw.id for one in good} | {raw.id for raw, _ in bad}
 
     async def _read(
@@ -135,15 +139,17 @@ class TakeIn:
         try:
             if raw.kind is ChannelKind.EMAIL:
                 sender = raw.meta.get("from")
-                message = await self._reader.read(raw.body, sender, batch.instance_id)
+                instance_id = batch.context.house.instance_id if batch.context else ""
+                message = await self._reader.read(raw.body, sender, instance_id)
             else:
                 message = webform.read(raw.body)
         except ReadFailed as error:
             return raw, error.reason
         except (msgspec.MsgspecError, ValueError) as error:
             return raw, f"It is not what our form sends: {error}"
+        types = frozenset(batch.context.rulebook.types if batch.context else ())
         try:
-            said = await asyncio.to_thread(_predict, model, message, batch.types)
+            said = await asyncio.to_thread(_predict, model, message, types)
         except Exception as error:  # a bug in sorting one must not hold up the others
             log.exception("sorting raw message %d failed", raw.id)
             return raw, f"Sorting failed: {type(error).__name__}: {error}"
@@ -169,15 +175,20 @@ class TakeIn:
         await self._reader.close()
 
 
-def _claim(session: Session) -> Batch:
+def _claim(session: Session, settings: Settings, secret: bytes) -> Batch:
     claimed = raws.claim(session, utcnow(), BATCH)
     company = find_company(session)
-    return Batch(
-        claimed,
-        frozenset(kind.key for kind in list_types(session)),
-        find_live_model(session),
-        company.instance_id if company else "",
+    if company is None:
+        return Batch(claimed, None, None)
+    doors = list_doors(session)
+    context = Context(
+        rulebook=load_rulebook(session),
+        doors={door.id: door for door in doors},
+        house=make_house(company, doors, settings, secret),
+        language=company.language,
+        model_version_id=None,  # until it is loaded
     )
+    return Batch(claimed, find_live_model(session), context)
 
 
 def _predict(
@@ -204,31 +215,23 @@ def _store(
     session: Session,
     good: list[Incoming],
     bad: list[tuple[Claimed, str]],
-    settings: Settings,
-    secret: bytes,
-    model_version_id: int | None,
+    context: Context | None,
 ) -> None:
     """Take in what was read, each in a savepoint; put back what could not be read."""
     now = utcnow()
     for raw, reason in bad:
         raws.fail(session, raw.id, reason, now)
-    house = load_house(session, settings, secret)
-    company = find_company(session)
-    if not good or house is None or company is None:
+    if context is None:
         return
-    context = Context(
-        rulebook=load_rulebook(session),
-        doors={door.id: door for door in list_doors(session)},
-        house=house,
-        language=company.language,
-        model_version_id=model_version_id,
-    )
     for incoming in good:
         try:
             with session.begin_nested():
                 intake.take_in(session, incoming, context, now)
         except OperationalError:  # the database's trouble, not the message's
             raise
+        except IntegrityError:
+            # Another worker made the same contact a moment ago: the next look finds it.
+            raws.renew(session, [incoming.raw.id], now)
         except Exception as error:
             log.exception("taking in raw message %d failed", incoming.raw.id)
             raws.fail(session, incoming.raw.id, f"{type(error).__name__}: {error}", now)
@@ -258,11 +261,21 @@ class Send:
         try:
             async with self._sender.session() as session:
                 while waiting:
-                    await delivery.deliver(self._database, session, waiting[0])
+                    await self._one(session, waiting[0])
                     waiting.pop(0)
         except Unavailable as error:
             await delivery.postpone(self._database, waiting, error.message)
             waiting.clear()
+
+    async def _one(self, session: SmtpSession, job: delivery.Job) -> None:
+        """Send one mail; one that breaks us is put off and does not hold up the others."""
+        try:
+            await delivery.deliver(self._database, session, job)
+        except DatabaseGone:
+            raise
+        except Exception as error:
+            log.exception("sending mail %d failed", job.id)
+            await delivery.postpone(self._database, [job], f"{type(error).__name__}: {error}")
 
 
 def _claim_mails(session: Session) -> list[delivery.Job]:

@@ -35,7 +35,7 @@ def find_writer(
             known.name = message.from_name[:200]
             session.add(known)
         return known, False
-    contact = people.find_or_create_contact(
+    contact = people.create_contact(
         session,
         kind,
         value,

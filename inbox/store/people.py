@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, case, delete, func, insert, or_, select, update
+from sqlalchemy import and_, bindparam, case, delete, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session
 
@@ -254,35 +254,36 @@ class Candidate:
     cap: int
 
 
+_OPEN_COUNT = (
+    select(func.count())
+    .select_from(Conversation)
+    .where(conversations.owner_id == agents.id, conversations.status == Status.OPEN)
+    .correlate(Agent)
+    .scalar_subquery()
+    .label("open_count")
+)
+_CANDIDATES = (
+    select(agents.id, agents.name, _OPEN_COUNT, agents.open_cap)
+    .join(TeamMember, members.agent_id == agents.id)
+    .where(
+        members.team_id == bindparam("team_id"),
+        members.leads.is_(False),
+        agents.is_active.is_(True),
+        agents.on_duty.is_(True),
+    )
+    .order_by("open_count", agents.id)
+)
+
+
 def list_candidates(session: Session, team_id: int) -> list[Candidate]:
     """Return who of a team is on duty, least open work first.
 
     The team's row is locked on PostgreSQL, so that two arrivals never both take the last
     place under a cap (on SQLite writers take turns anyway).
     """
-    session.execute(select(teams.id).where(teams.id == team_id).with_for_update())
-    open_count = (
-        select(func.count())
-        .select_from(Conversation)
-        .where(
-            conversations.owner_id == agents.id,
-            conversations.status == Status.OPEN,
-        )
-        .correlate(Agent)
-        .scalar_subquery()
-    )
-    rows = session.execute(
-        select(agents.id, agents.name, open_count.label("open_count"), agents.open_cap)
-        .join(TeamMember, members.agent_id == agents.id)
-        .where(
-            members.team_id == team_id,
-            members.leads.is_(False),
-            agents.is_active.is_(True),
-            agents.on_duty.is_(True),
-        )
-        .order_by("open_count", agents.id)
-    )
-    return [Candidate(*row) for row in rows]
+    if session.get_bind().dialect.name != "sqlite":
+        session.execute(select(teams.id).where(teams.id == team_id).with_for_update())
+    return [Candidate(*row) for row in session.execute(_CANDIDATES, {"team_id": team_id})]
 
 
 def list_team_on_duty(session: Session, team_id: int | None) -> list[int]:
@@ -314,13 +315,17 @@ def list_supervisors(session: Session, team_id: int | None) -> list[int]:
     return list(session.execute(anybody.order_by(agents.id)).scalars())
 
 
+_CONTACT = (
+    select(Contact)
+    .join(ContactIdentity, identities.contact_id == contacts.id)
+    .where(identities.kind == bindparam("kind"), identities.value == bindparam("value"))
+)
+
+
 def find_contact(session: Session, kind: str, value: str) -> Contact | None:
     """Return the contact with this address."""
-    return session.execute(
-        select(Contact)
-        .join(ContactIdentity, identities.contact_id == contacts.id)
-        .where(identities.kind == kind, identities.value == value)
-    ).scalar_one_or_none()
+    address = {"kind": kind, "value": value}
+    return session.execute(_CONTACT, address).scalar_one_or_none()
 
 
 def find_or_create_contact(
@@ -330,6 +335,13 @@ def find_or_create_contact(
     found = find_contact(session, kind, value)
     if found is not None:
         return found
+    return create_contact(session, kind, value, name=name, language=language, now=now)
+
+
+def create_contact(
+    session: Session, kind: str, value: str, *, name: str, language: str, now: datetime
+) -> Contact:
+    """Make a contact with an address that nobody has."""
     contact = Contact(name=name, language=language, created_at=now)
     session.add(contact)
     session.flush()

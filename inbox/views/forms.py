@@ -24,7 +24,8 @@ from inbox.rulebook import Rulebook, load_rulebook
 from inbox.sla.promise import hours_text, promised_at, spoken_moment
 from inbox.staging import Arrival, Staged, stage
 from inbox.store.company import Door, find_door
-from inbox.views.render import language, page, words
+from inbox.templating import translator
+from inbox.views.render import language, page
 from inbox.views.site import HttpRequest, number_of, read, site, write
 from models import ChannelKind, RawMessage
 from models.base import columns
@@ -34,6 +35,7 @@ raws = columns(RawMessage)
 MAX_TEXT_BYTES = 1024 * 1024
 MAX_FILES_BYTES = 10 * 1024 * 1024
 MAX_FILES = 20
+MAX_FORM_BYTES = 16 * 1024 * 1024  # what is more is not even read
 FORM_LIVES = timedelta(days=2)
 WAIT_S = 2.0
 FIELDS = ("name", "email", "phone", "subject", "body", "request_type")
@@ -117,6 +119,12 @@ def _load_form(session: Session, slug: str) -> tuple[Door, Rulebook]:
     return door, load_rulebook(session)
 
 
+async def form_language(request: HttpRequest) -> str:
+    """Return the form's language: the visitor's, else the company's."""
+    company = await site(request).company()
+    return language(request, company.language if company else "vi")
+
+
 async def _form_page(
     request: HttpRequest,
     slug: str,
@@ -126,16 +134,17 @@ async def _form_page(
 ) -> Response[Any]:
     _, book = await read(request, _load_form, slug)
     company = await site(request).company()
-    spoken = language(request, company.language if company else "vi")
+    spoken = await form_language(request)
     now = utcnow()
     chosen = values.get("request_type") or "general"
     promise = book.promise((chosen if chosen in book.types else "general",), "normal")
     due = promise.calendar.due_at(now, promise.targets.first_response_s or 0)
-    say = words(request)
+    say = translator(spoken).gettext
     response = await page(
         request,
         "public/form.html",
         code=code,
+        spoken=spoken,
         slug=slug,
         title="",
         intro="",
@@ -179,7 +188,7 @@ def check_form(values: Mapping[str, str], types: Mapping[str, Any]) -> dict[str,
     return wrong
 
 
-@post("/f/{slug:str}", opt={"access": "link"})
+@post("/f/{slug:str}", opt={"access": "link"}, request_max_body_size=MAX_FORM_BYTES)
 async def post_form(request: HttpRequest, slug: FromPath[str]) -> Response[Any]:
     """Keep what was written, then show its page; sent twice it is the same request."""
     fields, files = await posted_fields(request, KNOWN)
@@ -192,7 +201,9 @@ async def post_form(request: HttpRequest, slug: FromPath[str]) -> Response[Any]:
     check_page_token(request, f"form:{slug}", token)
     if fields.get("website"):  # a machine filled in what nobody sees
         return Redirect(f"/f/{slug}", status_code=303)
-    posted = Posted(**values, language=language(request), files=await pack_files(files))
+    posted = Posted(
+        **values, language=await form_language(request), files=await pack_files(files)
+    )
     arrival = Arrival(
         inbox_id=door.id,
         kind=ChannelKind.FORM,

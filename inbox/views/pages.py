@@ -1,5 +1,6 @@
 """The smaller pages: notices, review, quarantine, files, and the demo's sent mail."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -345,20 +346,20 @@ async def show_sink(request: HttpRequest) -> Response[Any]:
 async def sink_json(request: HttpRequest) -> list[dict[str, Any]]:
     """Give the same to scripts."""
     _demo_only(request)
-    found = []
-    for mail in await read(request, _sunk, 1000):
-        sender, subject, text, headers = _opened_mail(mail.body)
-        found.append(
-            {
-                "to": mail.to_address,
-                "from": sender,
-                "subject": subject,
-                "headers": dict(headers),
-                "text": text,
-                "at": mail.at.isoformat(),
-            }
-        )
-    return found
+    found = await read(request, _sunk, 1000)
+    return await asyncio.to_thread(lambda: [_as_json(mail) for mail in found])
+
+
+def _as_json(mail: SinkMail) -> dict[str, Any]:
+    sender, subject, text, headers = _opened_mail(mail.body)
+    return {
+        "to": mail.to_address,
+        "from": sender,
+        "subject": subject,
+        "headers": dict(headers),
+        "text": text,
+        "at": mail.at.isoformat(),
+    }
 
 
 def _demo_only(request: HttpRequest) -> None:

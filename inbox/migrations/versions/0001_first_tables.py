@@ -349,6 +349,9 @@ def upgrade() -> None:
             "ix_conversations_list", ["status", "order_at", "urgency_rank", "id"], unique=False
         )
         batch_op.create_index(
+            "ix_conversations_order", ["order_at", "urgency_rank", "id"], unique=False
+        )
+        batch_op.create_index(
             "ix_conversations_owner_list",
             ["owner_id", "status", "order_at", "id"],
             unique=False,
@@ -923,6 +926,7 @@ def downgrade() -> None:
             postgresql_where=sa.text("triage = 'needs_review' AND status = 'open'"),
         )
         batch_op.drop_index("ix_conversations_owner_list")
+        batch_op.drop_index("ix_conversations_order")
         batch_op.drop_index("ix_conversations_list")
         batch_op.drop_index("ix_conversations_contact")
 
