@@ -4,6 +4,7 @@ import resource
 import statistics
 import time
 
+from benchmarks.measure import figure
 from inbox.triage import starter
 from inbox.triage.model import TriageModel
 from inbox.triage.starter.generate import generate
@@ -12,7 +13,7 @@ N_MESSAGES = 2000
 
 
 def main() -> None:
-    """Print one line; the training line needs scikit-learn and comes after the memory."""
+    """Print the figures; training needs scikit-learn and comes after the memory."""
     directory = starter.ensure()
     start = time.perf_counter()
     model = TriageModel.load(directory)
@@ -30,10 +31,11 @@ def main() -> None:
     start = time.process_time()
     train_starter()
     train_s = time.process_time() - start
-    print(
-        f"triage load {load_ms:.0f} ms  message p50 {p50:.2f} ms  p95 {p95:.2f} ms"
-        f"  peak {peak_mb:.0f} MB  starter training {train_s:.1f} CPU s"
-    )
+    figure("triage_load", load_ms, "wall_ms")
+    figure("triage_message_p50", p50, "wall_ms")
+    figure("triage_message_p95", p95, "wall_ms")
+    figure("triage_memory_peak", peak_mb, "MiB")
+    figure("triage_starter_training", train_s, "cpu_s")
 
 
 if __name__ == "__main__":

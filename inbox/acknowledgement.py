@@ -1,5 +1,6 @@
 """The automatic answer: who gets one, and what it says. At once, once, with the honest time."""
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from sqlalchemy import bindparam, func, select
 from sqlmodel import Session
 
-from inbox.addressing import make_message_id, make_reply_address
+from inbox.addressing import make_message_id, make_reply_address, without_tag
 from inbox.channels.addresses import is_strict
 from inbox.channels.base import InboundMessage, OutboundMessage, as_facts
 from inbox.rulebook import Promise
@@ -75,10 +76,12 @@ def withheld(
     address = message.from_address
     if message.is_automatic or message.is_bounce or message.suppress_auto_response:
         return "automatic"
-    if not is_strict(address) or address in house.own_addresses:
+    if not is_strict(address) or without_tag(address) in house.own_addresses:
         return "no_address"
     sent = session.execute(_SENT, {"address": address, "since": now - DAY}).scalar_one()
     if sent >= house.caps.per_address_a_day:
+        return "address"
+    if "+" in address and not _tagged(session, address, house.caps, now):
         return "address"
     if channel is ChannelKind.EMAIL or not is_stranger:
         return None
@@ -89,12 +92,16 @@ def withheld(
     return None
 
 
+def _tagged(session: Session, address: str, caps: Caps, now: datetime) -> bool:
+    """Count all of somebody's tags (``name+tag@``) as one address, for a day."""
+    key = "ack-tagged:" + hashlib.sha256(without_tag(address).encode()).hexdigest()[:32]
+    most = caps.per_address_a_day
+    return people.take_turn(session, key, most, expires_at=now + DAY, now=now)
+
+
 def _count(session: Session, key: str, cap: int, now: datetime) -> bool:
     window = f"{key}:{int(now.timestamp() // 3600)}"
-    if people.find_count(session, window, now) >= cap:
-        return False
-    people.count_up(session, window, now + HOUR, now)
-    return True
+    return people.take_turn(session, window, cap, expires_at=now + HOUR, now=now)
 
 
 def sender_of(house: House, door_address: str | None) -> str:

@@ -49,4 +49,5 @@ def sign(secret: bytes, purpose: str, text: str) -> str:
 
 def signed(secret: bytes, purpose: str, text: str, signature: str) -> bool:
     """Tell whether the signature is ours, in constant time."""
-    return hmac.compare_digest(sign(secret, purpose, text), signature.lower())
+    ours = sign(secret, purpose, text).encode()
+    return hmac.compare_digest(ours, signature.lower().encode())

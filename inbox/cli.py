@@ -1,6 +1,7 @@
 """The ``kip`` command. Each group is loaded only when it is called, so that all start fast."""
 
 import importlib
+import os
 import sys
 
 import click
@@ -15,8 +16,14 @@ COMMANDS = {
     "worker": ("roles", "The worker role alone."),
     "smtp": ("roles", "The mail-receiving role alone."),
     "migrate": ("roles", "Bring the database up to date."),
+    "check": ("check", "Test every connection and setting."),
+    "receive": ("receive", "Store one raw mail from a mail server's pipe."),
+    "backup": ("backup", "Back up the whole installation into one file."),
+    "restore": ("backup", "Put a backup back."),
+    "copy": ("copy", "Move the installation to another database."),
     "user": ("people", "People who sign in."),
     "token": ("people", "Tokens for the API."),
+    "mailbox": ("mailbox", "Mailboxes that are looked into (IMAP)."),
     "mail": ("mail", "Read mail as intake does."),
     "sla": ("sla", "Due times."),
     "triage": ("triage", "Train, measure and ask the classifier."),
@@ -52,6 +59,7 @@ def kip() -> None:
 
 def main() -> None:
     """Run the command; a failure we know is one sentence on stderr and exit code 1."""
+    os.umask(0o077)  # what we keep is nobody else's on this machine
     try:
         kip.main(prog_name="kip")
     except InboxError as error:

@@ -15,7 +15,7 @@ from inbox.errors import Conflict, Invalid
 from inbox.queue import CLOCKS, OUTBOX
 from inbox.rulebook import Rulebook
 from inbox.store import conversations as rows
-from inbox.store import people
+from inbox.store import owners, people
 from inbox.store.changes import add_event, changed, door_address, last_inbound_id
 from inbox.store.people import Person
 from models import (
@@ -39,6 +39,8 @@ predictions = columns(TriagePrediction)
 
 class NewerMessage(Conflict):
     """Somebody wrote meanwhile; nothing was sent."""
+
+    problem_type = "urn:kip:problem:newer-message"
 
     def __init__(self, who: str, seconds_ago: int, last_message_id: int) -> None:
         super().__init__(f"Not sent: {who} wrote {seconds_ago} s ago.")
@@ -179,6 +181,39 @@ def claim(session: Session, conversation: Conversation, *, by: Person, now: date
     changed(session, conversation.id)
 
 
+def assign(
+    session: Session,
+    conversation: Conversation,
+    owner_id: int | None,
+    *,
+    by: Person,
+    now: datetime,
+) -> None:
+    """Give a conversation to a colleague, of whatever team, or to nobody; it may be theirs.
+
+    Raises
+    ------
+    Invalid
+        If there is no such person, or they no longer work here.
+    Conflict
+        If its owner changed since it was loaded.
+    """
+    before = conversation.owner_id
+    if before == owner_id:
+        return
+    if owner_id is not None and not owners.is_active(session, owner_id):
+        raise Invalid("Nobody who works here can be found under this name.")
+    still = (
+        conversations.owner_id.is_(None) if before is None else conversations.owner_id == before
+    )
+    if not rows.change(session, conversation.id, still, owner_id=owner_id):
+        raise Conflict("Its owner has just changed.")
+    reason = "claimed" if owner_id == by.id else "assigned" if owner_id else "unassigned"
+    data = {"reason": reason, "owner": owner_id, "before": before}
+    add_event(session, conversation.id, EventKind.ASSIGNED, now, data, by=by.id)
+    changed(session, conversation.id)
+
+
 def resolve(session: Session, conversation: Conversation, *, by: Person, now: datetime) -> None:
     """Mark a conversation as done; an answer still owed is taken out of the count.
 
@@ -263,6 +298,7 @@ def _check_seen(
             messages.conversation_id == conversation.id,
             messages.id > seen,
             messages.direction.in_([Direction.INBOUND, Direction.OUTBOUND]),
+            messages.is_machine.is_(False),
         )
         .order_by(messages.id.desc())
         .limit(1)

@@ -10,6 +10,7 @@ Whatever has to wait for the commit (ringing a worker, telling browsers) is put 
 import asyncio
 import fcntl
 import os
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,15 +18,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlmodel import Session
+from sqlmodel import Session, SQLModel
 
 from inbox.errors import InboxError
 
 T = TypeVar("T")
 
+LONGEST_TURN_S = 10.0
 READERS = 3  # threads; a page is milliseconds, so few suffice
 # PostgreSQL's: no connection, read-only, deadlock, out of resources, shut down, broken disk.
 AWAY = ("08", "25006", "40", "53", "57P", "58")
@@ -51,16 +54,35 @@ class WriterLock:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Hold the lock. One thread of a process at a time may ask."""
+        """Hold the lock. One thread of a process at a time may ask.
+
+        Raises
+        ------
+        TimeoutError
+            If one writer keeps its turn for ten seconds: it hangs, and we say so.
+        """
         fcntl.flock(self._gate, fcntl.LOCK_EX)
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX)
+            self._wait()
         finally:
             fcntl.flock(self._gate, fcntl.LOCK_UN)
         try:
             yield
         finally:
             fcntl.flock(self._lock, fcntl.LOCK_UN)
+
+    def _wait(self) -> None:
+        """Take the lock; only whoever holds the gate is waiting for it."""
+        end = time.monotonic() + LONGEST_TURN_S
+        while True:
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    raise TimeoutError("another process keeps the writers' turn") from None
+                time.sleep(0.0005)
+            else:
+                return
 
     def close(self) -> None:
         """Give the files back."""
@@ -71,6 +93,12 @@ class WriterLock:
 def after_commit(session: Session, *names: str) -> None:
     """Say what is to be announced once this unit of work is committed."""
     session.info.setdefault("announce", []).extend(names)
+
+
+def insert_into(session: Session, table: type[SQLModel]) -> sqlite.Insert | postgresql.Insert:
+    """Return an INSERT that knows ON CONFLICT, which both databases say alike."""
+    build = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    return build(table)
 
 
 Announce = Callable[[list[str]], Awaitable[None]]
@@ -96,6 +124,7 @@ class Database:
             self.path = Path(self.url.database)
             self._inode = 0  # 0: not there yet
             self.engine = sqlite_engine(self.path)
+            self._write_engine = self.engine.execution_options(kip_write=True)
             self._writer_lock = WriterLock(self.path.with_name("write.lock"))
             self._writer = ThreadPoolExecutor(1, thread_name_prefix="db-write")
             self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="db-read")
@@ -151,8 +180,7 @@ class Database:
                 return _work(connection, work, args, kwargs)
         with self._writer_lock.held():
             self._same_file()
-            engine = self.engine.execution_options(kip_write=True)
-            with engine.connect() as connection, connection.begin():
+            with self._write_engine.connect() as connection, connection.begin():
                 return _work(connection, work, args, kwargs)
 
     def _same_file(self) -> None:

@@ -18,6 +18,7 @@ class InboxError(Exception):
     """A failure with a sentence for a person."""
 
     status = 500
+    problem_type = "about:blank"  # RFC 9457's name for it; this one: the status says it all
 
     def __init__(self, message: str) -> None:
         super().__init__(message)

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session
 
 from inbox.acknowledgement import House, sender_of
@@ -15,7 +14,7 @@ from inbox.channels.addresses import is_strict
 from inbox.channels.base import OutboundMessage, as_facts
 from inbox.clock import utcnow
 from inbox.clocks import BEFORE_DUE
-from inbox.db import Database, after_commit
+from inbox.db import Database, after_commit, insert_into
 from inbox.house import load_house
 from inbox.queue import OUTBOX, conversation_name, notices_name
 from inbox.settings import Settings
@@ -171,9 +170,8 @@ def _notify(
     now: datetime,
 ) -> bool:
     """Write the notice; False if this person was told of this step already."""
-    build = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     done = session.execute(
-        build(Notice)
+        insert_into(session, Notice)
         .values(
             agent_id=agent_id,
             conversation_id=step.conversation_id,

@@ -159,13 +159,13 @@ def _open(
     data = {"request_type": said.request_type, "priority": conversation.urgency_rank + 1}
     add_event(session, number, EventKind.SORTED, now, data)
     add_event(session, number, EventKind.ASSIGNED, now, {"reason": route.reason, **route.data})
-    running = []
-    if not stored.is_machine:  # a machine's mail is shown, and nobody owes it an answer
-        started = [
-            clocks.start(session, number, kind, promise, started_at=arrived, now=now)
-            for kind in (ClockKind.FIRST_RESPONSE, ClockKind.RESOLUTION)
-        ]
-        running = [clock for clock in started if clock is not None]
+    # A machine's mail too: it gets no answer by itself, but lists, shops' systems and lost
+    # auto-replies carry people's requests, so somebody has to look at it in time.
+    started = [
+        clocks.start(session, number, kind, promise, started_at=arrived, now=now)
+        for kind in (ClockKind.FIRST_RESPONSE, ClockKind.RESOLUTION)
+    ]
+    running = [clock for clock in started if clock is not None]
     first = next((one for one in running if one.kind is ClockKind.FIRST_RESPONSE), None)
     if first is not None:
         # Long after arrival (we were down), the honest time is counted from now.
@@ -214,6 +214,8 @@ def _acknowledge(
         door_address: str | None = door.handle
     else:
         door_address = None
+    if raw.kind is ChannelKind.FORM and not is_stranger:
+        is_stranger = not threads.has_mailed(session, conversation.contact_id)
     why = acknowledgement.withheld(
         session,
         message,

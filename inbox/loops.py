@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlmodel import Session
 
 from inbox import delivery, escalation, intake
-from inbox.channels import webform
+from inbox.channels.adapters import CHANNELS
 from inbox.channels.base import InboundMessage
 from inbox.channels.reader import MailReader, ReadFailed
 from inbox.channels.smtp import SmtpSender, SmtpSession
@@ -102,6 +102,8 @@ class TakeIn:
         self._settings = settings
         self._secret = secret
         self._reader = MailReader()
+        sender = SmtpSender(settings.smtp_url)
+        self._channels = {kind: make(sender) for kind, make in CHANNELS.items()}
         self._model: TriageModel | None = None
         self._model_sha256 = ""
 
@@ -117,7 +119,8 @@ class TakeIn:
             await self._database.write(raws.renew, sorted(open_ids), utcnow())
 
         await renewing(renew, self._work(batch, model, open_ids))
-        return len(batch.raws) == BATCH
+        size = sum(len(raw.body) for raw in batch.raws)
+        return len(batch.raws) == BATCH or size >= raws.BATCH_BYTES
 
     async def _work(self, batch: Batch, model: TriageModel | None, open_ids: set[int]) -> None:
         """Read side by side, store as they come: a slow one holds up nobody."""
@@ -141,12 +144,14 @@ class TakeIn:
                 sender = raw.meta.get("from")
                 instance_id = batch.context.house.instance_id if batch.context else ""
                 message = await self._reader.read(raw.body, sender, instance_id)
+            elif raw.kind in self._channels:
+                message = self._channels[raw.kind].read(raw.body)
             else:
-                message = webform.read(raw.body)
+                raise ReadFailed(f"No channel reads {raw.kind} messages.")
         except ReadFailed as error:
             return raw, error.reason
         except (msgspec.MsgspecError, ValueError) as error:
-            return raw, f"It is not what our form sends: {error}"
+            return raw, f"It is not what a {raw.kind} sends: {error}"
         types = frozenset(batch.context.rulebook.types if batch.context else ())
         try:
             said = await asyncio.to_thread(_predict, model, message, types)

@@ -42,7 +42,7 @@ async def _register_starter(database: Database, settings: Settings) -> None:
     if not starter.is_current(directory):
         directory = settings.data_dir / "starter"
         if not starter.is_current(directory):
-            log.info("training the starter model, once; this takes a few seconds")
+            log.info("training the starter model, once; this takes a minute at most")
         try:
             await asyncio.to_thread(starter.ensure, directory)
         except InboxError as error:

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from inbox.addressing import without_tag
+from inbox.channels.maildata import NeverEnds, NoRoom, TooBig, read_data
 from inbox.channels.mime import dedupe_key
 from inbox.clock import utcnow
 from inbox.db import Database, DatabaseGone
@@ -31,6 +32,7 @@ MAX_MAIL_BYTES = 35 * 1024 * 1024
 MAX_RECIPIENTS = 50
 MAX_HOPS = 50
 MAX_CONNECTIONS, MAX_PER_PEER = 100, 10
+MAX_HELD_BYTES = 256 * 1024 * 1024  # of mail that is just arriving, over all connections
 MAX_BACKLOG = 50_000
 MIN_FREE_BYTES = 100 * 1024 * 1024
 IDLE_S = 60
@@ -38,6 +40,7 @@ LOOK_EVERY_S = 2.0  # how old what we know of inboxes, backlog and disk may be
 
 TRY_LATER = "451 4.3.0 Not now, please try again later"
 FULL = "452 4.3.1 Too much to do here, please try again later"
+TOO_BIG = "552 5.3.4 This mail is too big"
 
 
 @dataclass(slots=True)
@@ -69,6 +72,21 @@ class Receiver:
             )
         return self._known
 
+    async def handle_MAIL(  # noqa: N802 -- aiosmtpd's name
+        self,
+        _server: SMTP,
+        _session: Session,
+        envelope: Envelope,
+        address: str,
+        options: list[str],
+    ) -> str:
+        """Accept any sender whose address is text."""
+        if not address.isprintable():
+            return "553 5.1.7 That is not an address"
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return "250 2.1.0 OK"
+
     async def handle_RCPT(  # noqa: N802 -- aiosmtpd's name
         self,
         _server: SMTP,
@@ -83,7 +101,7 @@ class Receiver:
         known = await self._look()
         if known.overloaded:
             return FULL
-        if without_tag(address.lower()) not in known.addresses:
+        if not address.isprintable() or without_tag(address.lower()) not in known.addresses:
             return "550 5.1.1 There is no such inbox here"
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 OK"
@@ -170,6 +188,7 @@ class Server(SMTP):
 
     line_length_limit = 64 * 1024
     open_by_peer: ClassVar[Counter[str]] = Counter()
+    held_bytes: ClassVar[int] = 0
 
     _peer: str | None = None
 
@@ -196,6 +215,45 @@ class Server(SMTP):
             del counts[self._peer]
         self._peer = None
         super().connection_lost(error)
+
+    async def smtp_DATA(self, arg: str) -> None:  # noqa: N802 -- aiosmtpd's name
+        """Take a mail in bounded memory; aiosmtpd's own keeps an object for each line."""
+        if await self.check_helo_needed():
+            return
+        if self.envelope is None or not self.envelope.rcpt_tos:
+            await self.push("503 5.5.1 Say first who it is for")
+        elif arg:
+            await self.push("501 5.5.4 DATA stands alone")
+        else:
+            await self.push("354 End data with <CR><LF>.<CR><LF>")
+            status = await self._take(self.envelope)
+            self.envelope = self._create_envelope()
+            await self.push(status)
+
+    async def _take(self, envelope: Envelope) -> str:
+        held = 0
+
+        def may_keep(more: int) -> bool:
+            nonlocal held
+            self._reset_timeout()  # a slow line is not an idle one
+            held += more
+            Server.held_bytes += more
+            return Server.held_bytes <= MAX_HELD_BYTES
+
+        try:
+            content = await read_data(self._reader, self.data_size_limit or 0, may_keep)
+            envelope.content = envelope.original_content = content
+            return str(await self._call_handler_hook("DATA"))
+        except TooBig:
+            return TOO_BIG
+        except NoRoom:
+            return FULL
+        except NeverEnds:
+            if self.transport is not None:
+                self.transport.close()
+            return TOO_BIG
+        finally:
+            Server.held_bytes -= held
 
 
 def make_server(handler: Any, hostname: str) -> Server:

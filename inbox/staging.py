@@ -5,10 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session
 
-from inbox.db import after_commit
+from inbox.db import after_commit, insert_into
 from inbox.queue import INTAKE
 from models import ChannelKind, RawMessage, RawState
 from models.base import columns
@@ -30,18 +29,18 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """The stored row; ``is_new`` is False when it was there already."""
+    """The stored row; not ``is_new`` when it was there already, ``is_same`` by its bytes."""
 
     id: int
     public_token: str | None
     is_new: bool
+    is_same: bool = True
 
 
 def stage(session: Session, arrival: Arrival, now: datetime) -> Staged:
     """Store a raw message once; the same one again returns the first row."""
-    build = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     statement = (
-        build(RawMessage)
+        insert_into(session, RawMessage)
         .values(
             inbox_id=arrival.inbox_id,
             kind=arrival.kind,
@@ -64,9 +63,11 @@ def stage(session: Session, arrival: Arrival, now: datetime) -> Staged:
     if new is not None:
         return Staged(new, arrival.public_token, is_new=True)
     row = session.execute(
-        select(raws.id, raws.public_token).where(raws.dedupe_key == arrival.dedupe_key)
+        select(raws.id, raws.public_token, raws.body).where(
+            raws.dedupe_key == arrival.dedupe_key
+        )
     ).one()
-    return Staged(row.id, row.public_token, is_new=False)
+    return Staged(row.id, row.public_token, is_new=False, is_same=row.body == arrival.body)
 
 
 def count_waiting(session: Session, most: int) -> int:

@@ -40,6 +40,7 @@ class Role:
     env: Mapping[str, str] = field(default_factory=dict)  # added to our own environment
     ready: Ready | None = None  # the installation is ready once all of these are true
     stops_last: bool = False  # the others may need it while they stop
+    hidden: frozenset[str] = frozenset()  # variables of ours that it does not get
 
 
 @contextlib.contextmanager
@@ -210,7 +211,7 @@ class Supervisor:
         process = await asyncio.create_subprocess_exec(
             *role.argv,
             stdin=subprocess.DEVNULL,
-            env={**os.environ, **role.env},
+            env=_environment(role),
             start_new_session=True,  # Ctrl-C reaches only us; the group is killed as one
             preexec_fn=die_with_parent(),
         )
@@ -240,6 +241,11 @@ class Supervisor:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
         await asyncio.wait([ended], timeout=LAST_GRACE_S if role.stops_last else GRACE_S)
+
+
+def _environment(role: Role) -> dict[str, str]:
+    ours = {name: value for name, value in os.environ.items() if name not in role.hidden}
+    return ours | dict(role.env)
 
 
 def _write_whole(path: Path, text: str) -> None:

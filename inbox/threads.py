@@ -13,6 +13,7 @@ from models import ChannelKind, Contact, Conversation, Message
 from models.base import columns
 
 messages = columns(Message)
+conversations = columns(Conversation)
 
 LANGUAGES = ("vi", "en")
 
@@ -46,6 +47,18 @@ def find_writer(
     if address and message.phone:
         people.add_identity(session, contact.id, "phone", message.phone, now)
     return contact, True
+
+
+def has_mailed(session: Session, contact_id: int) -> bool:
+    """Tell whether mail ever came from a contact: anybody can type an address into a form."""
+    found = session.execute(
+        select(conversations.id)
+        .where(
+            conversations.contact_id == contact_id, conversations.channel == ChannelKind.EMAIL
+        )
+        .limit(1)
+    ).first()
+    return found is not None
 
 
 def find_thread(

@@ -1,4 +1,4 @@
-"""The worker process: three loops of its own, and arq beside them."""
+"""The worker process: four loops of its own, and arq beside them."""
 
 import asyncio
 import contextlib
@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from inbox import jobs
 from inbox.db import Database
 from inbox.loops import Send, TakeIn, Watch, run_loop
+from inbox.polling import Poll
 from inbox.queue import CLOCKS, INTAKE, OUTBOX, Announcer, connect, listen
 from inbox.settings import Settings
 
@@ -29,10 +30,12 @@ async def run_worker(settings: Settings) -> None:
         loop.add_signal_handler(number, stop.set)
     bells = {name: asyncio.Event() for name in (INTAKE, OUTBOX, CLOCKS)}
     take_in = TakeIn(database, settings, secret)
+    poll = Poll(database, settings, secret)
     work = [
         run_loop("take-in", take_in.once, bells[INTAKE]),
         run_loop("sending", Send(database, settings).once, bells[OUTBOX]),
         run_loop("clocks", Watch(database, settings, secret).once, bells[CLOCKS]),
+        run_loop("mailboxes", poll.once, asyncio.Event()),
     ]
     if redis is not None:
         work += [_hear(redis, bells), _keep_arq(database, settings, secret)]
@@ -43,6 +46,7 @@ async def run_worker(settings: Settings) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await poll.close()
         await take_in.close()
         await database.close()
         if redis is not None:

@@ -11,6 +11,7 @@ from models.conversation import (
     Urgency,
 )
 from models.inbox import ChannelKind, Company, Counter, Inbox
+from models.mailbox import Mailbox, MailboxTls
 from models.message import (
     Attachment,
     Blob,
@@ -28,6 +29,7 @@ from models.people import (
     ApiToken,
     Contact,
     ContactIdentity,
+    IdempotencyKey,
     LoginSession,
     OneTimeToken,
     Role,
@@ -58,8 +60,11 @@ __all__ = [
     "EscalationStep",
     "Event",
     "EventKind",
+    "IdempotencyKey",
     "Inbox",
     "LoginSession",
+    "Mailbox",
+    "MailboxTls",
     "Message",
     "Notice",
     "OneTimeToken",

@@ -89,7 +89,11 @@ class Conversation(Table, table=True):
 
     __tablename__ = "conversations"
     __table_args__ = (
-        Index("ix_conversations_list", "status", "order_at", "urgency_rank", "id"),
+        # team and owner at its end: what a person may not see is passed over in the index.
+        Index(
+            "ix_conversations_list",
+            *("status", "order_at", "urgency_rank", "id", "team_id", "owner_id"),
+        ),
         Index("ix_conversations_order", "order_at", "urgency_rank", "id"),
         Index("ix_conversations_team_list", "team_id", "status", "order_at", "id"),
         Index("ix_conversations_owner_list", "owner_id", "status", "order_at", "id"),

@@ -88,6 +88,25 @@ class ApiToken(Table, table=True):
     revoked_at: datetime | None = None
 
 
+class IdempotencyKey(SQLModel, table=True):
+    """A POST that a script may send again: the same one gets its first answer again.
+
+    ``status`` is None between taking a request in and answering it, which others only see
+    while a filed conversation waits for the worker.
+    """
+
+    __tablename__ = "idempotency_keys"
+
+    agent_id: int = Field(foreign_key="agents.id", primary_key=True)
+    path: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    fingerprint: str  # SHA-256 of the body that came first
+    status: int | None = None
+    body: str = ""
+    location: str = ""
+    created_at: datetime = Field(index=True)
+
+
 class OneTimeToken(SQLModel, table=True):
     """A link that works once: first visit now, invitations and resets later."""
 

@@ -4,7 +4,10 @@ import os
 import shutil
 from pathlib import Path
 
-ONCE = "missing here; once, as root: apt-get install -y postgresql chromium, then make test"
+ONCE = (
+    "missing here; once, as root: apt-get install -y postgresql chromium dovecot-imapd, "
+    "then make test"
+)
 
 
 def chromium() -> Path | None:
@@ -25,6 +28,17 @@ def postgres_programs() -> Path | None:
         Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[4])
     )
     return found[-1].parent if found else None
+
+
+def dovecot() -> Path | None:
+    """Return Dovecot's program, if its IMAP server is there too."""
+    found = shutil.which("dovecot") or shutil.which("dovecot", path="/usr/sbin:/usr/local/sbin")
+    if found is None or not any(
+        (folder / "imap-login").exists()
+        for folder in (Path("/usr/lib/dovecot"), Path("/usr/libexec/dovecot"))
+    ):
+        return None
+    return Path(found)
 
 
 def unprivileged() -> dict[str, int]:

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Make sure that this machine has what some of the tests need: PostgreSQL's programs and a
-# Chromium. As root it installs them; otherwise it prints the one command, and those tests skip.
+# Make sure that this machine has what some of the tests need: PostgreSQL's programs, a
+# Chromium and Dovecot. As root it installs them; otherwise it prints the one command, and those tests skip.
 set -euo pipefail
 
 missing=()
@@ -10,6 +10,9 @@ fi
 if ! command -v chromium >/dev/null && ! command -v chromium-browser >/dev/null &&
     ! command -v google-chrome >/dev/null; then
     missing+=(chromium)
+fi
+if [ ! -x /usr/sbin/dovecot ] || [ ! -x /usr/lib/dovecot/imap-login ]; then
+    missing+=(dovecot-imapd)
 fi
 [ ${#missing[@]} -gt 0 ] || exit 0
 
@@ -28,6 +31,12 @@ no_cluster() {
     echo 'create_main_cluster = false' >>"$conf"
 }
 
+# Debian's Dovecot starts itself on the standard ports; the tests start their own elsewhere.
+no_dovecot() {
+    service dovecot stop || true
+    ! command -v systemctl || systemctl disable dovecot.service dovecot.socket || true
+} >/dev/null 2>&1
+
 install_quietly() {
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
@@ -41,4 +50,5 @@ for package in "${missing[@]}"; do
     fi
     [ "$package" != postgresql ] || no_cluster
     install_quietly "$package"
+    [ "$package" != dovecot-imapd ] || no_dovecot
 done

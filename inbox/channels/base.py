@@ -95,7 +95,13 @@ class Channel(Protocol):
         ...
 
     def read(self, raw: bytes) -> InboundMessage:
-        """Read one message; total, never raises on what a stranger can send."""
+        """Read one stored message, whatever a stranger wrote into it.
+
+        Raises
+        ------
+        ValueError
+            If it is not what our own way in stores: a bug of ours, not a stranger's doing.
+        """
         ...
 
     async def send(self, message: OutboundMessage) -> Receipt:

@@ -107,9 +107,18 @@ def _decode(data: bytes, label: str) -> str:
     if name in ("", "cp1252", "utf-8"):
         return _guess(data, name)
     try:
-        return data.decode(name)
+        return _without_halves(data.decode(name))
     except UnicodeError:
-        return data.decode(name, "replace")
+        return _without_halves(data.decode(name, "replace"))
+
+
+def _without_halves(text: str) -> str:
+    """Replace lone surrogates, which UTF-7 can write and nothing can store."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 def _codec(label: str) -> str:

@@ -12,6 +12,7 @@ import msgspec
 from inbox.channels.addresses import normalise
 from inbox.channels.base import InboundAttachment, InboundMessage
 from inbox.channels.language import detect
+from inbox.channels.mime import clean_filename
 from inbox.channels.words import one_line
 
 
@@ -73,7 +74,7 @@ def read(raw: bytes) -> InboundMessage:
         request_type=posted.request_type or None,
         attachments=tuple(
             InboundAttachment(
-                one_line(file.filename),
+                clean_filename(file.filename),
                 one_line(file.content_type),
                 base64.b64decode(file.data),
             )

@@ -6,11 +6,13 @@ import re
 from inbox.channels.charsets import compose, decode
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+# They turn the letters around them about; isolated marks (LRM, RLM) are left.
+_TURNING = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
 
 
 def one_line(text: str) -> str:
-    """Fold white space and drop control characters, so that nothing can break a line."""
-    return " ".join(_CONTROL.sub(" ", text).split())
+    """Fold white space and drop control characters, so that a line stays a line."""
+    return " ".join(_CONTROL.sub(" ", _TURNING.sub("", text)).split())
 
 
 def decode_words(value: str) -> str:

@@ -1,6 +1,7 @@
 """``kip web``, ``kip worker``, ``kip smtp``: one role each; ``kip migrate``."""
 
 import asyncio
+import socket
 
 import click
 
@@ -19,8 +20,16 @@ def web(host: str, port: int) -> None:
 
     settings = get_settings()
     start_logging(settings.log_format)
-    uvicorn.run(
-        create_app(settings),
+    app = create_app(settings)
+
+    class Server(uvicorn.Server):
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            """End the event streams first: they would wait for ever."""
+            app.state["site"].hub.end_streams()
+            await super().shutdown(sockets)
+
+    config = uvicorn.Config(
+        app,
         host=host,
         port=port,
         log_config=None,
@@ -32,6 +41,7 @@ def web(host: str, port: int) -> None:
         h11_max_incomplete_event_size=16384,
         ws_max_size=65536,
     )
+    Server(config).run()
 
 
 @click.command()

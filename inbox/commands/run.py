@@ -19,6 +19,8 @@ from inbox.supervisor import Role, answers_http, demand_free_port, hold, run_sup
 
 # -P: a folder called inbox where we were started must not shadow ours.
 PYTHON = (sys.executable, "-P", "-m")
+# Of our variables, what a role that neither signs, sends nor stores must not see.
+SECRETS = frozenset({"KIP_SECRET_KEY", "KIP_SMTP_URL", "KIP_DATABASE_URL"})
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -110,7 +112,7 @@ def _roles(
         path = redis_server.socket_path(settings.data_dir)
         env = {"KIP_REDIS_URL": redis_server.url(path)}
         command = redis_server.command(settings.data_dir / "redis", path)
-        roles.append(Role("redis", command, stops_last=True))
+        roles.append(Role("redis", command, stops_last=True, hidden=SECRETS))
     web = [*kip, "web", "--host", host, "--port", str(port)]
     smtp = [*kip, "smtp", "--host", host, "--port", str(smtp_port)]
     if os.environ.get("KIP_SINK"):
@@ -118,11 +120,13 @@ def _roles(
     roles += [
         Role("web", web, env, answers_http(host, port)),
         Role("worker", [*kip, "worker"], env),
-        Role("smtp", smtp, env),
+        Role("smtp", smtp, env, hidden=SECRETS - {"KIP_DATABASE_URL"}),
     ]
     if traffic:
         call = ["--base-url", settings.base_url, "--smtp", f"{host}:{smtp_port}"]
-        roles.append(Role("traffic", [*PYTHON, "inbox.demo.traffic", *call], env))
+        roles.append(
+            Role("traffic", [*PYTHON, "inbox.demo.traffic", *call], env, hidden=SECRETS)
+        )
     return roles
 
 

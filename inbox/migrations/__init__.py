@@ -21,6 +21,22 @@ def config(connection: Connection | None = None) -> Config:
     return alembic
 
 
+def head() -> str:
+    """Return the newest version of the tables that this program knows."""
+    return str(ScriptDirectory.from_config(config()).get_current_head())
+
+
+def knows(revision: str) -> bool:
+    """Tell whether this program can bring tables of a version up to date."""
+    scripts = ScriptDirectory.from_config(config())
+    return revision in {script.revision for script in scripts.walk_revisions()}
+
+
+def current(session: Session) -> str | None:
+    """Return the version of a database's tables; None if it has none of ours."""
+    return MigrationContext.configure(session.connection()).get_current_revision()
+
+
 def upgrade(session: Session) -> None:
     """Bring the tables up to date inside the given transaction; nothing if they are."""
     connection = session.connection()

@@ -178,10 +178,20 @@
   addEventListener("htmx:afterSettle", settle);
   addEventListener("htmx:oobAfterSwap", settle);
   addEventListener("htmx:pushedIntoHistory", mark);
-  addEventListener("htmx:beforeRequest", () => { running += 1; $("#busy")?.classList.add("htmx-request"); });
+  // Counted from what is really sent (a preload calls its request off) to the very end, also of an
+  // element that a swap took away, whose own events nobody hears any more.
+  addEventListener("htmx:beforeSend", (e) => {
+    const line = $("#busy");
+    running += 1;
+    line?.classList.add("htmx-request");
+    e.detail.xhr.addEventListener("loadend", () => {
+      running -= 1;
+      if (running) return;
+      line?.classList.remove("htmx-request");
+      hearAll(held);
+    });
+  });
   addEventListener("htmx:afterRequest", (e) => {
-    running = Math.max(0, running - 1);
-    if (!running) $("#busy")?.classList.remove("htmx-request");
     const from = e.detail.elt;
     if (!e.detail.successful) return;
     if (from.matches?.("[popover]:popover-open")) from.hidePopover();
@@ -194,7 +204,7 @@
   addEventListener("htmx:sendError", (e) => { if (!e.detail.elt.hidden) toast(words.offline); });
 
   // ---- what changed elsewhere: names only; one stream for all tabs of a browser ----
-  const waiting = new Set(), reading = () => $("#list")?.matches(":hover, :focus-within");
+  const waiting = new Set(), held = new Set(), reading = () => $("#list")?.matches(":hover, :focus-within");
   let changes = 0, lastList = 0, listTimer, alive = 0;
   const pill = $("#changes");
   const show = () => {
@@ -216,12 +226,15 @@
     if (document.hidden) waiting.add(name);
     else if (name === "*" || name === "gap") everything();
     else if (name === "list") listChanged();
+    // what runs may put another conversation here: asking now would bring parts without a place
+    else if (running && name.startsWith("conv-")) held.add(name);
     else emit(name);
   };
+  const hearAll = (names) => { const now = [...names]; names.clear(); now.forEach(hear); };
   const onConversation = (tell) => { const id = $("#conversation")?.dataset.id; if (id) tell("conv-" + id); };
   const shownConversation = () => onConversation((name) => listenFor(name));
   const everything = () => { hear("list"); hear("notices"); onConversation(hear); };
-  addEventListener("visibilitychange", () => { if (!document.hidden) { tick(); const names = [...waiting]; waiting.clear(); names.forEach(hear); } });
+  addEventListener("visibilitychange", () => { if (!document.hidden) { tick(); hearAll(waiting); } });
 
   // An EventSource hears only names it was told: the leading tab listens for what every tab shows.
   let listenFor = () => {};

@@ -51,12 +51,13 @@ def door_address(session: Session, conversation: Conversation) -> str | None:
 
 
 def last_inbound_id(session: Session, conversation_id: int) -> str:
-    """Return the Message-ID of the contact's last mail, or ""."""
+    """Return the Message-ID of the last mail that a person wrote, or ""."""
     found = session.execute(
         select(messages.email_message_id)
         .where(
             messages.conversation_id == conversation_id,
             messages.direction == Direction.INBOUND,
+            messages.is_machine.is_(False),
             messages.email_message_id.is_not(None),
         )
         .order_by(messages.id.desc())

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, or_, select, update
 from sqlmodel import Session
 
 from inbox.errors import NotFound
-from inbox.store.counts import visible_to
+from inbox.store.counts import looker, seen_by, visible_to
 from inbox.store.people import Person
 from models import (
     Attachment,
@@ -120,31 +121,41 @@ def list_conversations(
     limit: int = LIST_SIZE,
 ) -> list[Listed]:
     """Return a page of what a person may see: nearest deadline, then urgency, then arrival."""
+    query = _list_query(mine, who.sees_all, status is not None, after is not None)
+    place = {"at": after.order_at, "rank": after.urgency_rank, "id": after.id} if after else {}
+    values = {**looker(who), "status": status, "limit": limit, **place}
+    return [Listed(*row) for row in session.execute(query, values)]
+
+
+@cache
+def _list_query(mine: bool, sees_all: bool, by_status: bool, from_cursor: bool) -> Select[Any]:
+    """Write the list's statement once for each way of asking."""
     query = (
         select(*LIST_COLUMNS)
         .join(Contact, contacts.id == conversations.contact_id)
-        .where(conversations.owner_id == who.id if mine else visible_to(who))
         .order_by(conversations.order_at, conversations.urgency_rank, conversations.id)
-        .limit(limit)
+        .limit(bindparam("limit"))
     )
-    if status is not None:
-        query = query.where(conversations.status == status)
-    if after is not None:
-        query = query.where(_beyond(after))
-    return [Listed(*row) for row in session.execute(query)]
+    if mine:
+        query = query.where(conversations.owner_id == bindparam("looker_id"))
+    else:
+        query = query.where(seen_by(sees_all))
+    if by_status:
+        query = query.where(conversations.status == bindparam("status"))
+    return query.where(_beyond()) if from_cursor else query
 
 
-def _beyond(cursor: Cursor) -> ColumnElement[bool]:
+def _beyond() -> ColumnElement[bool]:
     """Return the condition for rows after a cursor; the first part lets the index be used."""
+    at: ColumnElement[datetime] = bindparam("at")
+    rank: ColumnElement[int] = bindparam("rank")
+    number: ColumnElement[int] = bindparam("id")
     return and_(
-        conversations.order_at >= cursor.order_at,
+        conversations.order_at >= at,
         or_(
-            conversations.order_at > cursor.order_at,
-            conversations.urgency_rank > cursor.urgency_rank,
-            and_(
-                conversations.urgency_rank == cursor.urgency_rank,
-                conversations.id > cursor.id,
-            ),
+            conversations.order_at > at,
+            conversations.urgency_rank > rank,
+            and_(conversations.urgency_rank == rank, conversations.id > number),
         ),
     )
 
@@ -302,12 +313,15 @@ def get(session: Session, conversation_id: int) -> Conversation:
     return found
 
 
+_LAST_WORDS = (
+    select(messages.visible_text)
+    .where(messages.conversation_id == bindparam("number"), messages.direction == "inbound")
+    .order_by(messages.id.desc())
+    .limit(1)
+)
+
+
 def last_words(session: Session, conversation_id: int) -> str:
     """Return what the contact wrote last."""
-    found = session.execute(
-        select(messages.visible_text)
-        .where(messages.conversation_id == conversation_id, messages.direction == "inbound")
-        .order_by(messages.id.desc())
-        .limit(1)
-    ).scalar_one_or_none()
+    found = session.execute(_LAST_WORDS, {"number": conversation_id}).scalar_one_or_none()
     return found or ""

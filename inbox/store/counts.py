@@ -1,17 +1,22 @@
 """The numbers on the rail. They stop at 99+, because counting a million rows takes a while."""
 
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select, true
+from sqlalchemy import Column, ColumnElement, Select, bindparam, func, or_, select, true, union
 from sqlmodel import Session
 
 from inbox.store.people import Person
-from models import Conversation, Notice, Status, Triage
+from models import Conversation, Notice, RawMessage, RawState, Status, Triage
 from models.base import columns
 
 conversations = columns(Conversation)
 notices = columns(Notice)
+raws = columns(RawMessage)
 MOST = 99
+_ME: ColumnElement[int] = bindparam("looker_id")
+_TEAMS: ColumnElement[int] = bindparam("looker_teams", expanding=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +26,7 @@ class NavCounts:
     inbox: str = "0"
     review: str = "0"
     notices: str = "0"
+    settings: str = "0"  # what is held in quarantine
 
 
 EMPTY = NavCounts()
@@ -33,49 +39,77 @@ def shown(count: int) -> str:
 
 def visible_to(who: Person) -> ColumnElement[bool]:
     """Return the condition for the conversations a person may see."""
-    if who.sees_all:
-        return true()
-    return or_(
-        conversations.team_id.in_(who.team_ids),
-        conversations.owner_id == who.id,
+    return _seen(who.sees_all, who.team_ids, who.id)
+
+
+def seen_by(sees_all: bool) -> ColumnElement[bool]:
+    """Return that condition with parameters for ``looker``, for statements written once."""
+    return _seen(sees_all, _TEAMS, _ME)
+
+
+def _seen(sees_all: bool, team_ids: Any, agent_id: Any) -> ColumnElement[bool]:
+    return true() if sees_all else or_(*_ways(team_ids, agent_id))
+
+
+def _ways(team_ids: Any, agent_id: Any) -> list[ColumnElement[bool]]:
+    """Return why an agent may see a conversation, one reason each: each has its index."""
+    return [
+        conversations.team_id.in_(team_ids),
+        conversations.owner_id == agent_id,
         conversations.owner_id.is_(None),
-    )
+    ]
 
 
-def count_up_to(session: Session, *conditions: ColumnElement[bool]) -> int:
-    """Count conversations, but not beyond what is shown."""
-    some = select(conversations.id).where(*conditions).limit(MOST + 1).subquery()
-    return int(session.execute(select(func.count()).select_from(some)).scalar_one())
+def looker(who: Person) -> dict[str, Any]:
+    """Return the parameters that say who looks."""
+    return {"looker_id": who.id, "looker_teams": sorted(who.team_ids)}
+
+
+def _up_to_most(column: Column[Any], *conditions: ColumnElement[bool]) -> ColumnElement[int]:
+    """Count rows, but not beyond what is shown."""
+    some = select(column).where(*conditions).limit(MOST + 1).subquery()
+    return select(func.count()).select_from(some).scalar_subquery()
+
+
+_IS_OPEN = conversations.status == Status.OPEN
+_OWED = _up_to_most(
+    conversations.id,
+    _IS_OPEN,
+    conversations.owner_id == _ME,
+    conversations.next_due_at.is_not(None),
+)
+_UNREAD = _up_to_most(notices.id, notices.agent_id == _ME, notices.read_at.is_(None))
+_REVIEW = _up_to_most(conversations.id, _IS_OPEN, conversations.triage == Triage.NEEDS_REVIEW)
+_HELD = _up_to_most(raws.id, raws.state == RawState.QUARANTINED)
+_MINE = _up_to_most(conversations.id, _IS_OPEN, conversations.owner_id == _ME)
+
+
+@cache
+def _scopes(sees_all: bool) -> Select[int, int]:
+    if sees_all:
+        return select(_MINE, _up_to_most(conversations.id, _IS_OPEN))
+    # An agent who sees little must not make us look through everything for the hundredth.
+    each = [
+        select(conversations.id).where(_IS_OPEN, way).limit(MOST + 1).subquery()
+        for way in _ways(_TEAMS, _ME)
+    ]
+    either = union(*(select(some.c.id) for some in each)).subquery()
+    return select(_MINE, select(func.count()).select_from(either).scalar_subquery())
+
+
+_RAIL = select(_OWED, _UNREAD)
+_WHOLE_RAIL = select(_OWED, _UNREAD, _REVIEW, _HELD)
 
 
 def navigation(session: Session, who: Person) -> NavCounts:
     """Return what the rail shows a person."""
-    mine = count_up_to(
-        session,
-        conversations.status == Status.OPEN,
-        conversations.owner_id == who.id,
-        conversations.next_due_at.is_not(None),
-    )
-    review = 0
-    if who.sees_all:
-        review = count_up_to(
-            session,
-            conversations.status == Status.OPEN,
-            conversations.triage == Triage.NEEDS_REVIEW,
-        )
-    some = (
-        select(notices.id)
-        .where(notices.agent_id == who.id, notices.read_at.is_(None))
-        .limit(MOST + 1)
-        .subquery()
-    )
-    unread = session.execute(select(func.count()).select_from(some)).scalar_one()
-    return NavCounts(shown(mine), shown(review), shown(unread))
+    query = _WHOLE_RAIL if who.sees_all else _RAIL
+    owed, unread, *more = session.execute(query, looker(who)).one()
+    review, held = more or (0, 0)
+    return NavCounts(shown(owed), shown(review), shown(unread), shown(held))
 
 
 def scopes(session: Session, who: Person) -> tuple[str, str]:
     """Return how many open conversations are the person's, and how many the team's."""
-    is_open = conversations.status == Status.OPEN
-    mine = count_up_to(session, is_open, conversations.owner_id == who.id)
-    team = count_up_to(session, is_open, visible_to(who))
+    mine, team = session.execute(_scopes(who.sees_all), looker(who)).one()
     return shown(mine), shown(team)

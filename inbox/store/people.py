@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import and_, bindparam, case, delete, func, insert, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session
 
+from inbox.db import insert_into
 from models import (
     Agent,
     ApiToken,
@@ -61,12 +61,24 @@ class Person:
         return self.role is not Role.AGENT
 
 
+# Every request asks these; making a statement costs more than running it.
+_TEAMS = select(members.team_id).where(members.agent_id == bindparam("agent_id"))
+_SESSION = (
+    select(Agent, sessions.touched_at)
+    .join(LoginSession, sessions.agent_id == agents.id)
+    .where(
+        sessions.id == bindparam("session_id"),
+        sessions.expires_at > bindparam("now"),
+        sessions.epoch == agents.epoch,
+        agents.is_active.is_(True),
+    )
+)
+
+
 def _person(
     session: Session, agent: Agent, session_id: str, scope: Scope, *, touch: bool = False
 ) -> Person:
-    teams = session.execute(
-        select(members.team_id).where(members.agent_id == agent.id)
-    ).scalars()
+    teams = session.execute(_TEAMS, {"agent_id": agent.id}).scalars()
     return Person(
         agent.id,
         agent.name,
@@ -84,20 +96,16 @@ def _person(
 
 def find_session_person(session: Session, session_id: str, now: datetime) -> Person | None:
     """Return who a session belongs to, unless it ended, or the account changed since."""
-    row = session.execute(
-        select(Agent, sessions.touched_at)
-        .join(LoginSession, sessions.agent_id == agents.id)
-        .where(
-            sessions.id == session_id,
-            sessions.expires_at > now,
-            sessions.epoch == agents.epoch,
-            agents.is_active.is_(True),
-        )
-    ).one_or_none()
+    row = session.execute(_SESSION, {"session_id": session_id, "now": now}).one_or_none()
     if row is None:
         return None
     touch = row.touched_at < now - TOUCH_EVERY
     return _person(session, row[0], session_id, Scope.ADMIN, touch=touch)
+
+
+def is_session_live(session: Session, session_id: str, now: datetime) -> bool:
+    """Tell whether a session still signs somebody in."""
+    return find_session_person(session, session_id, now) is not None
 
 
 def find_token_person(session: Session, token_hash: str) -> Person | None:
@@ -155,28 +163,27 @@ def close_session(session: Session, session_id: str) -> None:
     session.execute(delete(LoginSession).where(sessions.id == session_id))
 
 
-def count_up(session: Session, key: str, expires_at: datetime, now: datetime) -> int:
-    """Count one more under ``key`` and return the count; it starts again after its expiry."""
-    dialect = session.get_bind().dialect.name
-    build = sqlite.insert if dialect == "sqlite" else postgresql.insert
-    statement = build(Counter).values(key=key, count=1, expires_at=expires_at)
+def take_turn(
+    session: Session, key: str, most: int, *, expires_at: datetime, now: datetime
+) -> bool:
+    """Count one more under ``key``, unless that would be more than ``most``; False if so.
+
+    One statement, so that any number of processes together stay below. The count starts
+    again when nothing was counted until ``expires_at``.
+    """
     fresh = counters.expires_at <= now
-    kept = statement.on_conflict_do_update(
-        index_elements=["key"],
-        set_={
-            "count": case((fresh, 1), else_=counters.count + 1),
-            "expires_at": expires_at,
-        },
-    ).returning(counters.count)
-    return int(session.execute(kept).scalar_one())
-
-
-def find_count(session: Session, key: str, now: datetime) -> int:
-    """Return the count under ``key``, 0 when it expired."""
-    found = session.execute(
-        select(counters.count).where(counters.key == key, counters.expires_at > now)
-    ).scalar_one_or_none()
-    return found or 0
+    statement = insert_into(session, Counter).values(key=key, count=1, expires_at=expires_at)
+    counted = session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["key"],
+            set_={
+                "count": case((fresh, 1), else_=counters.count + 1),
+                "expires_at": expires_at,
+            },
+            where=or_(fresh, counters.count < most),
+        ).returning(counters.count)
+    )
+    return counted.scalar_one_or_none() is not None
 
 
 def forget_count(session: Session, key: str) -> None:
@@ -224,19 +231,12 @@ class Colleague:
     language: str
 
 
+_COLLEAGUES = select(*(agents[name] for name in Colleague.__dataclass_fields__))
+
+
 def list_colleagues(session: Session) -> dict[int, Colleague]:
     """Return everybody inside by id, also those no longer active: old rows name them."""
-    rows = session.execute(
-        select(
-            agents.id,
-            agents.name,
-            agents.email,
-            agents.on_duty,
-            agents.backup_id,
-            agents.language,
-        )
-    )
-    return {row.id: Colleague(*row) for row in rows}
+    return {row.id: Colleague(*row) for row in session.execute(_COLLEAGUES)}
 
 
 def team_names(session: Session) -> dict[int, str]:
@@ -254,7 +254,7 @@ class Candidate:
     cap: int
 
 
-_OPEN_COUNT = (
+OPEN_COUNT = (
     select(func.count())
     .select_from(Conversation)
     .where(conversations.owner_id == agents.id, conversations.status == Status.OPEN)
@@ -263,7 +263,7 @@ _OPEN_COUNT = (
     .label("open_count")
 )
 _CANDIDATES = (
-    select(agents.id, agents.name, _OPEN_COUNT, agents.open_cap)
+    select(agents.id, agents.name, OPEN_COUNT, agents.open_cap)
     .join(TeamMember, members.agent_id == agents.id)
     .where(
         members.team_id == bindparam("team_id"),

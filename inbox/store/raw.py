@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlmodel import Session
 
 from models import ChannelKind, RawMessage, RawState
@@ -15,6 +15,7 @@ raws = columns(RawMessage)
 
 LEASE = timedelta(seconds=5)  # renewed while the work goes on
 MAX_FAILURES = 3
+BATCH_BYTES = 32 * 1024 * 1024  # of one claim, which are all in memory; its last may be over
 MAX_ATTEMPTS = 25  # workers that died over it; more than a bad day of restarts
 
 
@@ -38,7 +39,7 @@ def claim(session: Session, now: datetime, limit: int) -> list[Claimed]:
     One over which very many workers died is quarantined instead.
     """
     waiting = session.execute(
-        select(raws.id, raws.attempts)
+        select(raws.id, raws.attempts, func.length(raws.body).label("size"))
         .where(raws.state == RawState.PENDING, raws.leased_until <= now)
         .order_by(raws.leased_until, raws.id)
         .limit(limit)
@@ -54,7 +55,12 @@ def claim(session: Session, now: datetime, limit: int) -> list[Claimed]:
                 error="Every worker that took it in died over it.",
             )
         )
-    ids = [row.id for row in waiting if row.attempts < MAX_ATTEMPTS]
+    ids: list[int] = []
+    room = BATCH_BYTES
+    for row in waiting:
+        if row.attempts < MAX_ATTEMPTS and (room > 0 or not ids):
+            ids.append(row.id)
+            room -= row.size
     if not ids:
         return []
     rows = session.execute(

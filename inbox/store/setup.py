@@ -59,14 +59,16 @@ def load_rules(session: Session) -> Rules:
     )
 
 
+_TYPES = (
+    select(types.key, types.name_vi, types.name_en, types.team_id)
+    .where(types.is_active.is_(True))
+    .order_by(types.position)
+)
+
+
 def list_types(session: Session) -> list[Type]:
     """Return the active request types in menu order."""
-    rows = session.execute(
-        select(types.key, types.name_vi, types.name_en, types.team_id)
-        .where(types.is_active.is_(True))
-        .order_by(types.position)
-    )
-    return [Type(*row) for row in rows]
+    return [Type(*row) for row in session.execute(_TYPES)]
 
 
 @dataclass(frozen=True, slots=True)

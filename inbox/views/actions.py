@@ -1,6 +1,7 @@
 """What an agent does to a conversation: each click is a resource."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from litestar import Response, post
@@ -12,7 +13,7 @@ from inbox import conversations as service
 from inbox import corrections
 from inbox.clock import utcnow
 from inbox.conversations import NewerMessage
-from inbox.errors import Invalid
+from inbox.errors import Conflict, Invalid, NotFound
 from inbox.house import load_house
 from inbox.rulebook import load_rulebook
 from inbox.settings import Settings
@@ -33,6 +34,7 @@ from inbox.views.inbox import (
 from inbox.views.render import Toast, page, wants_partial, words
 from inbox.views.security import form_fields, safe_next
 from inbox.views.site import HttpRequest, number_of, person, read, site, write
+from models import Conversation
 
 MAX_TEXT = 100_000
 
@@ -86,7 +88,13 @@ async def answered(
         return await changed(request, loaded, toast)
     fields = await form_fields(request)
     target = fields.get("next", "")
-    return Redirect(safe_next(target) if target else f"/inbox/{number}", status_code=303)
+    if not target:
+        try:
+            await read(request, rows.get_for_agent, number, person(request))
+            target = f"/inbox/{number}"
+        except NotFound:  # it was just given to another team
+            target = "/inbox"
+    return Redirect(safe_next(target), status_code=303)
 
 
 @post("/inbox/{number:int}/messages", opt={"access": "agent"})
@@ -178,11 +186,53 @@ async def _composer(
     )
 
 
+def _claim(
+    session: Session, conversation: Conversation, *, by: Person, now: datetime, seen: int | None
+) -> None:
+    """Take it from whom the page showed (0: nobody), not from who took it since."""
+    if seen is not None and conversation.owner_id not in (seen or None, by.id):
+        raise Conflict("A colleague has just taken it.")
+    service.claim(session, conversation, by=by, now=now)
+
+
 @post("/inbox/{number:int}/claim", opt={"access": "agent"})
 async def claim(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     """Take it myself."""
-    loaded = await act(request, number, service.claim)
+    seen = number_of((await form_fields(request)).get("owner", ""))
+    loaded = await act(request, number, _claim, seen=seen)
     return await answered(request, number, loaded, Toast(words(request)("It is yours.")))
+
+
+def _assign(
+    session: Session,
+    conversation: Conversation,
+    *,
+    by: Person,
+    now: datetime,
+    owner: int | None,
+    seen: int | None,
+) -> None:
+    """Give it away from whom the page showed, not from whom it went to since."""
+    if seen is not None and conversation.owner_id not in (seen or None, owner):
+        raise Conflict("Its owner has just changed.")
+    service.assign(session, conversation, owner, by=by, now=now)
+
+
+@post("/inbox/{number:int}/owner", opt={"access": "agent"})
+async def assign(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
+    """Give it to a colleague (their id), or to nobody (0)."""
+    fields = await form_fields(request)
+    owner = number_of(fields.get("owner", ""))
+    if owner is None:
+        raise Invalid("Choose somebody.")
+    seen = number_of(fields.get("seen", ""))
+    loaded = await act(request, number, _assign, owner=owner or None, seen=seen)
+    say = words(request)
+    if not owner:
+        return await answered(request, number, loaded, Toast(say("It has no owner now.")))
+    name = loaded.colleagues[owner].name
+    toast = Toast(say("It is with %(name)s now.") % {"name": name})
+    return await answered(request, number, loaded, toast)
 
 
 @post("/inbox/{number:int}/resolution", opt={"access": "agent"})

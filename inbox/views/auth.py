@@ -60,7 +60,7 @@ async def log_in(request: HttpRequest) -> Response[Any]:
     five passwords a minute are checked for one address, wherever they come from.
     """
     fields = await form_fields(request)
-    email = fields.get("email", "").strip().lower()[:254]
+    email = fields.get("email", "")[:254].strip().lower()  # counted as it is looked up
     values = {"email": email, "next": fields.get("next", "")}
     say = words(request)
     now = utcnow()
@@ -87,10 +87,8 @@ async def log_in(request: HttpRequest) -> Response[Any]:
 def _may_check(session: Any, key: str) -> bool:
     """Count a check; each counted one keeps the window open for another minute."""
     now = utcnow()
-    if people.find_count(session, key, now) >= CHECKS_A_MINUTE:
-        return False
-    people.count_up(session, key, now + timedelta(minutes=1), now)
-    return True
+    end = now + timedelta(minutes=1)
+    return people.take_turn(session, key, CHECKS_A_MINUTE, expires_at=end, now=now)
 
 
 def _begin(

@@ -20,6 +20,7 @@ from inbox.sla.promise import hours_text, promised_at, spoken_moment
 from inbox.staging import Arrival, Staged, stage
 from inbox.store import conversations as rows
 from inbox.store.people import team_names
+from inbox.templating import N_
 from inbox.views.forms import (
     check_page_token,
     page_token,
@@ -176,7 +177,7 @@ async def post_more(request: HttpRequest, token: FromPath[str]) -> Response[Any]
     fields, _ = await posted_fields(request, KNOWN_MORE)
     text = fields.get("body", "")
     if not text.strip():
-        errors = {"body": "Please write something first."}
+        errors = {"body": N_("Please write something first.")}
         return await _status_page(request, token, {}, errors, 422)
     check_page_token(request, f"status:{token}", fields.get("token", ""))
     if fields.get("website"):
@@ -194,7 +195,8 @@ def _stage_more(session: Session, token: str, fields: dict[str, str], peer: str)
     arrival = Arrival(
         inbox_id=conversation.inbox_id,
         kind=ChannelKind.FORM,
-        dedupe_key=f"more:{used}",
+        # What was sent twice is one message; the same page sent with other words is two.
+        dedupe_key=f"more:{used}:{hashlib.sha256(fields['body'].encode()).hexdigest()}",
         body=pack(Posted(body=fields["body"])),
         meta={"peer": peer, "conversation": conversation.id},
     )

@@ -5,6 +5,7 @@ import hashlib
 import secrets
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -24,8 +25,9 @@ from inbox.rulebook import Rulebook, load_rulebook
 from inbox.sla.promise import hours_text, promised_at, spoken_moment
 from inbox.staging import Arrival, Staged, stage
 from inbox.store.company import Door, find_door
-from inbox.templating import translator
+from inbox.templating import N_, translator
 from inbox.views.render import language, page
+from inbox.views.security import read_form
 from inbox.views.site import HttpRequest, number_of, read, site, write
 from models import ChannelKind, RawMessage
 from models.base import columns
@@ -59,7 +61,8 @@ def check_page_token(request: HttpRequest, purpose: str, token: str) -> None:
     text, _, signature = token.rpartition(".")
     at = number_of(text.partition(".")[0]) or 0
     fresh = 0 <= utcnow().timestamp() - at < FORM_LIVES.total_seconds()
-    if not text or not signed(site(request).secret, purpose, text, signature) or not fresh:
+    ours = token.isascii() and signed(site(request).secret, purpose, text, signature)
+    if not text or not ours or not fresh:
         raise Forbidden("This form is too old. Go back, load the page again and send it again.")
 
 
@@ -75,10 +78,9 @@ async def posted_fields(
     TooLarge
         If the text or the files are more than we take.
     """
-    form = await request.form()
     texts: dict[str, str] = {}
     files: list[UploadFile] = []
-    for name, value in form.multi_items():
+    for name, value in await read_form(request):
         if name not in known:
             raise Invalid("This form has fields that we do not know. Load the page again.")
         if isinstance(value, UploadFile):
@@ -176,15 +178,15 @@ def check_form(values: Mapping[str, str], types: Mapping[str, Any]) -> dict[str,
     """Return what is wrong with a form, by field."""
     wrong = {}
     if not values.get("body", "").strip():
-        wrong["body"] = "Please tell us what it is about."
+        wrong["body"] = N_("Please tell us what it is about.")
     if not is_strict(normalise(values.get("email", "").strip())):
-        wrong["email"] = "This is not an e-mail address, such as ten@congty.vn."
+        wrong["email"] = N_("This is not an e-mail address, such as ten@congty.vn.")
     chosen = values.get("request_type", "")
     if chosen and chosen not in types:
-        wrong["request_type"] = "Please choose one of these."
+        wrong["request_type"] = N_("Please choose one of these.")
     for name, most in (("name", 200), ("subject", 300), ("phone", 60), ("email", 254)):
         if len(values.get(name, "")) > most:
-            wrong[name] = "This is too long."
+            wrong[name] = N_("This is too long.")
     return wrong
 
 
@@ -213,7 +215,17 @@ async def post_form(request: HttpRequest, slug: FromPath[str]) -> Response[Any]:
         public_token=random_token(),
     )
     staged = await write(request, _stage, arrival)
-    await wait_for_take_in(request, staged.id)
+    number = await wait_for_take_in(request, staged.id)
+    if not staged.is_same and number is not None:
+        # Back, edited, sent again: the same request, and what is new in it is kept.
+        more = replace(
+            arrival,
+            dedupe_key=f"{arrival.dedupe_key}:{hashlib.sha256(arrival.body).hexdigest()}",
+            meta={**arrival.meta, "conversation": number},
+            public_token=None,
+        )
+        again = await write(request, _stage, more)
+        await wait_for_take_in(request, again.id)
     return Redirect(f"/s/{staged.public_token}?new=1", status_code=303)
 
 

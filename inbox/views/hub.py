@@ -35,12 +35,16 @@ class Hub:
 
     async def stop(self) -> None:
         """Stop listening and end every stream."""
-        for stream in self._streams:
-            stream.put_nowait(None)
+        self.end_streams()
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
+
+    def end_streams(self) -> None:
+        """Tell every open stream that it is over."""
+        for stream in self._streams:
+            stream.put_nowait(None)
 
     async def _listen(self, redis: Redis) -> None:
         async for names in listen(redis):

@@ -1,28 +1,35 @@
 """The list and one conversation."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from litestar import Response, get
+from litestar.background_tasks import BackgroundTask
 from litestar.params import FromPath
+from litestar.response import Redirect
 from sqlmodel import Session
 
 from inbox import conversations as service
 from inbox.clock import utcnow
+from inbox.db import DatabaseGone
 from inbox.errors import NotFound
 from inbox.store import conversations as rows
-from inbox.store import counts, people, setup
+from inbox.store import counts, owners, people, setup
 from inbox.store.conversations import Cursor, Listed, Thread
+from inbox.store.owners import Assignable
 from inbox.store.people import Colleague, Person
 from inbox.store.setup import Type
 from inbox.views.models import ConversationPage, ListPage, Row, ScopeCounts
-from inbox.views.present import present_conversation
+from inbox.views.present import present_choices, present_conversation
 from inbox.views.present_list import present_list, present_row
 from inbox.views.render import Toast, language, page, wants_partial
 from inbox.views.site import MOST_INT, HttpRequest, person, read, site, write
 from inbox.views.words import Speaker, speaker
 from models import Conversation
+
+log = logging.getLogger(__name__)
 
 ENOUGH_CONFIRMED = 200
 EXCERPT_CHARS = 400
@@ -50,6 +57,7 @@ class Opened:
     teams: dict[int, str]
     identities: Mapping[str, Any]
     confirmed: int
+    assignable: list[Assignable]
 
 
 async def speaker_for(request: HttpRequest) -> Speaker:
@@ -111,7 +119,10 @@ def read_cursor(text: str | None) -> Cursor | None:
     if not text:
         return None
     after = Cursor.read(text)
-    if not 1900 < after.order_at.year < 9900 or max(after.id, after.urgency_rank) > MOST_INT:
+    if (
+        not 1900 < after.order_at.year < 9900
+        or max(abs(after.id), abs(after.urgency_rank)) > MOST_INT
+    ):
         raise NotFound("This page of the list is not known. Start at its top.")
     return after
 
@@ -121,7 +132,13 @@ def scope_of(request: HttpRequest) -> str:
     return "mine" if request.query_params.get("for") == "mine" else "team"
 
 
-@get(["/inbox", "/"], name="inbox", opt={"access": "agent"})
+@get("/", opt={"access": "agent"})
+async def show_start() -> Redirect:
+    """Lead to the list."""
+    return Redirect("/inbox", status_code=303)
+
+
+@get("/inbox", name="inbox", opt={"access": "agent"})
 async def show_list(request: HttpRequest) -> Response[Any]:
     """Show the one list, nearest deadline first."""
     partial = wants_partial(request)
@@ -159,12 +176,13 @@ def opened(session: Session, conversation: Conversation, who: Person) -> Opened:
         teams=people.team_names(session),
         identities=people.list_identities(session, conversation.contact_id),
         confirmed=setup.count_confirmed(session, ENOUGH_CONFIRMED),
+        assignable=owners.list_assignable(session, conversation.team_id, conversation.owner_id),
     )
 
 
 def shown_conversation(loaded: Opened, speak: Speaker, me: int) -> ConversationPage:
     """Return the conversation as shown."""
-    return present_conversation(
+    shown = present_conversation(
         loaded.thread,
         speak,
         loaded.types,
@@ -174,6 +192,8 @@ def shown_conversation(loaded: Opened, speak: Speaker, me: int) -> ConversationP
         me=me,
         confirmed=loaded.confirmed,
     )
+    shown.choices = present_choices(loaded.assignable, speak, owner_id=shown.owner_id, me=me)
+    return shown
 
 
 def _mark_read(session: Session, number: int, who: Person) -> None:
@@ -185,8 +205,22 @@ async def show_conversation(request: HttpRequest, number: FromPath[int]) -> Resp
     """Show one conversation; the whole page, the pane, or only what has changed."""
     who = person(request)
     loaded = await read(request, load_opened, number, who)
+    response = await _shown(request, loaded)
     if request.headers.get("hx-preloaded") != "true" and _is_unread(loaded.listed):
-        await write(request, _mark_read, number, who)
+        # After the answer: reading must not wait for the writers' turn.
+        response.background = BackgroundTask(_note_reading, request, number)
+    return response
+
+
+async def _note_reading(request: HttpRequest, number: int) -> None:
+    try:
+        await write(request, _mark_read, number, person(request))
+    except DatabaseGone as error:
+        log.warning("that #%d was read is not written down: %s", number, error)
+
+
+async def _shown(request: HttpRequest, loaded: Opened) -> Response[Any]:
+    who, number = person(request), loaded.listed.id
     if request.query_params.get("part") == "thread":
         return await changed(request, loaded)
     speak = await speaker_for(request)

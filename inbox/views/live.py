@@ -1,12 +1,17 @@
 """GET /live: what changed, as server-sent events. Names travel, never content."""
 
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 from litestar import Response, get
 from litestar.response import Stream
 
+from inbox.clock import utcnow
+from inbox.store import people
 from inbox.views.site import HttpRequest, person, site
+
+RECHECK_S = 10.0  # a session that has ended loses its stream within this and a heartbeat
 
 
 @get("/live", opt={"access": "agent"})
@@ -15,11 +20,17 @@ async def live(request: HttpRequest) -> Response[Any]:
     where = site(request)
     if not where.hub.live:
         return Response(b"", status_code=204)
-    mine = f"notices-{person(request).id}"
+    who = person(request)
+    mine, session_id = f"notices-{who.id}", who.session_id
 
     async def events() -> AsyncIterator[str]:
         yield "retry: 3000\n\n"
+        checked = time.monotonic()
         async for name in where.hub.names(frozenset({mine})):
+            if time.monotonic() - checked > RECHECK_S:
+                checked = time.monotonic()
+                if not await where.database.read(people.is_session_live, session_id, utcnow()):
+                    return
             if not name:
                 yield ": still here\n\n"
                 continue

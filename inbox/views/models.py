@@ -121,6 +121,19 @@ class ContactCard:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """Somebody to give a conversation to; ``open_text`` is how much they have."""
+
+    id: int
+    name: str
+    initial: str
+    on_duty: bool
+    open_text: str
+    current: bool
+    is_me: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Hint:
     """Perhaps it belongs to another conversation."""
 
@@ -167,3 +180,5 @@ class ConversationPage:
     error: str = ""
     collision: str = ""
     reply_hint: str = ""
+    owner_id: int = 0
+    choices: list[Choice] = field(default_factory=list)

@@ -20,6 +20,7 @@ from inbox.db import after_commit
 from inbox.errors import NotFound
 from inbox.queue import INTAKE, notices_name
 from inbox.store import conversations as rows
+from inbox.store import counts
 from inbox.store import raw as raws
 from inbox.store.counts import visible_to
 from inbox.store.people import Person
@@ -168,7 +169,7 @@ async def show_review(request: HttpRequest) -> Response[Any]:
         active="review",
         current=current,
         rest=shown_rest,
-        total=str(len(rest) + 1) if current else "0",
+        total=(await read(request, counts.navigation, who)).review,
         skip_to=rest[0].id if rest else None,
         model_text=model_text,
     )

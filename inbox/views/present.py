@@ -1,15 +1,17 @@
 """From rows to one conversation's page."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from inbox.auth import random_token
 from inbox.sla.promise import spoken_moment
 from inbox.store.conversations import Thread
+from inbox.store.owners import Assignable
 from inbox.store.people import Colleague
 from inbox.store.setup import Type
 from inbox.templating import N_
 from inbox.views.models import (
+    Choice,
     ContactCard,
     ConversationPage,
     Deadline,
@@ -40,6 +42,12 @@ CLOCK_LABEL = {
     ClockKind.FIRST_RESPONSE: N_("First reply"),
     ClockKind.NEXT_RESPONSE: N_("Next reply"),
     ClockKind.RESOLUTION: N_("Solved"),
+}
+MET_TEXT = {  # by: is it the resolution, was it late
+    (False, False): N_("answered in %(time)s"),
+    (False, True): N_("answered %(time)s late"),
+    (True, False): N_("solved in %(time)s"),
+    (True, True): N_("solved %(time)s late"),
 }
 DELIVERY_TEXT = {
     "queued": N_("waiting to be sent"),
@@ -141,7 +149,26 @@ def present_conversation(
             else speak.say("There is no address to answer to; you can keep notes.")
         ),
         reply_hint=address,
+        owner_id=row.owner_id or 0,
     )
+
+
+def present_choices(
+    assignable: Sequence[Assignable], speak: Speaker, *, owner_id: int, me: int
+) -> list[Choice]:
+    """Return the menu of those whom it can be given to."""
+    return [
+        Choice(
+            id=one.id,
+            name=one.name,
+            initial=initial(one.name),
+            on_duty=one.on_duty,
+            open_text=speak.say("%(n)s open") % {"n": one.open_count},
+            current=one.id == owner_id,
+            is_me=one.id == me,
+        )
+        for one in assignable
+    ]
 
 
 def _contact(thread: Thread, speak: Speaker, identities: Mapping[str, Any]) -> ContactCard:
@@ -217,16 +244,14 @@ def present_message(
 
 
 def _shown_clocks(thread: Thread) -> list[SLAClock]:
-    """Return the clocks worth showing: the running ones, else the last that was met."""
-    shown = [clock for clock in thread.clocks if clock.cancelled_at is None]
-    live = [clock for clock in shown if clock.met_at is None]
-    met = [clock for clock in shown if clock.met_at is not None]
+    """Return the last clock of each kind, met or running."""
+    last = {clock.kind: clock for clock in thread.clocks if clock.cancelled_at is None}
     order = {
         ClockKind.FIRST_RESPONSE: 0,
         ClockKind.NEXT_RESPONSE: 1,
         ClockKind.RESOLUTION: 2,
     }
-    return sorted(live + met[-1:], key=lambda clock: (order[clock.kind], clock.id))
+    return sorted(last.values(), key=lambda clock: order[clock.kind])
 
 
 def _deadline(clock: SLAClock, thread: Thread, speak: Speaker) -> Deadline:
@@ -242,13 +267,9 @@ def _deadline(clock: SLAClock, thread: Thread, speak: Speaker) -> Deadline:
     ]
     if clock.met_at is not None:
         late = clock.met_at > clock.due_at
-        took = speak.span((clock.met_at - clock.started_at).total_seconds())
-        text = (
-            say("answered %(time)s late")
-            % {"time": speak.span((clock.met_at - clock.due_at).total_seconds())}
-            if late
-            else say("answered in %(time)s") % {"time": took}
-        )
+        since = clock.due_at if late else clock.started_at
+        took = speak.span((clock.met_at - since).total_seconds())
+        text = say(MET_TEXT[clock.kind is ClockKind.RESOLUTION, late]) % {"time": took}
         due = say("Was due %(time)s.") % {"time": speak.clock(clock.due_at)}
         return Deadline(label, Sla("met", text, clock.met_at.isoformat()), None, due, steps)
     sla = speak.until(clock.due_at)

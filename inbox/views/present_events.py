@@ -37,6 +37,8 @@ OWNER_REASONS = {
         "Given to %(name)s: %(team)s handles %(type)s, and %(name)s has least open."
     ),
     "claimed": N_("%(name)s took it."),
+    "assigned": N_("%(name)s gave it to %(owner)s."),
+    "unassigned": N_("%(name)s gave it back: it has no owner."),
     "nobody_on_duty": N_("No owner yet: nobody in %(team)s is on duty."),
     "all_full": N_("No owner yet: everybody in %(team)s is at the cap."),
     "kept": N_("%(name)s keeps it: %(team)s handles %(type)s too."),
@@ -125,6 +127,7 @@ def _values(
     promised = data.get("promised_at")
     return {
         "name": _name(event.actor_id or data.get("owner"), colleagues),
+        "owner": _name(data.get("owner"), colleagues),
         "names": ", ".join(data.get("told", [])) or speak.say("nobody, for nobody is there"),
         "team": str(data.get("team", "")),
         "type": _type(data.get("request_type", ""), types, speak.language)

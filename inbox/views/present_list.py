@@ -63,7 +63,7 @@ def present_row(
         second_type_name=type_name(types, row.second_type, speak.language),
         priority=PRIORITY[row.urgency],
         owner=owner_of(row.owner_id, colleagues, me),
-        unread=_unread(row),
+        unread=_unread(row) and row.id != current,
         current=row.id == current,
         reasons=_reasons(row, speak, deadline.text),
         asked_again=row.asked_again,

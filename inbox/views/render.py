@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from litestar import Response
@@ -9,11 +10,12 @@ from litestar.exceptions import HTTPException
 from markupsafe import Markup
 
 from inbox.clock import utcnow
-from inbox.errors import InboxError
+from inbox.errors import InboxError, Invalid
 from inbox.store import counts
 from inbox.store.people import Person
 from inbox.templating import LANGUAGES, N_, render, translator
 from inbox.views import security
+from inbox.views.api.shapes import Problem
 from inbox.views.site import HttpRequest, site
 
 log = logging.getLogger(__name__)
@@ -183,17 +185,23 @@ def on_error(request: HttpRequest, error: Exception) -> Response[Any]:
     """Answer a failure in the form the asker understands, and log what was not on purpose."""
     status, sentence = _status_and_sentence(error)
     if status >= 500 and not isinstance(error, InboxError):
-        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    response = _sorry(request, status, sentence)
+        log.error("%s %s failed", request.method, request.scope["path"], exc_info=error)
+    response = _sorry(request, error, status, sentence)
     # An address that no route has is answered before our middleware is asked.
     headers = security.page_headers(site(request), request.headers.get("host", ""))
     response.headers.update(headers)
     return response
 
 
-def _sorry(request: HttpRequest, status: int, sentence: str) -> Response[Any]:
-    if request.url.path.startswith("/api/"):
-        return _problem(status, sentence)
+def _sorry(request: HttpRequest, error: Exception, status: int, sentence: str) -> Response[Any]:
+    if request.scope["path"].startswith("/api/"):
+        headers = {"www-authenticate": "Bearer"} if status == 401 else {}
+        return Response(
+            problem(error),
+            status_code=status,
+            media_type="application/problem+json",
+            headers=headers,
+        )
     spoken = translator(language(request)).gettext
     if wants_partial(request):
         response = build(
@@ -218,21 +226,15 @@ def _status_and_sentence(error: Exception) -> tuple[int, str]:
     return 500, _SORRY[500]
 
 
-def _problem(status: int, sentence: str) -> Response[dict[str, Any]]:
-    """Build an RFC 9457 problem."""
-    titles = {
-        400: "Bad request",
-        401: "Unauthorised",
-        403: "Forbidden",
-        404: "Not found",
-        409: "Conflict",
-        413: "Too large",
-        422: "Invalid",
-        429: "Too many requests",
-        503: "Unavailable",
-    }
-    body = {"title": titles.get(status, "Error"), "status": status, "detail": sentence}
-    headers = {"www-authenticate": "Bearer"} if status == 401 else {}
-    return Response(
-        body, status_code=status, media_type="application/problem+json", headers=headers
+def problem(error: Exception) -> Problem:
+    """Return an error as the API says it."""
+    status, sentence = _status_and_sentence(error)
+    said = Problem(
+        type=error.problem_type if isinstance(error, InboxError) else "about:blank",
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=sentence,
     )
+    if isinstance(error, Invalid) and error.fields:
+        said.errors = error.fields
+    return said

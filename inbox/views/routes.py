@@ -1,6 +1,7 @@
 """Every handler, in page order; not in ``views/__init__``, so that one imports cheaply."""
 
-from inbox.views import actions, api, assets, auth, customer, forms, health, inbox, live, pages
+from inbox.views import actions, assets, auth, customer, forms, health, inbox, live, pages
+from inbox.views.api import changing, filing, openapi, reading
 
 ROUTES = [
     auth.show_login,
@@ -9,10 +10,12 @@ ROUTES = [
     auth.set_on_duty,
     auth.show_setup,
     auth.set_up,
+    inbox.show_start,
     inbox.show_list,
     inbox.show_conversation,
     actions.write_message,
     actions.claim,
+    actions.assign,
     actions.resolve,
     actions.reopen,
     actions.correct_type,
@@ -31,11 +34,18 @@ ROUTES = [
     forms.post_form,
     customer.show_status,
     customer.post_more,
-    api.list_conversations,
-    api.get_conversation,
-    api.file_conversation,
-    api.put_request_type,
+    reading.list_conversations,
+    reading.get_conversation,
+    filing.file_conversation,
+    changing.post_reply,
+    changing.post_note,
+    changing.put_request_type,
+    changing.put_urgency,
+    changing.put_owner,
+    changing.put_status,
+    openapi.get_description,
     assets.static_file,
     health.live,
     health.ready,
+    health.show_metrics,
 ]

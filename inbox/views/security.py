@@ -8,6 +8,7 @@ A route that says nothing is for admins.
 
 import hashlib
 import hmac
+import re
 import secrets
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -17,7 +18,7 @@ from litestar.response import Redirect
 
 from inbox.auth import hash_token
 from inbox.clock import utcnow
-from inbox.errors import Forbidden, InboxError, NotFound
+from inbox.errors import Forbidden, InboxError, Invalid, NotFound
 from inbox.store import people
 from inbox.store.people import Person
 from inbox.views.site import MOST_INT, HttpRequest, Site, site
@@ -26,6 +27,7 @@ from models import Role, Scope
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 RANK = {Role.AGENT: 0, Role.SUPERVISOR: 1, Role.ADMIN: 2}
 SCOPES = {Scope.READ: 0, Scope.WRITE: 1, Scope.ADMIN: 2}
+_HOST = re.compile(r"(?:[A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]*\])(?::[0-9]{1,5})?")
 NEEDED = {"agent": Role.AGENT, "supervisor": Role.SUPERVISOR, "admin": Role.ADMIN}
 
 
@@ -50,8 +52,7 @@ async def admit(request: HttpRequest) -> Response[Any] | None:
     where = site(request)
     access = request.route_handler.opt.get("access", "admin")
     request.scope["user"] = None
-    if any(isinstance(n, int) and abs(n) > MOST_INT for n in request.path_params.values()):
-        raise NotFound("There is nothing here.")
+    _check_address(request)
     if access == "token":
         await _admit_token(request, where)
         return None
@@ -68,6 +69,18 @@ async def admit(request: HttpRequest) -> Response[Any] | None:
     if RANK[who.role] < RANK[NEEDED[access]]:
         raise Forbidden("Your role does not open this page. Ask an administrator.")
     return None
+
+
+def _check_address(request: HttpRequest) -> None:
+    if not _HOST.fullmatch(request.headers.get("host", "")):
+        raise Invalid("This address or form could not be read.")
+    if not all(_may_be_asked_for(value) for value in request.path_params.values()):
+        raise NotFound("There is nothing here.")
+
+
+def _may_be_asked_for(value: Any) -> bool:
+    """Tell whether a part of an address is something that a database can hold."""
+    return abs(value) <= MOST_INT if isinstance(value, int) else "\0" not in str(value)
 
 
 async def _find_person(request: HttpRequest, where: Site) -> None:
@@ -118,13 +131,30 @@ async def _demand_own_form(request: HttpRequest, where: Site) -> None:
         raise Forbidden("This page is too old. Reload it and try again; your text is kept.")
 
 
+async def read_form(request: HttpRequest) -> list[tuple[str, Any]]:
+    """Return a posted form's fields in order: text without NULs, or files.
+
+    Raises
+    ------
+    Invalid
+        If it is not written as it says.
+    """
+    try:
+        form = await request.form()
+    except (LookupError, ValueError) as error:  # the framework lets these through
+        raise Invalid("This address or form could not be read.") from error
+    return [
+        (name, value.replace("\0", "") if isinstance(value, str) else value)
+        for name, value in form.multi_items()
+    ]
+
+
 async def form_fields(request: HttpRequest) -> dict[str, str]:
     """Return the text fields of a posted form; files are left out."""
     kind, _ = request.content_type
     if kind not in ("application/x-www-form-urlencoded", "multipart/form-data"):
         return {}
-    form = await request.form()
-    return {name: value for name, value in form.multi_items() if isinstance(value, str)}
+    return {name: value for name, value in await read_form(request) if isinstance(value, str)}
 
 
 def new_csrf_cookie() -> str:
@@ -133,9 +163,9 @@ def new_csrf_cookie() -> str:
 
 
 def _to_login(request: HttpRequest) -> Response[Any]:
-    path = request.url.path
-    if request.url.query:
-        path += f"?{request.url.query}"
+    path = str(request.scope["path"])
+    if query := request.scope["query_string"].decode("latin-1"):
+        path += f"?{query}"
     target = "/login?next=" + quote(path if request.method in SAFE else "/inbox", safe="")
     if request.headers.get("hx-request") == "true":
         return Response(b"", status_code=401, headers={"HX-Redirect": target})

@@ -21,6 +21,7 @@ TEXT = {
     *(".yaml", ".mako", ".json", ""),
 }
 LONGEST_FILE = 400  # lines
+LONGEST_TEST = 600  # a table of cases is read by its case
 GENERATED = {"inbox/static/app.css"}
 
 # Written in halves, so that this file does not find itself.
@@ -63,7 +64,8 @@ def test_no_source_file_is_longer_than_a_person_can_hold() -> None:
     too_long = {
         name: lines
         for name, lines in lengths.items()
-        if lines > LONGEST_FILE and name not in GENERATED
+        if lines > (LONGEST_TEST if name.startswith("tests/") else LONGEST_FILE)
+        and name not in GENERATED
     }
     assert lengths
     assert too_long == {}

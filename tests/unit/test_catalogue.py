@@ -22,7 +22,11 @@ REFUSALS = {
     "TooLarge",
     "TooMany",
 }
-COMMANDS = ("inbox/commands/", "inbox/triage/", "inbox/cli.py")
+COMMANDS = (
+    *("inbox/commands/", "inbox/triage/", "inbox/cli.py", "inbox/demo/"),
+    *("inbox/backup.py", "inbox/restore.py", "inbox/archive.py", "inbox/copying.py"),
+    *("inbox/pgtools.py", "inbox/exclusive.py", "inbox/checks.py", "inbox/channels/imap"),
+)
 SPOKEN = {*MARKS, *REFUSALS, "say"}  # views say a text in the reader's language
 JINJA = {"trim_blocks": "true", "lstrip_blocks": "true", "silent": "false"}
 PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]|\{\w*\}")

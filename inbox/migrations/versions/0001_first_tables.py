@@ -153,6 +153,26 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "idempotency_keys",
+        sa.Column("agent_id", sa.Integer(), nullable=False),
+        sa.Column("path", sa.String(), nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("fingerprint", sa.String(), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=True),
+        sa.Column("body", sa.String(), nullable=False),
+        sa.Column("location", sa.String(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["agent_id"], ["agents.id"], name=op.f("fk_idempotency_keys_agent_id_agents")
+        ),
+        sa.PrimaryKeyConstraint("agent_id", "path", "key", name=op.f("pk_idempotency_keys")),
+    )
+    with op.batch_alter_table("idempotency_keys", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_idempotency_keys_created_at"), ["created_at"], unique=False
+        )
+
+    op.create_table(
         "inboxes",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column(
@@ -205,6 +225,43 @@ def upgrade() -> None:
             ["agent_id"], ["agents.id"], name=op.f("fk_one_time_tokens_agent_id_agents")
         ),
         sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_one_time_tokens")),
+    )
+    op.create_table(
+        "mailboxes",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("inbox_id", sa.Integer(), nullable=False),
+        sa.Column("host", sa.String(), nullable=False),
+        sa.Column("port", sa.Integer(), nullable=False),
+        sa.Column(
+            "tls",
+            sa.Enum("tls", "starttls", "none", name="mailboxtls", native_enum=False, length=24),
+            nullable=False,
+        ),
+        sa.Column("username", sa.String(), nullable=False),
+        sa.Column("password", sa.String(), nullable=False),
+        sa.Column("folder", sa.String(), nullable=False),
+        sa.Column("every_s", sa.Integer(), nullable=False),
+        sa.Column("is_active", sa.Boolean(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("uidvalidity", sa.BigInteger(), nullable=True),
+        sa.Column("fresh_uid", sa.BigInteger(), nullable=False),
+        sa.Column("last_uid", sa.BigInteger(), nullable=False),
+        sa.Column("left", JSON, nullable=False),
+        sa.Column("next_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("leased_until", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("failing_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("alarmed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("last_ok_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("last_error", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["inbox_id"], ["inboxes.id"], name=op.f("fk_mailboxes_inbox_id_inboxes")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_mailboxes")),
+        sa.UniqueConstraint(
+            "host", "username", "folder", name=op.f("uq_mailboxes_host_username_folder")
+        ),
     )
     op.create_table(
         "request_types",
@@ -346,7 +403,9 @@ def upgrade() -> None:
     with op.batch_alter_table("conversations", schema=None) as batch_op:
         batch_op.create_index("ix_conversations_contact", ["contact_id", "id"], unique=False)
         batch_op.create_index(
-            "ix_conversations_list", ["status", "order_at", "urgency_rank", "id"], unique=False
+            "ix_conversations_list",
+            ["status", "order_at", "urgency_rank", "id", "team_id", "owner_id"],
+            unique=False,
         )
         batch_op.create_index(
             "ix_conversations_order", ["order_at", "urgency_rank", "id"], unique=False
@@ -521,6 +580,13 @@ def upgrade() -> None:
             unique=False,
             sqlite_where=sa.text("state = 'pending'"),
             postgresql_where=sa.text("state = 'pending'"),
+        )
+        batch_op.create_index(
+            "ix_raw_messages_quarantined",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("state = 'quarantined'"),
+            postgresql_where=sa.text("state = 'quarantined'"),
         )
 
     op.create_table(
@@ -902,6 +968,11 @@ def downgrade() -> None:
     op.drop_table("sla_clocks")
     with op.batch_alter_table("raw_messages", schema=None) as batch_op:
         batch_op.drop_index(
+            "ix_raw_messages_quarantined",
+            sqlite_where=sa.text("state = 'quarantined'"),
+            postgresql_where=sa.text("state = 'quarantined'"),
+        )
+        batch_op.drop_index(
             "ix_raw_messages_pending",
             sqlite_where=sa.text("state = 'pending'"),
             postgresql_where=sa.text("state = 'pending'"),
@@ -942,7 +1013,12 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_login_sessions_agent_id"))
 
     op.drop_table("login_sessions")
+    op.drop_table("mailboxes")
     op.drop_table("inboxes")
+    with op.batch_alter_table("idempotency_keys", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_idempotency_keys_created_at"))
+
+    op.drop_table("idempotency_keys")
     with op.batch_alter_table("contact_identities", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_contact_identities_contact_id"))
 

@@ -1,0 +1,179 @@
+"""What a page of the list costs in an inbox with 100,000 open conversations."""
+
+import asyncio
+import statistics
+import time
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import delete, event, insert, select, text, update
+from sqlmodel import Session
+
+from benchmarks.company import Browser, sample_company
+from benchmarks.measure import LETTERS, figure, loop_ms
+from inbox.app import create_app
+from inbox.auth import hash_token
+from inbox.clock import utcnow
+from inbox.db import Database
+from inbox.store import people
+from models import Agent, Contact, Conversation, Team, TeamMember
+from models.base import columns, core
+
+OPEN = 100_000
+CONTACTS = 20_000
+AT_ONCE = 10_000
+PAGES = 150
+COOKIE = "a session of this benchmark"
+
+GROWING = ("conversations", "contacts", "messages", "raw_messages", "notices", "sessions")
+
+agents = columns(Agent)
+members = columns(TeamMember)
+
+
+def _fill(session: Session) -> None:
+    """Write conversations with deadlines from ten days ago to ten days from now."""
+    now = utcnow()
+    people_inside = list(session.execute(select(agents.id)).scalars())
+    teams = list(session.execute(select(columns(Team).id)).scalars())
+    kinds = list(session.execute(text("SELECT key FROM request_types")).scalars())
+    contacts = [
+        {"name": f"Nguyễn Thị {n}", "language": "vi", "tier": "standard", "created_at": now}
+        for n in range(CONTACTS)
+    ]
+    session.execute(insert(core(Contact)), contacts)
+    first = session.execute(text("SELECT max(id) FROM contacts")).scalar_one() - CONTACTS + 1
+    table = core(Conversation)
+    for start in range(0, OPEN, AT_ONCE):
+        session.execute(
+            insert(table),
+            [
+                _conversation(n, now, first + n % CONTACTS, people_inside, teams, kinds)
+                for n in range(start, start + AT_ONCE)
+            ],
+        )
+    session.execute(text("ANALYZE"))
+
+
+def _conversation(
+    n: int, now: Any, contact_id: int, owners: list[int], teams: list[int], kinds: list[str]
+) -> dict[str, Any]:
+    due = now + timedelta(seconds=(n * 7919) % 1_728_000 - 864_000)
+    rank = n % 4
+    return {
+        "public_token": f"bench-{n}",
+        "inbox_id": 1,
+        "contact_id": contact_id,
+        "channel": "email" if n % 3 else "form",
+        "subject": f"{LETTERS[n % len(LETTERS)][0]} #{n}",
+        "language": "vi",
+        "status": "open",
+        "request_type": kinds[n % len(kinds)],
+        "request_type_confidence": 0.5 + (n % 50) / 100,
+        "second_type": None,
+        "urgency": ("urgent", "high", "normal", "low")[rank],
+        "urgency_rank": rank,
+        "urgency_confidence": 0.9,
+        "triage": "needs_review" if n % 5 == 0 else "auto",
+        "team_id": teams[n % len(teams)],
+        "owner_id": owners[n % len(owners)] if n % 997 else None,
+        "first_response_due_at": due,
+        "next_response_due_at": None,
+        "resolution_due_at": None,
+        "next_due_at": due,
+        "order_at": due,
+        "promised_at": due,
+        "sla_state": "on_time",
+        "asked_again": n % 2,
+        "last_message_id": None,
+        "created_at": now - timedelta(days=2),
+        "read_at": None,
+        "last_inbound_at": now - timedelta(days=1),
+        "first_responded_at": None,
+        "resolved_at": None,
+        "version": 1,
+    }
+
+
+def _sign_in(session: Session, email: str) -> None:
+    who = people.find_agent_by_email(session, email)
+    assert who is not None
+    people.open_session(
+        session, hash_token(COOKIE + email), who.id, epoch=who.epoch, now=utcnow()
+    )
+
+
+def watch_plans(database: Database) -> set[str]:
+    """Collect what SQLite would scan or sort for each query on conversations from now on."""
+    bad: set[str] = set()
+
+    @event.listens_for(database.engine, "before_cursor_execute")
+    def explain(_c: Any, cursor: Any, statement: str, values: Any, *_rest: Any) -> None:
+        if not statement.startswith("SELECT") or not any(name in statement for name in GROWING):
+            return
+        for row in cursor.execute(f"EXPLAIN QUERY PLAN {statement}", values).fetchall():
+            plan = str(row[3])
+            scans = (
+                plan.startswith("SCAN") and plan.split()[1] in GROWING and "USING" not in plan
+            )
+            if scans or plan.startswith("USE TEMP B-TREE"):
+                bad.add(f"{plan}: {' '.join(statement.split())[-160:]}")
+
+    return bad
+
+
+def _small_team(session: Session) -> None:
+    """Leave the agent in a team that has nothing: only what has no owner is to be seen."""
+    team = Team(name="A team without conversations")
+    session.add(team)
+    session.flush()
+    agent = people.find_agent_by_email(session, "agent@demo.example")
+    assert agent is not None
+    session.execute(delete(TeamMember).where(members.agent_id == agent.id))
+    session.execute(
+        update(Conversation)
+        .where(columns(Conversation).owner_id == agent.id)
+        .values(owner_id=None if agent.backup_id is None else agent.backup_id)
+    )
+    session.add(TeamMember(team_id=team.id, agent_id=agent.id))
+
+
+async def page_ms(browser: Browser, path: str, pages: int) -> float:
+    """Return the median processor time of getting a page."""
+    took = []
+    for _ in range(pages):
+        start = time.process_time()
+        status, body = await browser.get(path)
+        took.append(time.process_time() - start)
+        assert status == 200
+        assert body.count(b"conversation-row-") >= 50
+    return statistics.median(took) * 1000
+
+
+async def main() -> None:
+    """Print what the list costs a supervisor and an agent, and what is scanned for it."""
+    figure("python_loop", loop_ms(), "cpu_ms")
+    async with sample_company() as (database, settings):
+        await database.write(_fill)
+        app = create_app(settings)
+        async with app.lifespan():
+            for role in ("supervisor", "agent"):
+                email = f"{role}@demo.example"
+                await database.write(_sign_in, email)
+                browser = Browser(app, f"kip={COOKIE}{email}")
+                for name, path in (("", "/inbox"), ("_mine", "/inbox?for=mine")):
+                    await page_ms(browser, path, 10)
+                    value = await page_ms(browser, path, PAGES)
+                    figure(f"list_{role}{name}", value, "cpu_ms/page", "<=8")
+            await database.write(_small_team)
+            value = await page_ms(browser, "/inbox", PAGES)
+            figure("list_agent_who_sees_little", value, "cpu_ms/page", "<=8")
+            bad = watch_plans(app.state.site.database)
+            await page_ms(browser, "/inbox", 1)
+            figure("list_scans_and_sorts", len(bad), "queries", "0")
+            for plan in sorted(bad):
+                print("#", plan)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

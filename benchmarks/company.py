@@ -1,0 +1,80 @@
+"""An installation for benchmarks, with the sample company, and a browser for it."""
+
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from litestar.types import ASGIApp
+
+from inbox.db import Database
+from inbox.demo.seed import seed
+from inbox.migrations import migrate
+from inbox.settings import Settings, ensure_secret
+
+
+@asynccontextmanager
+async def sample_company() -> AsyncIterator[tuple[Database, Settings]]:
+    """Make a data directory with the sample company, without Redis; gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="kip-bench-") as folder:
+        settings = Settings(
+            _env_file=None,  # type: ignore[call-arg] # of pydantic-settings
+            data_dir=Path(folder),
+            database_url=None,
+            redis_url=None,
+            base_url="http://127.0.0.1:8000",
+            demo=True,
+        )
+        ensure_secret(settings.data_dir)
+        database = Database(settings.database)
+        try:
+            await migrate(database)
+            await seed(database, settings)
+            yield database, settings
+        finally:
+            await database.close()
+
+
+class Browser:
+    """Asks the application for pages without a network between."""
+
+    def __init__(self, app: ASGIApp, cookie: str) -> None:
+        self._app = app
+        self._cookie = cookie
+
+    async def get(self, path: str) -> tuple[int, bytes]:
+        """Return status and body of a page."""
+        where, _, query = path.partition("?")
+        scope: Any = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": "GET",
+            "scheme": "http",
+            "path": where,
+            "raw_path": where.encode(),
+            "root_path": "",
+            "query_string": query.encode(),
+            "headers": [
+                (b"host", b"127.0.0.1:8000"),
+                (b"cookie", self._cookie.encode()),
+                (b"accept-language", b"vi"),
+            ],
+            "client": ("127.0.0.1", 1),
+            "server": ("127.0.0.1", 8000),
+        }
+        status, parts = 0, []
+
+        async def receive() -> Any:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(message: Any) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            else:
+                parts.append(message.get("body", b""))
+
+        await self._app(scope, receive, send)
+        return status, b"".join(parts)

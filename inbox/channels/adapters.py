@@ -1,0 +1,58 @@
+"""The adapters: a kind of channel is one class with ``verify``, ``read`` and ``send``.
+
+A new kind is a class here or beside, and a line in ``CHANNELS``; tests/unit/
+test_channel_contract.py then holds it to what take-in and delivery rely on.
+"""
+
+from collections.abc import Callable, Mapping
+
+from inbox.channels import mime, webform
+from inbox.channels.base import Channel, InboundMessage, OutboundMessage, Receipt
+from inbox.channels.smtp import SmtpSender
+from inbox.errors import Unavailable
+
+
+async def _go_on() -> bool:
+    return True
+
+
+class MailChannel:
+    """Mail. Where much depends on it, it is read in a process of its own (``reader``)."""
+
+    def __init__(self, sender: SmtpSender) -> None:
+        self._sender = sender
+
+    def verify(self, headers: Mapping[str, str], body: bytes) -> bool:
+        """Return False: mail comes over SMTP and IMAP, so no web request is ever one."""
+        return False
+
+    def read(self, raw: bytes) -> InboundMessage:
+        """Read a mail."""
+        return mime.parse(raw)
+
+    async def send(self, message: OutboundMessage) -> Receipt:
+        """Send one mail over a connection of its own."""
+        async with self._sender.session() as session:
+            receipt = await session.send(message, _go_on)
+        if receipt is None:
+            raise Unavailable("The mail was stopped before it left.")
+        return receipt
+
+
+class FormChannel(MailChannel):
+    """The hosted form; it is answered by mail. Its page's token is checked by the page."""
+
+    def read(self, raw: bytes) -> InboundMessage:
+        """Read a stored form."""
+        return webform.read(raw)
+
+
+class ApiChannel(FormChannel):
+    """Messages filed through the API: stored like a form, answered by mail."""
+
+
+CHANNELS: Mapping[str, Callable[[SmtpSender], Channel]] = {
+    "email": MailChannel,
+    "form": FormChannel,
+    "api": ApiChannel,
+}

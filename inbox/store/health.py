@@ -1,0 +1,120 @@
+"""How the work stands, in a few numbers that are cheap to ask for every few seconds.
+
+Every query walks an index and stops at a cap, so a backlog or a million conversations make
+none of them slow. An age is how long the first row *could* have been worked on: a row that
+a worker holds, or that waits for its next try, is not late.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, select, text
+from sqlmodel import Session
+
+from inbox.db import insert_into
+from inbox.store.setup import find_live_model
+from models import Conversation, Counter, EscalationStep, Outbox, RawMessage, Status
+from models.base import columns
+
+raws = columns(RawMessage)
+outbox = columns(Outbox)
+steps = columns(EscalationStep)
+conversations = columns(Conversation)
+counters = columns(Counter)
+
+MOST = 10_000  # rows waiting are counted up to here
+RECENT = 1_000  # mails looked at for how sending goes
+LATE_S = 60.0  # work that waits longer than this has nobody to do it
+
+# As the partial indexes have them, so that both databases use those.
+_PENDING = text("state = 'pending'")
+_QUARANTINED = text("state = 'quarantined'")
+_TO_SEND = text("state IN ('queued', 'claimed', 'sending')")
+_UNFIRED = text("fired_at IS NULL AND cancelled_at IS NULL")
+
+_BACKUP = "last-backup"
+_BACKUP_REMEMBERED = timedelta(days=3650)
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """One look; ``*_s`` are ages in seconds, 0 when nothing is late."""
+
+    waiting: int
+    waiting_s: float
+    quarantined: int
+    sending: dict[str, int]  # outbox state -> mails that still have to leave
+    sending_s: float
+    sent: dict[str, int]  # outbox state -> mails, of the newest thousand
+    steps_s: float
+    open: int
+    late: int
+    model: str | None
+    model_is_starter: bool
+    last_backup_at: datetime | None
+
+    def late_work(self) -> dict[str, float]:
+        """Return the kinds of work that nobody seems to do, and for how many seconds."""
+        ages = {"taking in": self.waiting_s, "sending": self.sending_s, "clocks": self.steps_s}
+        return {name: age for name, age in ages.items() if age > LATE_S}
+
+
+def look(session: Session, now: datetime) -> Numbers:
+    """Ask for all of them."""
+    live = find_live_model(session)
+    waiting = select(raws.id).where(_PENDING).limit(MOST)
+    held = select(raws.id).where(_QUARANTINED).limit(MOST)
+    to_send = select(outbox.state).where(_TO_SEND).limit(MOST)
+    newest = select(outbox.state).order_by(outbox.id.desc()).limit(RECENT)
+    is_open = conversations.status == Status.OPEN
+    return Numbers(
+        waiting=_count(session, waiting),
+        waiting_s=_age(session, select(func.min(raws.leased_until)).where(_PENDING), now),
+        quarantined=_count(session, held),
+        sending=_by_state(session, to_send),
+        sending_s=_age(session, select(func.min(outbox.leased_until)).where(_TO_SEND), now),
+        sent=_by_state(session, newest),
+        steps_s=_age(session, select(func.min(steps.at)).where(_UNFIRED), now),
+        open=_count(session, select(conversations.id).where(is_open)),
+        late=_count(
+            session, select(conversations.id).where(is_open, conversations.order_at < now)
+        ),
+        model=live.sha256[:12] if live else None,
+        model_is_starter=bool(live and live.is_starter),
+        last_backup_at=last_backup_at(session),
+    )
+
+
+def _count(session: Session, rows: Any) -> int:
+    return int(session.execute(select(func.count()).select_from(rows.subquery())).scalar_one())
+
+
+def _by_state(session: Session, rows: Any) -> dict[str, int]:
+    found = rows.subquery()
+    counted = session.execute(
+        select(found.c.state, func.count()).group_by(found.c.state).order_by(found.c.state)
+    )
+    return {state.value: int(count) for state, count in counted}
+
+
+def _age(session: Session, oldest: Any, now: datetime) -> float:
+    at = session.execute(oldest).scalar()
+    return 0.0 if at is None else max(0.0, (now - at).total_seconds())
+
+
+def record_backup(session: Session, at: datetime) -> None:
+    """Remember when the newest backup was made; a counter of minutes needs no table."""
+    values = {
+        "count": int(at.timestamp() // 60),
+        "expires_at": at + _BACKUP_REMEMBERED,
+    }
+    statement = insert_into(session, Counter).values(key=_BACKUP, **values)
+    session.execute(statement.on_conflict_do_update(index_elements=["key"], set_=values))
+
+
+def last_backup_at(session: Session) -> datetime | None:
+    """Return when the newest backup was made, to the minute; None when none is known."""
+    found = select(counters.count).where(counters.key == _BACKUP)
+    minutes = session.execute(found).scalar_one_or_none()
+    return datetime.fromtimestamp(minutes * 60, UTC) if minutes else None

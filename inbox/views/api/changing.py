@@ -1,0 +1,176 @@
+"""POST and PUT on a conversation: what an agent can do on its page."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from litestar import Response, post, put
+from litestar.params import FromPath
+from sqlalchemy import select
+from sqlmodel import Session
+
+from inbox import conversations as service
+from inbox import corrections
+from inbox.acknowledgement import House
+from inbox.clock import utcnow
+from inbox.errors import Invalid, NotFound
+from inbox.house import load_house
+from inbox.rulebook import load_rulebook
+from inbox.store import conversations as rows
+from inbox.store import people
+from inbox.store.idempotency import Answer
+from inbox.store.people import Person
+from inbox.views.api import shapes
+from inbox.views.api.present import present_conversation, present_message
+from inbox.views.api.requests import check_query, post_once, read_body, respond, shown
+from inbox.views.site import HttpRequest, Site, person, site, write
+from models import Conversation, Correction, Message, Status
+from models.base import columns
+
+said = columns(Correction)
+
+Change = Callable[[Session, Conversation, Person, datetime], None]
+
+
+def _house(session: Session, where: Site) -> House:
+    house = load_house(session, where.settings, where.secret)
+    if house is None:
+        raise NotFound("This installation is not set up yet.")
+    return house
+
+
+@post("/api/v1/conversations/{number:int}/replies", opt={"access": "token"})
+async def post_reply(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
+    """Send an answer to the customer; the reply clocks are met."""
+    check_query(request)
+    body = await read_body(request, shapes.NewReply)
+    who, where = person(request), site(request)
+
+    def work(session: Session) -> Answer:
+        row = rows.get_for_agent(session, number, who)
+        house = _house(session, where)
+        message = service.reply(
+            session, row, body.text, house, by=who, now=utcnow(), seen=body.seen
+        )
+        return _written(session, row, message)
+
+    return await post_once(request, body, work)
+
+
+@post("/api/v1/conversations/{number:int}/notes", opt={"access": "token"})
+async def post_note(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
+    """Keep a note for colleagues."""
+    check_query(request)
+    body = await read_body(request, shapes.NewNote)
+    who = person(request)
+
+    def work(session: Session) -> Answer:
+        row = rows.get_for_agent(session, number, who)
+        return _written(
+            session, row, service.note(session, row, body.text, by=who, now=utcnow())
+        )
+
+    return await post_once(request, body, work)
+
+
+def _written(session: Session, row: Conversation, message: Message) -> Answer:
+    session.flush()
+    thread = rows.load_thread(session, row)
+    return shown(present_message(message, thread, people.list_colleagues(session)), 201)
+
+
+async def _put(request: HttpRequest, number: int, change: Change) -> Response[Any]:
+    """Change a conversation and show it as it is then, also where it left one's sight."""
+    who = person(request)
+
+    def work(session: Session) -> shapes.Conversation:
+        change(session, rows.get_for_agent(session, number, who), who, utcnow())
+        session.flush()
+        session.expire_all()
+        return present_conversation(session, rows.get(session, number))
+
+    return respond(shown(await write(request, work)))
+
+
+def _is_said(session: Session, row: Conversation, field: str, wanted: str) -> bool:
+    """Tell whether a person said so already; a PUT sent twice teaches the model once."""
+    last = session.execute(
+        select(said.new)
+        .where(said.conversation_id == row.id, said.field == field)
+        .order_by(said.id.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+    return last == wanted
+
+
+@put("/api/v1/conversations/{number:int}/request-type", opt={"access": "token"})
+async def put_request_type(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
+    """Correct or confirm the request type; policy, team, owner and due times follow."""
+    check_query(request)
+    wanted = (await read_body(request, shapes.NewRequestType)).request_type
+    where = site(request)
+
+    def change(session: Session, row: Conversation, who: Person, now: datetime) -> None:
+        if row.request_type == wanted and _is_said(session, row, "request_type", wanted):
+            return
+        book, house = load_rulebook(session), _house(session, where)
+        corrections.correct(session, row, book, house, request_type=wanted, by=who, now=now)
+
+    return await _put(request, number, change)
+
+
+@put("/api/v1/conversations/{number:int}/urgency", opt={"access": "token"})
+async def put_urgency(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
+    """Correct or confirm the urgency; due times follow."""
+    check_query(request)
+    wanted = (await read_body(request, shapes.NewUrgency)).urgency
+    where = site(request)
+
+    def change(session: Session, row: Conversation, who: Person, now: datetime) -> None:
+        if row.urgency == wanted and _is_said(session, row, "urgency", wanted):
+            return
+        book, house = load_rulebook(session), _house(session, where)
+        corrections.correct(session, row, book, house, urgency=wanted, by=who, now=now)
+
+    return await _put(request, number, change)
+
+
+@put("/api/v1/conversations/{number:int}/owner", opt={"access": "token"})
+async def put_owner(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
+    """Give it to a colleague, or back to the team."""
+    check_query(request)
+    wanted = (await read_body(request, shapes.NewOwner)).owner
+
+    def change(session: Session, row: Conversation, who: Person, now: datetime) -> None:
+        owner_id = None
+        if wanted is not None:
+            found = people.find_agent_by_email(session, wanted)
+            if found is None:
+                raise Invalid(
+                    f"Nobody who works here has the address {wanted[:254]!r}.",
+                    {"owner": "nobody has this address"},
+                )
+            owner_id = found.id
+        service.assign(session, row, owner_id, by=who, now=now)
+
+    return await _put(request, number, change)
+
+
+@put("/api/v1/conversations/{number:int}/status", opt={"access": "token"})
+async def put_status(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
+    """Mark it as done, or open it again; the clocks follow."""
+    check_query(request)
+    wanted = (await read_body(request, shapes.NewStatus)).status
+    if wanted not in shapes.SETTABLE:
+        known = " or ".join(shapes.SETTABLE)
+        raise Invalid(f"A status can be set to {known} only.", {"status": f"{known} only"})
+
+    def change(session: Session, row: Conversation, who: Person, now: datetime) -> None:
+        if row.status == wanted:
+            return
+        if wanted == Status.RESOLVED:
+            service.resolve(session, row, by=who, now=now)
+        else:
+            service.reopen(session, row, load_rulebook(session), by=who, now=now)
+
+    return await _put(request, number, change)

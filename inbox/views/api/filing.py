@@ -1,0 +1,104 @@
+"""POST /api/v1/conversations: stored first, then taken in by the worker, like a form's."""
+
+import hashlib
+from typing import Any
+
+from litestar import Response, post
+from sqlmodel import Session
+
+from inbox.auth import random_token
+from inbox.channels.webform import Posted, pack
+from inbox.clock import utcnow
+from inbox.errors import Invalid, NotFound, TooLarge
+from inbox.rulebook import load_rulebook
+from inbox.staging import Arrival, Staged, stage
+from inbox.store import conversations as rows
+from inbox.store import idempotency
+from inbox.store.company import list_doors
+from inbox.store.idempotency import Answer, Given
+from inbox.views.api import shapes
+from inbox.views.api.present import present_conversation
+from inbox.views.api.requests import check_query, given_key, read_body, respond, shown
+from inbox.views.forms import MAX_TEXT_BYTES, check_form, peer, wait_for_take_in
+from inbox.views.site import HttpRequest, read, site, write
+from models import ChannelKind
+
+
+@post("/api/v1/conversations", opt={"access": "token"})
+async def file_conversation(request: HttpRequest) -> Response[Any]:
+    """File a conversation; 201 when it was taken in, 202 when it is stored and waits."""
+    check_query(request)
+    body = await read_body(request, shapes.NewConversation)
+    given = given_key(request, body)
+    posted = await _posted(request, body)
+    begun = await write(request, _begin, given, posted, peer(request))
+    if isinstance(begun, Answer):
+        return respond(begun)
+    number = await wait_for_take_in(request, begun.id)
+    base = site(request).settings.base_url.rstrip("/")
+    if number is None:
+        # Not kept with the key: the same again tells the number once there is one.
+        return respond(shown(shapes.Stored(), 202, f"{base}/s/{begun.public_token}"))
+    where = f"{base}/api/v1/conversations/{number}"
+    return respond(await write(request, _finish, given, number, where))
+
+
+async def _posted(request: HttpRequest, body: shapes.NewConversation) -> Posted:
+    """Check a body as a form is checked."""
+    if len(body.text.encode()) > MAX_TEXT_BYTES:
+        raise TooLarge("The text is longer than 1 MB. Put it into a file, or send less.")
+    values: dict[str, Any] = {
+        "name": body.name,
+        "email": body.email,
+        "phone": body.phone,
+        "subject": body.subject,
+        "body": body.text,
+        "request_type": body.request_type,
+    }
+    wrong = check_form(values, await read(request, _types))
+    if wrong:
+        fields = {"text" if name == "body" else name: text for name, text in wrong.items()}
+        sentence = " ".join(f"{name}: {text}" for name, text in fields.items())
+        raise Invalid(sentence, fields)
+    return Posted(**values)
+
+
+def _types(session: Session) -> dict[str, Any]:
+    return dict(load_rulebook(session).types)
+
+
+def _begin(
+    session: Session, given: Given | None, posted: Posted, peer_address: str
+) -> Answer | Staged:
+    """Store what was posted, or return what the same was told before."""
+    if given is not None:
+        earlier = idempotency.begin(session, given, utcnow())
+        if earlier is not None:
+            return earlier
+    door = next(iter(list_doors(session, ChannelKind.API)), None)
+    if door is None:
+        raise NotFound("The API has no inbox. Add one under Settings.")
+    arrival = Arrival(
+        inbox_id=door.id,
+        kind=ChannelKind.API,
+        dedupe_key=f"api:{_dedupe_key(given)}",
+        body=pack(posted),
+        meta={"peer": peer_address},
+        public_token=random_token(),
+    )
+    return stage(session, arrival, utcnow())
+
+
+def _dedupe_key(given: Given | None) -> str:
+    """Name what was posted by key and body: the key alone may come again after its days."""
+    if given is None:
+        return random_token()
+    key = hashlib.sha256(given.key.encode()).hexdigest()
+    return f"{given.agent_id}:{key}:{given.fingerprint}"
+
+
+def _finish(session: Session, given: Given | None, number: int, location: str) -> Answer:
+    """Show what was filed, even where it went to another team, and keep that with the key."""
+    whole = present_conversation(session, rows.get(session, number))
+    answer = shown(whole, 201, location)
+    return answer if given is None else idempotency.finish(session, given, answer)

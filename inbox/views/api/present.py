@@ -1,0 +1,167 @@
+"""From rows to what the API gives."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlmodel import Session
+
+from inbox.clock import utcnow
+from inbox.store import conversations as rows
+from inbox.store import people
+from inbox.store.people import Colleague
+from inbox.views.api import shapes
+from models import (
+    Contact,
+    ContactIdentity,
+    Conversation,
+    DeliveryState,
+    Event,
+    Message,
+    SLAState,
+)
+from models.base import columns
+
+contacts = columns(Contact)
+identities = columns(ContactIdentity)
+Colleagues = dict[int, Colleague]
+
+
+def _second(at: datetime) -> datetime:
+    return at.replace(microsecond=0)
+
+
+def _maybe(at: datetime | None) -> datetime | None:
+    return None if at is None else _second(at)
+
+
+def _email(person_id: int | None, colleagues: Colleagues) -> str | None:
+    found = colleagues.get(person_id or 0)
+    return found.email if found else None
+
+
+def present_item(
+    row: Conversation,
+    contact: shapes.Contact,
+    team: str | None,
+    owner: str | None,
+    now: datetime,
+) -> shapes.ConversationItem:
+    """Return a conversation as lists have it."""
+    late = row.next_due_at is not None and row.next_due_at <= now
+    return shapes.ConversationItem(
+        number=row.id,
+        subject=row.subject,
+        channel=row.channel,
+        status=row.status,
+        language=row.language,
+        contact=contact,
+        request_type=row.request_type,
+        request_type_confidence=round(row.request_type_confidence, 4),
+        urgency=row.urgency,
+        urgency_confidence=round(row.urgency_confidence, 4),
+        triage=row.triage,
+        product_group=None,
+        asked_again=row.asked_again,
+        team=team,
+        owner=owner,
+        first_response_due_at=_maybe(row.first_response_due_at),
+        next_response_due_at=_maybe(row.next_response_due_at),
+        resolution_due_at=_maybe(row.resolution_due_at),
+        next_due_at=_maybe(row.next_due_at),
+        promised_at=_maybe(row.promised_at),
+        waiting_until=None,
+        sla_state=SLAState.BREACHED if late else row.sla_state,
+        created_at=_second(row.created_at),
+        first_responded_at=_maybe(row.first_responded_at),
+        resolved_at=_maybe(row.resolved_at),
+    )
+
+
+def present_items(
+    session: Session, found: Sequence[Conversation]
+) -> list[shapes.ConversationItem]:
+    """Present conversations in a fixed number of queries."""
+    who = _contacts(session, {row.contact_id for row in found})
+    teams = people.team_names(session)
+    colleagues = people.list_colleagues(session)
+    now = utcnow()
+    return [
+        present_item(
+            row,
+            who[row.contact_id],
+            teams.get(row.team_id or 0),
+            _email(row.owner_id, colleagues),
+            now,
+        )
+        for row in found
+    ]
+
+
+def _contacts(session: Session, ids: set[int]) -> dict[int, shapes.Contact]:
+    address: dict[int, str] = {}
+    for one in session.execute(
+        select(identities.contact_id, identities.value)
+        .where(identities.contact_id.in_(ids), identities.kind.in_(["email", "phone"]))
+        .order_by(identities.kind, identities.id)
+    ):
+        address.setdefault(one.contact_id, one.value)
+    named = session.execute(
+        select(contacts.id, contacts.name, contacts.tier).where(contacts.id.in_(ids))
+    )
+    return {
+        row.id: shapes.Contact(row.name, address.get(row.id, ""), row.tier) for row in named
+    }
+
+
+def present_conversation(session: Session, row: Conversation) -> shapes.Conversation:
+    """Return a conversation with all that was said and done."""
+    thread = rows.load_thread(session, row)
+    (item,) = present_items(session, [row])
+    colleagues = people.list_colleagues(session)
+    shared: dict[str, Any] = {
+        name: getattr(item, name) for name in shapes.ConversationItem.__struct_fields__
+    }
+    return shapes.Conversation(
+        **shared,
+        messages=[present_message(one, thread, colleagues) for one in thread.messages],
+        events=[_event(one, colleagues) for one in thread.events],
+    )
+
+
+def present_message(
+    one: Message, thread: rows.Thread, colleagues: Colleagues
+) -> shapes.Message:
+    """Return a message with its files and where it is on its way."""
+    state, error = thread.deliveries.get(one.id, (None, ""))
+    return shapes.Message(
+        id=one.id,
+        direction=one.direction,
+        channel=one.channel,
+        author=_email(one.author_id, colleagues) or one.sender_address or None,
+        text=one.text,
+        visible_text=one.visible_text,
+        automatic=one.is_machine,
+        at=_second(one.created_at),
+        delivery=DeliveryState(state) if state else None,
+        delivery_error=error or None,
+        attachments=[
+            shapes.Attachment(blob, name, size)
+            for blob, name, size in thread.files.get(one.id, [])
+        ],
+    )
+
+
+def _event(one: Event, colleagues: Colleagues) -> shapes.Event:
+    people_in_it: dict[str, Any] = {
+        name: _email(one.data[name], colleagues)
+        for name in ("owner", "before")
+        if name in one.data
+    }
+    return shapes.Event(
+        kind=one.kind,
+        at=_second(one.at),
+        actor=_email(one.actor_id, colleagues),
+        data={**one.data, **people_in_it},
+    )

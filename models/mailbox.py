@@ -1,0 +1,55 @@
+"""Mailboxes that we look into, because few companies can point their MX at us."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import BigInteger, UniqueConstraint
+from sqlmodel import Field
+
+from models.base import Table, json_column, stored_as_value
+
+
+class MailboxTls(StrEnum):
+    """How the connection is encrypted: from the first byte, after asking, or not at all."""
+
+    TLS = "tls"
+    STARTTLS = "starttls"
+    NONE = "none"  # this machine only
+
+
+class Mailbox(Table, table=True):
+    """One folder of one IMAP account, and how far it has been read.
+
+    ``password`` is sealed (``inbox.vault``). UIDs up to ``last_uid`` are dealt with, except
+    those in ``left``: ``{uid: {"reason", "tries", "retry_at" or null}}``. Mail with a UID
+    below ``fresh_uid`` was there when we first looked: of it, only what arrived at ``since``
+    or later is taken, and what came before ``created_at`` only while nobody has read it.
+    ``failing_since`` is the first of the failures that no success followed.
+    """
+
+    __tablename__ = "mailboxes"
+    __table_args__ = (UniqueConstraint("host", "username", "folder"),)
+
+    inbox_id: int = Field(foreign_key="inboxes.id")
+    host: str
+    port: int
+    tls: MailboxTls = Field(sa_type=stored_as_value(MailboxTls))
+    username: str
+    password: str
+    folder: str = "INBOX"
+    every_s: int = 30
+    is_active: bool = True
+    since: datetime
+    created_at: datetime
+    uidvalidity: int | None = Field(default=None, sa_type=BigInteger)
+    fresh_uid: int = Field(default=0, sa_type=BigInteger)
+    last_uid: int = Field(default=0, sa_type=BigInteger)
+    left: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
+    next_at: datetime
+    leased_until: datetime
+    failures: int = 0
+    failing_since: datetime | None = None
+    alarmed_at: datetime | None = None
+    last_ok_at: datetime | None = None
+    last_error: str = ""

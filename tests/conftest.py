@@ -1,0 +1,154 @@
+"""Databases for tests: a fresh copy of a migrated one for each, on SQLite and PostgreSQL."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from inbox import delivery, escalation, jobs, loops, smtpd
+from inbox.db import Database
+from inbox.migrations import migrate
+from inbox.settings import Settings
+from tests.factories import NOW, SECRET, Firm, make_firm
+from tests.postgres import Postgres, start_postgres
+
+BOTH = ("db", "jobs")  # folders whose tests run on either database
+
+_numbers = count(1)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what needs a database on both, where that is asked for."""
+    marks = metafunc.definition.iter_markers("parametrize")
+    chosen = any(mark.args[0] == "database_kind" for mark in marks)
+    if "database_kind" in metafunc.fixturenames and not chosen:
+        both = metafunc.definition.path.parent.name in BOTH
+        kinds = ["sqlite", "postgresql"] if both else ["sqlite"]
+        metafunc.parametrize("database_kind", kinds, scope="session")
+
+
+def aside(work: Callable[[], Awaitable[None]]) -> None:
+    """Run something asynchronous in a loop of its own, from a fixture that has none."""
+
+    async def run() -> None:
+        await work()
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(lambda: asyncio.run(run())).result()
+
+
+async def _migrate(url: str) -> None:
+    database = Database(url)
+    try:
+        await migrate(database)
+    finally:
+        await database.close()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a migrated, empty SQLite file to be copied."""
+    path = tmp_path_factory.mktemp("template") / "kip.db"
+    aside(lambda: _migrate(f"sqlite+aiosqlite:///{path}"))
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """Start a PostgreSQL of this test run's own, with a migrated database to be copied."""
+    with start_postgres() as server:
+        aside(lambda: _migrate(server.url("kip_template")))
+        yield server
+
+
+@pytest.fixture
+async def database_url(
+    database_kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> AsyncIterator[str]:
+    """Return the address of a migrated, empty database for one test."""
+    if database_kind == "sqlite":
+        data = tmp_path / "data"
+        data.mkdir()
+        shutil.copyfile(request.getfixturevalue("sqlite_template"), data / "kip.db")
+        yield f"sqlite+aiosqlite:///{data / 'kip.db'}"
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    name = f"kip_{next(_numbers)}"
+    await server.execute(f"CREATE DATABASE {name} TEMPLATE kip_template")
+    yield server.url(name)
+    await server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@dataclass
+class Announced:
+    """Remembers the names that committed writes announced."""
+
+    names: list[str] = field(default_factory=list)
+
+    async def __call__(self, names: list[str]) -> None:
+        self.names.extend(names)
+
+
+@pytest.fixture
+def announced() -> Announced:
+    """Return what was announced after commits."""
+    return Announced()
+
+
+@pytest.fixture
+async def database(database_url: str, announced: Announced) -> AsyncIterator[Database]:
+    """Open a migrated, empty database of this test's own."""
+    made = Database(database_url, announced)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def firm(database: Database) -> Firm:
+    """Create a company that is set up: people, teams, hours, types, policies, doors."""
+    return await database.write(make_firm)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Return settings as an installation has them, whatever the environment says."""
+    made: Settings = Settings.model_construct(
+        data_dir=tmp_path, base_url="http://127.0.0.1:8000", smtp_url="console://"
+    )
+    return made
+
+
+@pytest.fixture
+def secret() -> bytes:
+    """Return the installation's key."""
+    return SECRET
+
+
+@dataclass
+class Clock:
+    """The time as the worker's loops read it; moves only when a test says so."""
+
+    now: datetime = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, **by: float) -> datetime:
+        """Let time pass, in ``timedelta``'s words; return the new now."""
+        self.now += timedelta(**by)
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Stop the clock of everything that reads it by itself, at ``NOW``."""
+    stopped = Clock()
+    for module in (delivery, escalation, jobs, loops, smtpd):
+        monkeypatch.setattr(module, "utcnow", stopped)
+    return stopped

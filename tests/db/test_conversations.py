@@ -1,0 +1,298 @@
+"""What a person can do with a conversation, and what happens when two do it at once."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlmodel import Session
+
+from inbox import conversations as service
+from inbox.addressing import conversation_of
+from inbox.conversations import NewerMessage
+from inbox.db import Database
+from inbox.delivery import compose
+from inbox.errors import Conflict, Invalid, NotFound
+from inbox.rulebook import load_rulebook
+from inbox.store import conversations as rows
+from inbox.store import counts
+from inbox.store.conversations import Cursor
+from models import ClockKind, Direction, OutboxKind, Status
+from tests.conftest import Announced
+from tests.factories import (
+    CUSTOMER,
+    NOW,
+    SECRET,
+    SUPPORT,
+    Firm,
+    arrive,
+    clocks_of,
+    conversation,
+    events_of,
+    kinds_of,
+    make_message,
+    messages_of,
+    outbox_of,
+    prediction,
+)
+
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+
+
+def _reply(session: Session, firm: Firm, number: int, text: str = "Dạ còn ạ.", **v: Any) -> int:
+    values = {"by": firm.an, "now": NOW, **v}
+    row = conversation(session, number)
+    return service.reply(session, row, text, firm.house, **values).id
+
+
+async def test_a_reply_is_a_message_a_mail_and_a_kept_promise(
+    database: Database, firm: Firm, announced: Announced
+) -> None:
+    """F37, DECISIONS 30: the clock is met at Send; F9: the mail can be answered."""
+    message = make_message(message_id="one@khach.example", subject="Máy lọc nước")
+    number = await database.write(arrive, firm, message)
+    announced.names.clear()
+
+    await database.write(_reply, firm, number, "Dạ\r\ncòn ạ.\n", now=NOW + MINUTE)
+
+    def look(session: Session) -> None:
+        said = messages_of(session, number)[-1]
+        assert (said.direction, said.text) == (Direction.OUTBOUND, "Dạ\ncòn ạ.")
+        sent = outbox_of(session, number)[-1]
+        mail = compose(sent.mail)
+        assert (sent.kind, sent.message_id) == (OutboxKind.REPLY, said.id)
+        assert (mail.to, mail.from_address, mail.automatic) == (CUSTOMER, SUPPORT, False)
+        assert (mail.subject, mail.in_reply_to) == ("Re: Máy lọc nước", "one@khach.example")
+        assert conversation_of(SECRET, [mail.message_id], []) == number
+        assert conversation_of(SECRET, [], [mail.reply_to]) == number
+        row = conversation(session, number)
+        assert row.first_responded_at == NOW + MINUTE
+        assert row.next_due_at is None
+        assert row.last_message_id == said.id
+        assert events_of(session, number)[-1].actor_id == firm.an.id
+
+    await database.read(look)
+    assert {"list", f"conv-{number}", "ring:outbox"} == set(announced.names)
+
+
+async def test_a_doubled_click_sends_one_mail(database: Database, firm: Firm) -> None:
+    """F77."""
+    number = await database.write(arrive, firm)
+
+    sent = await asyncio.gather(
+        *(database.write(_reply, firm, number, key="7:abc") for _ in range(2)),
+        return_exceptions=True,
+    )
+    again = await database.write(_reply, firm, number, key="7:abc")
+
+    replies = [
+        row for row in await database.read(outbox_of, number) if row.kind is OutboxKind.REPLY
+    ]
+    assert again in sent
+    assert len(replies) == 1
+
+
+async def test_a_newer_message_asks_first(database: Database, firm: Firm) -> None:
+    """F75: nothing is sent, and it says who wrote when."""
+    number = await database.write(arrive, firm)
+    seen = (await database.read(conversation, number)).last_message_id
+    await database.write(_reply, firm, number, by=firm.binh, seen=seen)
+
+    with pytest.raises(NewerMessage) as caught:
+        await database.write(_reply, firm, number, seen=seen, now=NOW + MINUTE)
+
+    newest = (await database.read(messages_of, number))[-1].id
+    error = caught.value
+    assert (error.who, error.seconds_ago, error.last_message_id) == ("Bình", 60, newest)
+    assert len(await database.read(messages_of, number)) == 2
+    await database.write(_reply, firm, number, seen=newest)
+
+
+async def test_a_note_is_no_newer_message(database: Database, firm: Firm) -> None:
+    number = await database.write(arrive, firm)
+    seen = (await database.read(conversation, number)).last_message_id
+
+    def note(session: Session) -> None:
+        row = conversation(session, number)
+        service.note(session, row, "Khách quen.", by=firm.binh, now=NOW, key="n1")
+        service.note(session, row, "Khách quen.", by=firm.binh, now=NOW, key="n1")
+
+    await database.write(note)
+    await database.write(_reply, firm, number, seen=seen)
+
+    said = await database.read(messages_of, number)
+    assert [one.direction for one in said] == [
+        Direction.INBOUND,
+        Direction.NOTE,
+        Direction.OUTBOUND,
+    ]
+
+
+async def test_nothing_to_say_or_nowhere_to_say_it(database: Database, firm: Firm) -> None:
+    number = await database.write(arrive, firm)
+    mute = await database.write(arrive, firm, make_message(from_address="", phone="0901234567"))
+
+    for target, text in ((number, " \r\n "), (mute, "Dạ.")):
+        with pytest.raises(Invalid):
+            await database.write(_reply, firm, target, text)
+    with pytest.raises(Invalid):
+        await database.write(
+            lambda session: service.note(
+                session, conversation(session, number), " ", by=firm.an, now=NOW
+            )
+        )
+
+
+async def test_two_who_take_it_at_once_have_one_winner(database: Database, firm: Firm) -> None:
+    """R55: from pages that both showed the same owner."""
+    number = await database.write(arrive, firm)
+    shown = await database.read(conversation, number)
+
+    def take(session: Session, who: Any) -> None:
+        service.claim(session, shown, by=who, now=NOW)
+
+    people = [firm.binh, firm.chi, firm.dung, firm.admin] * 3
+    said = await asyncio.gather(
+        *(database.write(take, who) for who in people), return_exceptions=True
+    )
+
+    row = await database.read(conversation, number)
+    refused = [one for one in said if isinstance(one, Conflict)]
+    winners = [who.id for who, one in zip(people, said, strict=True) if one is None]
+    assert winners == [row.owner_id]
+    assert len(refused) == len(people) - 1
+    assert (await database.read(kinds_of, number)).count("assigned") == 2
+
+
+async def test_done_is_done_once_and_can_be_opened_again(
+    database: Database, firm: Firm
+) -> None:
+    """F118 in part: an answer still owed leaves the count."""
+    number = await database.write(arrive, firm)
+
+    def resolve(session: Session) -> None:
+        service.resolve(session, conversation(session, number), by=firm.an, now=NOW)
+
+    await database.write(resolve)
+    done = await database.read(conversation, number)
+    with pytest.raises(Conflict):
+        await database.write(resolve)
+
+    def reopen(session: Session) -> None:
+        book = load_rulebook(session)
+        row = conversation(session, number)
+        service.reopen(session, row, book, by=firm.an, now=NOW + HOUR)
+
+    await database.write(reopen)
+    again = await database.read(conversation, number)
+    with pytest.raises(Conflict):
+        await database.write(reopen)
+
+    first = (await database.read(clocks_of, number))[0]
+    assert (done.status, done.resolved_at, done.next_due_at) == (Status.RESOLVED, NOW, None)
+    assert (first.met_at, first.cancelled_at) == (None, NOW)
+    assert (again.status, again.resolved_at) == (Status.OPEN, None)
+    assert again.next_due_at == NOW + 2 * HOUR
+
+
+async def test_a_customer_who_writes_again_reopens_it(database: Database, firm: Firm) -> None:
+    """DECISIONS 27, F40."""
+    number = await database.write(arrive, firm)
+    await database.write(_reply, firm, number)
+    await database.write(
+        lambda session: service.resolve(
+            session, conversation(session, number), by=firm.an, now=NOW
+        )
+    )
+
+    await database.write(arrive, firm, meta={"conversation": number}, at=NOW + HOUR)
+
+    row = await database.read(conversation, number)
+    live = {clock.kind for clock in await database.read(clocks_of, number) if not clock.met_at}
+    assert row.status is Status.OPEN
+    assert row.next_due_at == NOW + 2 * HOUR
+    assert live == {ClockKind.NEXT_RESPONSE, ClockKind.RESOLUTION}
+    assert "reopened" in await database.read(kinds_of, number)
+
+
+async def test_each_change_grows_the_version_and_reading_does_not(
+    database: Database, firm: Firm
+) -> None:
+    number = await database.write(arrive, firm)
+    before = (await database.read(conversation, number)).version
+
+    def look(session: Session) -> None:
+        service.mark_read(session, conversation(session, number), NOW + MINUTE)
+
+    await database.write(look)
+    read = await database.read(conversation, number)
+    await database.write(_reply, firm, number)
+
+    assert (read.version, read.read_at) == (before, NOW + MINUTE)
+    assert (await database.read(conversation, number)).version > before
+
+
+async def test_each_sees_the_own_teams_and_what_nobody_owns(
+    database: Database, firm: Firm
+) -> None:
+    """F103, R50: another team's conversation is not found, as one that does not exist."""
+    sold = await database.write(arrive, firm)
+    fixed = await database.write(arrive, firm, None, prediction("technical_support"))
+    seen = {}
+    for who in (firm.an, firm.chi, firm.dung, firm.admin):
+        listed = await database.read(rows.list_conversations, who)
+        seen[who.name] = [row.id for row in listed]
+
+    assert seen == {
+        "An": [sold],
+        "Chi": [fixed],
+        "Dung": [sold, fixed],
+        "Giang": [sold, fixed],
+    }
+    for number in (sold, 999_999):
+        with pytest.raises(NotFound):
+            await database.read(rows.get_for_agent, number, firm.chi)
+
+
+async def test_the_list_goes_on_where_its_page_ended(database: Database, firm: Firm) -> None:
+    """F83: by a cursor that survives the address bar, never twice the same row."""
+    said = [prediction("product_advice", urgency=one) for one in ("normal", "low") * 4]
+    numbers = [await database.write(arrive, firm, None, one) for one in said]
+
+    listed: list[int] = []
+    after = None
+    while page := await database.read(rows.list_conversations, firm.dung, after=after, limit=3):
+        listed += [row.id for row in page]
+        last = page[-1]
+        after = Cursor.read(Cursor(last.order_at, last.urgency_rank, last.id).text())
+
+    assert listed == [*numbers[0::2], *numbers[1::2]]
+    for wrong in ("", "x~y~z", "2026-03-02T02:30:00~1~2"):
+        with pytest.raises(NotFound):
+            Cursor.read(wrong)
+
+
+async def test_the_rail_counts_what_a_person_owes(database: Database, firm: Firm) -> None:
+    first = await database.write(arrive, firm, None, prediction(needs_review=True))
+    await database.write(arrive, firm)  # Bình's
+    before = await database.read(counts.navigation, firm.an)
+    await database.write(_reply, firm, first)
+
+    after = await database.read(counts.navigation, firm.an)
+    lead = await database.read(counts.navigation, firm.dung)
+    assert (before.inbox, after.inbox, after.review, lead.review) == ("1", "0", "0", "1")
+    assert await database.read(counts.scopes, firm.an) == ("1", "2")
+    assert counts.shown(100) == "99+"
+
+
+async def test_the_contacts_other_conversations_are_named(
+    database: Database, firm: Firm
+) -> None:
+    """F120 in part."""
+    first = await database.write(arrive, firm, make_message(subject="Một"))
+    second = await database.write(arrive, firm, make_message(subject="Hai"))
+
+    def look(session: Session) -> list[tuple[int, str]]:
+        return rows.other_open(session, conversation(session, second))
+
+    assert await database.read(look) == [(first, "Một")]

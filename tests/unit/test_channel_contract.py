@@ -1,0 +1,159 @@
+"""What every channel owes to take-in and delivery: one set of tests for all adapters (F18)."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pytest
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from inbox.channels.adapters import CHANNELS
+from inbox.channels.base import Channel, InboundMessage, OutboundMessage, Receipt
+from inbox.channels.smtp import SmtpSender
+from inbox.channels.webform import Posted, pack
+from inbox.errors import Rejected, Unavailable
+from models import ChannelKind
+
+NOT_ADAPTED = {ChannelKind.CHAT}  # rows only: nothing is staged and nothing is sent
+
+
+def _mail(text: str) -> bytes:
+    head = "From: Lan <lan@khach.example>\r\nSubject: =?utf-8?q?H=E1=BB=8Fi?=\r\n"
+    return (head + "Content-Type: text/plain; charset=utf-8\r\n\r\n" + text).encode(
+        "utf-8", "replace"
+    )
+
+
+def _form(text: str) -> bytes:
+    return pack(
+        Posted(name="Lan", email="Lan@Khach.example", subject="Hỏi", body=text, language="vi")
+    )
+
+
+# How each kind's own way in stores what somebody wrote: all that a new adapter adds here.
+STORED: Mapping[str, Callable[[str], bytes]] = {"email": _mail, "form": _form, "api": _form}
+
+HOSTILE = {
+    "nothing": "",
+    "null bytes": "chào\0bạn\0",
+    "controls": "".join(map(chr, range(32))),
+    "markup": "<script>alert(1)</script>" * 50,
+    "a long line": "a" * 200_000,
+    "many quotes": ">" * 5000 + " x\n",
+    "joined emoji": "👩‍👩‍👧‍👦" * 500,
+    "other directions": "\u202eegassem\u202c",
+}
+
+
+@dataclass
+class Far:
+    """A real mail server whose answers a test decides."""
+
+    answer: str = "250 2.0.0 queued as A1"
+    got: list[str] | None = None
+
+    async def handle_DATA(  # noqa: N802 -- the name aiosmtpd looks for
+        self, server: SMTP, session: Session, envelope: Envelope
+    ) -> str:
+        self.got = envelope.rcpt_tos
+        return self.answer
+
+
+@asynccontextmanager
+async def _channel(kind: str, far: Far) -> AsyncIterator[Channel]:
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(
+        lambda: SMTP(far, hostname="far.example", loop=loop), "127.0.0.1", 0
+    )
+    try:
+        port = server.sockets[0].getsockname()[1]
+        yield CHANNELS[kind](SmtpSender(f"smtp://127.0.0.1:{port}"))
+    finally:
+        server.close()
+
+
+def _outbound() -> OutboundMessage:
+    return OutboundMessage(
+        message_id="<1.a@congty.example>",
+        from_address="hotro@congty.example",
+        to="lan@khach.example",
+        subject="Hỏi",
+        text="Chào anh/chị.\n",
+        date=datetime(2026, 3, 2, tzinfo=UTC),
+    )
+
+
+def _made(kind: str) -> Channel:
+    return CHANNELS[kind](SmtpSender("smtp://127.0.0.1:1"))
+
+
+def test_every_kind_that_is_stored_raw_has_an_adapter() -> None:
+    """F18: take-in finds whoever reads a kind in one place."""
+    assert set(CHANNELS) == set(ChannelKind) - NOT_ADAPTED
+    assert set(STORED) == set(CHANNELS)
+
+
+@pytest.mark.parametrize("kind", CHANNELS)
+class TestContract:
+    """F18: one class with three methods, and these are what it promises."""
+
+    def test_it_has_the_three_methods(self, kind: str) -> None:
+        assert isinstance(_made(kind), Channel)
+
+    def test_it_reads_who_wrote_what(self, kind: str) -> None:
+        message = _made(kind).read(STORED[kind]("Cho mình hỏi về máy lọc nước."))
+
+        assert message.from_address == "lan@khach.example"
+        assert message.from_name == "Lan"
+        assert message.subject == "Hỏi"
+        assert message.text.strip() == "Cho mình hỏi về máy lọc nước."
+        assert message.visible_reply.strip() == message.text.strip()
+
+    @pytest.mark.parametrize("what", HOSTILE)
+    def test_nothing_that_a_stranger_writes_stops_it(self, kind: str, what: str) -> None:
+        message = _made(kind).read(STORED[kind](HOSTILE[what]))
+
+        assert isinstance(message, InboundMessage)
+        assert "\0" not in message.text
+        assert "\0" not in message.visible_reply
+
+    @pytest.mark.parametrize("raw", [b"", b"\xff\xfe\0", b"{", json.dumps({"x": 1}).encode()])
+    def test_what_no_way_in_stores_is_a_message_or_a_value_error(
+        self, kind: str, raw: bytes
+    ) -> None:
+        try:
+            message = _made(kind).read(raw)
+        except ValueError:
+            return
+        assert isinstance(message, InboundMessage)
+
+    def test_it_believes_no_request_without_proof(self, kind: str) -> None:
+        channel = _made(kind)
+
+        assert channel.verify({}, b"") is False
+        assert channel.verify({"x-signature": "\0" * 5000}, b"\xff" * 5000) is False
+
+    async def test_a_yes_from_the_far_side_is_a_receipt(self, kind: str) -> None:
+        far = Far()
+        async with _channel(kind, far) as channel:
+            receipt = await channel.send(_outbound())
+
+        assert receipt == Receipt("2.0.0 queued as A1")
+        assert far.got == ["lan@khach.example"]
+
+    async def test_a_permanent_no_is_rejected(self, kind: str) -> None:
+        async with _channel(kind, Far("554 5.7.1 never")) as channel:
+            with pytest.raises(Rejected, match="never"):
+                await channel.send(_outbound())
+
+    async def test_not_now_is_unavailable(self, kind: str) -> None:
+        async with _channel(kind, Far("451 4.3.0 later")) as channel:
+            with pytest.raises(Unavailable, match="later"):
+                await channel.send(_outbound())
+
+    async def test_nobody_there_is_unavailable(self, kind: str) -> None:
+        with pytest.raises(Unavailable):
+            await _made(kind).send(_outbound())

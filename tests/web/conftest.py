@@ -1,0 +1,120 @@
+"""The application over a copy of one prepared database; nothing waits, nothing leaves."""
+
+import asyncio
+import functools
+import shutil
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from litestar import Litestar
+from pydantic import SecretStr
+
+from inbox import auth
+from inbox.app import create_app
+from inbox.db import Database
+from inbox.loops import TakeIn
+from inbox.migrations import migrate
+from inbox.settings import Settings
+from inbox.views import assets
+from inbox.views.site import Site
+from tests.web.scene import BASE, PASSWORD, SECRET, Clock, Scene, create_company
+
+StartScene = Callable[..., Any]
+
+
+async def _prepare(folder: Path) -> None:
+    """Make one database without a company and one with it."""
+    empty = Database(f"sqlite+aiosqlite:///{folder / 'empty' / 'kip.db'}")
+    await migrate(empty)
+    await empty.close()
+    shutil.copytree(folder / "empty", folder / "company")
+    company = Database(f"sqlite+aiosqlite:///{folder / 'company' / 'kip.db'}")
+    hashed = await asyncio.to_thread(auth.hash_password, PASSWORD)
+    await company.write(create_company, hashed)
+    await company.close()
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the databases ``empty`` and ``company``, made once a run."""
+    folder = tmp_path_factory.mktemp("web")
+    (folder / "empty").mkdir()
+    asyncio.run(_prepare(folder))
+    return folder
+
+
+_load_assets = functools.cache(assets.load)
+
+
+@asynccontextmanager
+async def living(app: Litestar) -> AsyncIterator[None]:
+    """Start and stop an application in one task of its own, as its task group demands."""
+    started, stop = asyncio.Event(), asyncio.Event()
+
+    async def live() -> None:
+        async with app.lifespan():
+            started.set()
+            await stop.wait()
+
+    task = asyncio.create_task(live())
+    waiting = asyncio.create_task(started.wait())
+    await asyncio.wait([task, waiting], return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    try:
+        if not task.done():
+            yield
+    finally:
+        stop.set()
+        await task
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Stop the clock of everything that asks for the time."""
+    stopped = Clock()
+    for name, module in list(sys.modules.items()):
+        if name.startswith("inbox.") and hasattr(module, "utcnow"):
+            monkeypatch.setattr(module, "utcnow", lambda: stopped.now)
+    return stopped
+
+
+@pytest.fixture
+async def start(
+    prepared: Path, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[StartScene]:
+    """Return what starts an application: ``await start(kind="company", **settings)``."""
+    monkeypatch.setattr(assets, "load", _load_assets)
+    async with AsyncExitStack() as stack:
+
+        async def begin(kind: str = "company", **changes: Any) -> Scene:
+            shutil.copytree(prepared / kind, tmp_path, dirs_exist_ok=True)
+            values: dict[str, Any] = {
+                "data_dir": tmp_path,
+                "secret_key": SecretStr(SECRET),
+                "base_url": BASE,
+                "database_url": None,
+                "redis_url": None,
+                **changes,
+            }
+            settings: Settings = Settings.model_construct(**values)
+            app = create_app(settings)
+            site: Site = app.state.site
+            take_in = TakeIn(site.database, settings, settings.secret)
+            scene = Scene(app, site, take_in, clock)
+            site.database.announce = scene.announce
+            await stack.enter_async_context(living(app))
+            stack.push_async_callback(take_in.close)
+            return scene
+
+        yield begin
+
+
+@pytest.fixture
+async def scene(start: StartScene) -> Scene:
+    """Return the company's application."""
+    made: Scene = await start()
+    return made

@@ -1,0 +1,327 @@
+"""Who may open and do what; made from the list of routes, so that none is forgotten."""
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from litestar.handlers import HTTPRouteHandler
+
+from inbox.channels.webform import pack_file
+from inbox.views.routes import ROUTES
+from models import Attachment, RawMessage, RawState
+from models.base import columns
+from tests.web.scene import OUTSIDE_TOKEN, READ_TOKEN, WRITE_TOKEN, Scene, bearer
+
+raws = columns(RawMessage)
+UNSAFE = {"POST", "PUT", "PATCH", "DELETE"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """What each kind of visitor gets: a status; LOGIN is being led to sign in."""
+
+    anonymous: int
+    inside: int  # an agent of the conversation's team, not its owner
+    outside: int  # an agent of another team
+    supervisor: int
+    admin: int
+    read_token: int = 0  # 0: as anonymous
+    write_token: int = 0
+    body: dict[str, Any] | None = None
+
+
+LOGIN = 303_000  # led to the sign-in page
+OPEN = Row(200, 200, 200, 200, 200)
+AGENTS = Row(LOGIN, 200, 200, 200, 200)
+SUPERVISORS = Row(LOGIN, 403, 403, 200, 200)
+TABLE = {
+    "GET /": Row(LOGIN, 303, 303, 303, 303),
+    "GET /login": Row(200, 303, 303, 303, 303),
+    "POST /login": Row(422, 422, 422, 422, 422),
+    "POST /logout": Row(303, 303, 303, 303, 303),
+    "POST /me/on-duty": Row(LOGIN, 303, 303, 303, 303, body={"on_duty": "1"}),
+    "GET /setup": Row(404, 404, 404, 404, 404),
+    "POST /setup": Row(422, 422, 422, 422, 422),
+    "GET /inbox": AGENTS,
+    "GET /inbox/{number}": Row(LOGIN, 200, 404, 200, 200),
+    "POST /inbox/{number}/messages": Row(
+        LOGIN, 303, 404, 303, 303, body={"body": "Vâng ạ.", "kind": "reply"}
+    ),
+    "POST /inbox/{number}/claim": Row(LOGIN, 303, 404, 303, 303),
+    "POST /inbox/{number}/owner": Row(LOGIN, 303, 404, 303, 303, body={"owner": "0"}),
+    "POST /inbox/{number}/resolution": Row(LOGIN, 303, 404, 303, 303),
+    "POST /inbox/{number}/resolution/undo": Row(LOGIN, 409, 404, 409, 409),
+    "POST /inbox/{number}/request-type": Row(
+        LOGIN, 303, 404, 303, 303, body={"request_type": "complaint"}
+    ),
+    "POST /inbox/{number}/urgency": Row(LOGIN, 303, 404, 303, 303, body={"urgency": "high"}),
+    "POST /inbox/{number}/agreement": Row(LOGIN, 303, 404, 303, 303),
+    "GET /notices": AGENTS,
+    "GET /review": SUPERVISORS,
+    "GET /settings/quarantine": SUPERVISORS,
+    "GET /settings/quarantine/{raw_id}": SUPERVISORS,
+    "POST /settings/quarantine/{raw_id}/retry": Row(LOGIN, 403, 403, 303, 303),
+    "GET /files/{blob_id}": Row(LOGIN, 200, 404, 200, 200),
+    "GET /demo/mail": Row(LOGIN, 404, 404, 404, 404),  # no demo
+    "GET /demo/mail.json": Row(404, 404, 404, 404, 404),
+    "GET /live": Row(LOGIN, 204, 204, 204, 204),  # no Redis
+    "GET /f/{slug}": OPEN,
+    "POST /f/{slug}": Row(403, 403, 403, 403, 403, body={"body": "x", "email": "a@b.example"}),
+    "GET /s/{token}": OPEN,
+    "POST /s/{token}/messages": Row(403, 403, 403, 403, 403, body={"body": "x"}),
+    "GET /api/v1/conversations": Row(401, 401, 401, 401, 401, 200, 200),
+    "GET /api/v1/conversations/{number}": Row(401, 401, 401, 401, 401, 200, 200),
+    "POST /api/v1/conversations": Row(
+        401, 401, 401, 401, 401, 403, 201, {"email": "a@b.example", "text": "x"}
+    ),
+    "PUT /api/v1/conversations/{number}/request-type": Row(
+        401, 401, 401, 401, 401, 403, 200, {"request_type": "complaint"}
+    ),
+    "PUT /api/v1/conversations/{number}/urgency": Row(
+        401, 401, 401, 401, 401, 403, 200, {"urgency": "high"}
+    ),
+    "PUT /api/v1/conversations/{number}/owner": Row(
+        401, 401, 401, 401, 401, 403, 200, {"owner": None}
+    ),
+    "PUT /api/v1/conversations/{number}/status": Row(
+        401, 401, 401, 401, 401, 403, 200, {"status": "resolved"}
+    ),
+    "POST /api/v1/conversations/{number}/replies": Row(
+        401, 401, 401, 401, 401, 403, 201, {"text": "x"}
+    ),
+    "POST /api/v1/conversations/{number}/notes": Row(
+        401, 401, 401, 401, 401, 403, 201, {"text": "x"}
+    ),
+    "GET /api/v1/openapi.json": OPEN,
+    "GET /static/{name}": OPEN,
+    "GET /health/live": OPEN,
+    "GET /health/ready": OPEN,
+    "GET /metrics": Row(200, 200, 200, 200, 200, 403, 403),  # from this machine
+}
+
+
+def list_routes() -> dict[str, HTTPRouteHandler]:
+    """Return every handler under its method and path, parameters without their types."""
+    found = {}
+    for handler in ROUTES:
+        assert isinstance(handler, HTTPRouteHandler)
+        for path in handler.paths:
+            for method in handler.http_methods:
+                found[f"{method} {re.sub(r':[a-z]+}', '}', path)}"] = handler
+    return found
+
+
+def test_the_table_names_every_route() -> None:
+    """R50: a route without a row fails here; so does a row without a route."""
+    assert set(TABLE) == set(list_routes())
+
+
+def test_every_route_says_whom_it_is_for() -> None:
+    """A route that forgot would be for admins only; better it says so."""
+    assert all("access" in handler.opt for handler in list_routes().values())
+
+
+@dataclass
+class Things:
+    """What the addresses name; made anew for each visitor."""
+
+    number: int
+    raw_id: int
+    blob_id: str
+    token: str
+
+    def path(self, pattern: str) -> str:
+        """Fill in an address."""
+        known = {"slug": "support", "name": "app.js", **vars(self)}
+        return re.sub(r"{(\w+)}", lambda found: str(known[found[1]]), pattern)
+
+
+async def make_things(scene: Scene) -> Things:
+    """Make a conversation that another agent of the team owns, and a message held back."""
+    number = await scene.arrive(files=(pack_file("a.txt", "text/plain", b"hello"),))
+    row = await scene.get(number)
+    supervisor = await scene.agent("ha")
+    await scene.change(number, owner_id=supervisor.id)
+    assert row.team_id == await scene.team("Orders")
+    scene.worker_is_up = False
+    await scene.arrive("held")
+    scene.worker_is_up = True
+    held = (await scene.all(RawMessage))[-1]
+
+    def hold(session: Any) -> None:
+        session.get_one(RawMessage, held.id).state = RawState.QUARANTINED
+
+    await scene.write(hold)
+    blob = (await scene.all(Attachment))[-1].blob_id
+    return Things(number, held.id, blob, row.public_token)
+
+
+async def visit(scene: Scene, who: str, name: str, row: Row) -> httpx.Response:
+    """Let one visitor use one route, a minute after the one before."""
+    scene.clock.now += timedelta(seconds=61)
+    method, _, pattern = name.partition(" ")
+    path = (await make_things(scene)).path(pattern)
+    tokens = {"read_token": READ_TOKEN, "write_token": WRITE_TOKEN}
+    people = {"inside": "binh", "outside": "dung", "supervisor": "ha", "admin": "viet"}
+    browser = await scene.signed_in(people[who]) if who in people else scene.browser()
+    headers = bearer(tokens[who]) if who in tokens else {}
+    if pattern.startswith("/api"):
+        return await browser.client.request(method, path, json=row.body, headers=headers)
+    if method == "GET":
+        return await browser.get(path, headers=headers)
+    fields = dict(row.body or {})
+    if pattern.startswith(("/f/", "/s/")):
+        return await browser.client.post(path, data=fields, headers=headers)
+    return await browser.post(path, fields, headers=headers)
+
+
+@pytest.mark.parametrize("name", TABLE)
+async def test_access(scene: Scene, name: str) -> None:
+    """R50: each route for each kind of visitor."""
+    row = TABLE[name]
+    for who in vars(row):
+        if who == "body":
+            continue
+        expected = getattr(row, who) or row.anonymous
+        answer = await visit(scene, who, name, row)
+        if expected == LOGIN:
+            assert answer.status_code == 303, who
+            assert answer.headers["location"].startswith("/login?next="), who
+        else:
+            assert answer.status_code == expected, who
+            if expected == 303:
+                assert not answer.headers["location"].startswith("/login?"), who
+
+
+async def test_another_teams_token(scene: Scene) -> None:
+    """Another team's conversation is not there, for tokens as for people."""
+    things = await make_things(scene)
+    browser = scene.browser()
+    base = f"/api/v1/conversations/{things.number}"
+    headers = bearer(OUTSIDE_TOKEN)
+    assert (await browser.get(base, headers=headers)).status_code == 404
+    put = await browser.client.put(
+        f"{base}/request-type", json={"request_type": "general"}, headers=headers
+    )
+    assert put.status_code == 404
+    assert (await scene.get(things.number)).request_type == "order_delivery"
+    listed = (await browser.get("/api/v1/conversations", headers=headers)).json()
+    assert listed["items"] == []
+
+
+async def test_outsiders_change_nothing(scene: Scene) -> None:
+    """404 is the answer before anything is done."""
+    things = await make_things(scene)
+    before = await scene.get(things.number)
+    outsider = await scene.signed_in("dung")
+    for name, row in TABLE.items():
+        method, _, pattern = name.partition(" ")
+        if method == "POST" and pattern.startswith("/inbox/{number}"):
+            answer = await outsider.post(things.path(pattern), row.body)
+            assert answer.status_code == 404, name
+    assert (await scene.get(things.number)).version == before.version
+    listed = await outsider.get("/inbox?for=team")
+    assert f"/inbox/{things.number}" not in listed.text
+
+
+async def test_unowned_conversations_are_everybodys(scene: Scene) -> None:
+    """Decision 4: an agent sees the own teams' conversations and the unowned ones."""
+    number = await scene.arrive()
+    await scene.change(number, owner_id=None)
+    outsider = await scene.signed_in("dung")
+    assert (await outsider.get(f"/inbox/{number}")).status_code == 200
+    assert (await outsider.post(f"/inbox/{number}/claim")).status_code == 303
+    assert (await scene.get(number)).owner_id == (await scene.agent("dung")).id
+
+
+def cookie_routes() -> list[str]:
+    """Return the unsafe routes that our cookie authenticates."""
+    return [
+        name
+        for name, handler in list_routes().items()
+        if name.split()[0] in UNSAFE and handler.opt["access"] not in ("token", "link")
+    ]
+
+
+def test_there_are_cookie_routes() -> None:
+    """The next test would pass on an empty list."""
+    assert len(cookie_routes()) >= 12
+
+
+@pytest.mark.parametrize("name", cookie_routes())
+async def test_foreign_forms_are_refused(scene: Scene, name: str) -> None:
+    """R47: no token, a foreign one, a foreign origin, no cookie: 403 and nothing happens."""
+    things = await make_things(scene)
+    path = things.path(name.split()[1])
+    before = await scene.get(things.number)
+    browser, other = await scene.signed_in("viet"), await scene.signed_in("viet")
+    body = TABLE[name].body or {}
+    origin = {"origin": scene.site.settings.base_url}
+    own, foreign = browser.form_token, other.form_token
+    tries: list[tuple[dict[str, str], dict[str, str]]] = [
+        ({}, origin),
+        ({"_csrf_token": ""}, origin),
+        ({"_csrf_token": "0" * 64}, origin),
+        ({"_csrf_token": "ổ"}, origin),
+        ({"_csrf_token": foreign}, origin),
+        ({}, {**origin, "x-csrftoken": foreign}),
+        ({"_csrf_token": own}, {"origin": "http://evil.example"}),
+        ({"_csrf_token": own}, {"origin": "null"}),
+        ({"_csrf_token": own}, {"origin": ""}),
+        ({"_csrf_token": own}, {"origin": "https://testserver.example"}),
+        ({"_csrf_token": own}, {"origin": "http://testserver.example.evil.example"}),
+        ({"_csrf_token": own}, {"sec-fetch-site": "cross-site"}),
+        ({"_csrf_token": own}, {"sec-fetch-site": "same-site"}),
+    ]
+    for fields, headers in tries:
+        answer = await browser.client.post(path, data={**body, **fields}, headers=headers)
+        assert answer.status_code == 403, (fields, headers)
+    # JSON and plain text, which other sites can send without asking, carry no token.
+    for kind in ("text/plain", "application/json"):
+        answer = await browser.client.post(
+            path,
+            content=b'{"_csrf_token": "%s"}' % own.encode(),
+            headers={"content-type": kind},
+        )
+        assert answer.status_code == 403
+    del browser.client.cookies["csrf"]
+    answer = await browser.client.post(path, data={"_csrf_token": own}, headers=origin)
+    assert answer.status_code == 403
+    assert (await scene.get(things.number)).version == before.version
+    assert (await browser.get("/notices")).status_code == 200, "still signed in"
+
+
+async def test_links_change_nothing(scene: Scene) -> None:
+    """R47: what changes something cannot be done by following a link."""
+    things = await make_things(scene)
+    browser = await scene.signed_in("viet")
+    before = await scene.get(things.number)
+    for name in TABLE:
+        method, _, pattern = name.partition(" ")
+        if method in UNSAFE and f"GET {pattern}" not in TABLE:
+            answer = await browser.get(things.path(pattern), headers=bearer(WRITE_TOKEN))
+            assert answer.status_code in (404, 405), name
+    assert (await scene.get(things.number)).version == before.version
+
+
+async def test_the_header_stands_for_the_field(scene: Scene) -> None:
+    """R47: htmx may send the token as a header."""
+    number = await scene.arrive()
+    browser = await scene.signed_in("binh")
+    answer = await browser.client.post(
+        f"/inbox/{number}/claim", headers={"x-csrftoken": browser.form_token}
+    )
+    assert answer.status_code == 303
+
+
+async def test_a_sessions_token_ends_with_it(scene: Scene) -> None:
+    """R47: the token hangs on the session, so one from before the sign-in does not work."""
+    browser = await scene.signed_in("binh")
+    number = await scene.arrive()
+    old = browser.form_token
+    again = await scene.signed_in("binh")
+    answer = await again.client.post(f"/inbox/{number}/claim", data={"_csrf_token": old})
+    assert answer.status_code == 403
