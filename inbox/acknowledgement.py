@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import bindparam, func, select
 from sqlmodel import Session
 
-from inbox.addressing import make_message_id, make_reply_address, without_tag
+from inbox.addressing import inbox_named, make_message_id, make_reply_address, without_tag
 from inbox.channels.addresses import is_strict
 from inbox.channels.base import InboundMessage, OutboundMessage, as_facts
 from inbox.rulebook import Promise
@@ -76,7 +76,7 @@ def withheld(
     address = message.from_address
     if message.is_automatic or message.is_bounce or message.suppress_auto_response:
         return "automatic"
-    if not is_strict(address) or without_tag(address) in house.own_addresses:
+    if not is_strict(address) or inbox_named(address, house.own_addresses):
         return "no_address"
     sent = session.execute(_SENT, {"address": address, "since": now - DAY}).scalar_one()
     if sent >= house.caps.per_address_a_day:

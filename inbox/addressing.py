@@ -6,14 +6,14 @@ only a place to look.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from inbox.auth import random_token, sign, signed
 
 _MESSAGE_ID = re.compile(
     r"^<?k\.(\d{1,18})\.([A-Za-z0-9_-]{8,64})\.([a-z2-7]{26})@[^@<>\s]+>?$"
 )
-_REPLY_TAG = re.compile(r"^[^@+\s]+\+k(\d{1,18})\.([a-z2-7]{26})@[^@\s]+$")
+_REPLY_TAG = re.compile(r"^([^@\s]+)\+k(\d{1,18})\.([a-z2-7]{26})@([^@\s]+)$")
 
 
 def make_message_id(secret: bytes, conversation_id: int, domain: str) -> str:
@@ -36,8 +36,8 @@ def conversation_of(
     """Return the conversation that a mail answers, if one of its ids or addresses is ours."""
     for address in addresses:
         tag = _REPLY_TAG.match(address.lower())
-        if tag and signed(secret, "reply-address", tag[1], tag[2]):
-            return int(tag[1])
+        if tag and signed(secret, "reply-address", tag[2], tag[3]):
+            return int(tag[2])
     for message_id in message_ids:
         ours = _MESSAGE_ID.match(message_id.strip())
         if ours and signed(secret, "message-id", f"{ours[1]}.{ours[2]}", ours[3]):
@@ -46,6 +46,21 @@ def conversation_of(
 
 
 def without_tag(address: str) -> str:
-    """Return an inbox address without what stands behind its plus sign."""
+    """Return an address without what stands behind its first plus sign."""
     local, _, domain = address.partition("@")
     return f"{local.split('+', 1)[0]}@{domain}"
+
+
+def inbox_named(address: str, handles: Container[str]) -> str | None:
+    """Return which of our inboxes a recipient means; None if none.
+
+    An inbox may have a plus sign of its own (``shop+hanoi@``), so only what we put behind it
+    is taken off first, and any other tag only where nothing else fits.
+    """
+    address = address.strip().lower()
+    tag = _REPLY_TAG.match(address)
+    untagged = f"{tag[1]}@{tag[4]}" if tag else address
+    for handle in (address, untagged, without_tag(address)):
+        if handle in handles:
+            return handle
+    return None

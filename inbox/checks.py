@@ -202,6 +202,14 @@ def check_work(numbers: Numbers) -> list[Finding]:
     ]
 
 
+def check_mailboxes(failing: list[tuple[str, str]]) -> list[Finding]:
+    """Look at how the mailboxes went when they were last looked into."""
+    return [
+        wrong("mailbox", f"{address}: {error or 'it cannot be read'}", "kip mailbox test")
+        for address, error in failing
+    ] or [ok("mailboxes", "none is failing")]
+
+
 def _lag(name: str, text: str, age_s: float) -> Finding:
     if age_s > LATE_S:
         mend = "Start Kịp; if it runs, look at the worker's lines in its log."

@@ -1,8 +1,12 @@
-"""What a person can do with a conversation."""
+"""What a person can do with a conversation.
+
+Every function here wants one that was loaded ``to_change`` (``inbox.store.conversations``):
+two people at once, or a person and a message that is just taken in, then take turns.
+"""
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, or_, select, update
 from sqlmodel import Session
 
 from inbox import acknowledgement, clocks
@@ -28,13 +32,11 @@ from models import (
     Outbox,
     OutboxKind,
     Status,
-    TriagePrediction,
 )
 from models.base import columns
 
 messages = columns(Message)
 conversations = columns(Conversation)
-predictions = columns(TriagePrediction)
 
 
 class NewerMessage(Conflict):
@@ -75,9 +77,7 @@ def reply(
     again = _same_key(session, key)
     if again is not None:
         return again
-    body = text.replace("\r\n", "\n").strip()
-    if not body:
-        raise Invalid("Write something first.", {"body": "Write something first."})
+    body = _written(text)
     addresses = people.list_identities(session, conversation.contact_id).get("email", [])
     if not addresses or not is_strict(addresses[0]):
         raise Invalid("There is no address to answer to; you can keep notes.")
@@ -149,9 +149,7 @@ def note(
     again = _same_key(session, key)
     if again is not None:
         return again
-    body = text.replace("\r\n", "\n").strip()
-    if not body:
-        raise Invalid("Write something first.", {"body": "Write something first."})
+    body = _written(text)
     message = _store(session, conversation, body, Direction.NOTE, by, key, now)
     add_event(session, conversation.id, EventKind.NOTED, now, {"message": message.id}, by=by.id)
     changed(session, conversation.id, last_message_id=message.id)
@@ -169,12 +167,7 @@ def claim(session: Session, conversation: Conversation, *, by: Person, now: date
     if conversation.owner_id == by.id:
         return
     before = conversation.owner_id
-    still = (
-        conversations.owner_id.is_(None)
-        if before is None
-        else (conversations.owner_id == before)
-    )
-    if not rows.change(session, conversation.id, still, owner_id=by.id):
+    if not rows.change(session, conversation.id, _owned_by(before), owner_id=by.id):
         raise Conflict("A colleague has just taken it.")
     data = {"reason": "claimed", "owner": by.id, "before": before}
     add_event(session, conversation.id, EventKind.ASSIGNED, now, data, by=by.id)
@@ -203,15 +196,17 @@ def assign(
         return
     if owner_id is not None and not owners.is_active(session, owner_id):
         raise Invalid("Nobody who works here can be found under this name.")
-    still = (
-        conversations.owner_id.is_(None) if before is None else conversations.owner_id == before
-    )
-    if not rows.change(session, conversation.id, still, owner_id=owner_id):
+    if not rows.change(session, conversation.id, _owned_by(before), owner_id=owner_id):
         raise Conflict("Its owner has just changed.")
     reason = "claimed" if owner_id == by.id else "assigned" if owner_id else "unassigned"
     data = {"reason": reason, "owner": owner_id, "before": before}
     add_event(session, conversation.id, EventKind.ASSIGNED, now, data, by=by.id)
     changed(session, conversation.id)
+
+
+def _owned_by(owner_id: int | None) -> ColumnElement[bool]:
+    owner = conversations.owner_id
+    return owner.is_(None) if owner_id is None else owner == owner_id
 
 
 def resolve(session: Session, conversation: Conversation, *, by: Person, now: datetime) -> None:
@@ -271,12 +266,27 @@ def reopen(
 
 def mark_read(session: Session, conversation: Conversation, now: datetime) -> None:
     """Record that somebody opened it; this stops no clock and moves no version."""
-    if conversation.last_inbound_at and (
-        conversation.read_at is None or conversation.read_at < conversation.last_inbound_at
-    ):
-        conversation.read_at = now
-        session.add(session.merge(conversation))
+    done = session.execute(
+        update(Conversation)
+        .where(
+            conversations.id == conversation.id,
+            or_(
+                conversations.read_at.is_(None),
+                conversations.read_at < conversations.last_inbound_at,
+            ),
+            conversations.last_inbound_at.is_not(None),
+        )
+        .values(read_at=now)
+    )
+    if done.rowcount:  # type: ignore[attr-defined]
         after_commit(session, "list")
+
+
+def _written(text: str) -> str:
+    body = text.replace("\r\n", "\n").strip()
+    if not body:
+        raise Invalid("Write something first.", {"body": "Write something first."})
+    return body
 
 
 def _same_key(session: Session, key: str | None) -> Message | None:

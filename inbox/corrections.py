@@ -12,7 +12,7 @@ from inbox.channels.addresses import is_strict
 from inbox.channels.base import InboundMessage
 from inbox.errors import Invalid
 from inbox.queue import CLOCKS, OUTBOX
-from inbox.rulebook import Rulebook
+from inbox.rulebook import Promise, Rulebook
 from inbox.sla.promise import corrected_promise
 from inbox.store import conversations as rows
 from inbox.store import people
@@ -116,7 +116,7 @@ def agree(session: Session, conversation: Conversation, *, by: Person, now: date
 def _promise_again(
     session: Session,
     conversation: Conversation,
-    promise: Any,
+    promise: Promise,
     house: House,
     now: datetime,
 ) -> dict[str, Any]:
@@ -131,7 +131,7 @@ def _promise_again(
     decision = corrected_promise(conversation.promised_at, due)
     if not decision.send or decision.promised_at is None or decision.promised_at <= now:
         return {}
-    if _promised_twice(session, conversation.id):
+    if _was_promised_again(session, conversation.id):
         return {}
     conversation.promised_at = decision.promised_at
     first = InboundMessage(
@@ -156,8 +156,7 @@ def _promise_again(
     return {"promised_at": decision.promised_at}
 
 
-def _promised_twice(session: Session, number: int) -> bool:
-    events = columns(Event)
+def _was_promised_again(session: Session, number: int) -> bool:
     found = session.execute(
         select(events.id).where(
             events.conversation_id == number, events.kind == EventKind.PROMISED_AGAIN

@@ -34,10 +34,29 @@ READERS = 3  # threads; a page is milliseconds, so few suffice
 AWAY = ("08", "25006", "40", "53", "57P", "58")
 
 
+DEADLOCK = "40P01"  # two units of work wait for each other; one is undone and runs again
+DEADLOCK_TRIES = 3
+
+
 class DatabaseGone(InboxError):
     """The database cannot be reached or written just now; everything is tried again."""
 
     status = 503
+
+
+def is_away(error: Exception) -> bool:
+    """Tell whether it is the database's trouble, not that of what was asked of it."""
+    if isinstance(error, OperationalError | OSError):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    away = error.connection_invalidated or _state(error).startswith(AWAY)
+    return away or "disk" in str(error.orig)
+
+
+def _state(error: DBAPIError) -> str:
+    """Return PostgreSQL's code for an error, or ""."""
+    return str(getattr(error.orig, "sqlstate", None) or "")
 
 
 class WriterLock:
@@ -160,12 +179,8 @@ class Database:
                 result, names = await asyncio.shield(call)
             else:
                 result, names = await asyncio.shield(self._on_postgres(work, args, kwargs))
-        except (OperationalError, OSError) as error:
-            raise DatabaseGone("The database cannot be reached just now.") from error
-        except DBAPIError as error:
-            state = str(getattr(error.orig, "sqlstate", None) or "")
-            away = error.connection_invalidated or state.startswith(AWAY)
-            if away or "disk" in str(error.orig):
+        except (DBAPIError, OSError) as error:
+            if is_away(error):
                 raise DatabaseGone("The database cannot be reached just now.") from error
             raise
         if names:
@@ -194,6 +209,17 @@ class Database:
         self._inode = there
 
     async def _on_postgres(
+        self, work: Callable[..., T], args: Any, kwargs: Any
+    ) -> tuple[T, list[str]]:
+        for _ in range(DEADLOCK_TRIES - 1):
+            try:
+                return await self._once_on_postgres(work, args, kwargs)
+            except DBAPIError as error:
+                if _state(error) != DEADLOCK:
+                    raise
+        return await self._once_on_postgres(work, args, kwargs)
+
+    async def _once_on_postgres(
         self, work: Callable[..., T], args: Any, kwargs: Any
     ) -> tuple[T, list[str]]:
         async with self.async_engine.begin() as connection:

@@ -21,7 +21,7 @@ from inbox.db import Database, after_commit
 from inbox.errors import Rejected, Unavailable, Unconfirmed
 from inbox.queue import CLOCKS, conversation_name
 from inbox.rulebook import load_rulebook
-from inbox.store.conversations import change
+from inbox.store.conversations import change, get_to_change
 from inbox.templating import render
 from models import ClockKind, DeliveryState, Event, EventKind, Outbox, OutboxKind, Status
 from models.base import columns
@@ -223,6 +223,7 @@ def _fail(session: Session, job: Job, reason: str, now: datetime) -> None:
     if job.kind != OutboxKind.REPLY or job.conversation_id is None:
         return
     number = job.conversation_id
+    get_to_change(session, number)  # nobody answers or resolves it meanwhile
     met: list[int] = []
     for event in session.execute(
         select(Event).where(events.conversation_id == number, events.kind == EventKind.REPLIED)

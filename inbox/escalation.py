@@ -91,6 +91,8 @@ def fire_due_steps(session: Session, house: House, now: datetime) -> int:
         .where(steps.at <= now, *WAITING)
         .order_by(steps.at, steps.id)
         .limit(BATCH)
+        # One that is just being answered is looked at again at the next tick.
+        .with_for_update(of=Conversation, skip_locked=True)
     ).all()
     if not due:
         return 0

@@ -17,6 +17,7 @@ from inbox.acknowledgement import House
 from inbox.auth import random_token
 from inbox.channels.base import InboundMessage
 from inbox.db import after_commit
+from inbox.errors import Conflict
 from inbox.queue import CLOCKS, OUTBOX, conversation_name
 from inbox.rulebook import Promise, Rulebook
 from inbox.sla.promise import promised_at
@@ -90,12 +91,21 @@ def take_in(session: Session, incoming: Incoming, context: Context, now: datetim
     """Make the message part of a conversation and return its number.
 
     Safe to run again: a raw row that is done is left alone.
+
+    Raises
+    ------
+    Conflict
+        If its inbox is closed.
     """
     raw, message = incoming.raw, incoming.message
     state, taken = session.execute(_STATE, {"number": raw.id}).one()
     if state == RawState.DONE and taken is not None:
         return int(taken)
-    door = context.doors[raw.inbox_id]
+    door = context.doors.get(raw.inbox_id)
+    if door is None:
+        raise Conflict(
+            "The inbox that it came to was closed meanwhile. Open it, then try again."
+        )
     contact, is_stranger = threads.find_writer(session, raw, message, now)
     joined, hint = threads.find_thread(session, raw, message, contact, context.house.secret)
     if joined is None:
@@ -210,10 +220,7 @@ def _acknowledge(
     now: datetime,
 ) -> None:
     raw, message, house = incoming.raw, incoming.message, context.house
-    if context.doors[raw.inbox_id].kind is ChannelKind.EMAIL:
-        door_address: str | None = door.handle
-    else:
-        door_address = None
+    door_address = door.handle if door.kind is ChannelKind.EMAIL else None
     if raw.kind is ChannelKind.FORM and not is_stranger:
         is_stranger = not threads.has_mailed(session, conversation.contact_id)
     why = acknowledgement.withheld(

@@ -9,11 +9,12 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from inbox import delivery, escalation, intake
@@ -22,8 +23,8 @@ from inbox.channels.base import InboundMessage
 from inbox.channels.reader import MailReader, ReadFailed
 from inbox.channels.smtp import SmtpSender, SmtpSession
 from inbox.clock import utcnow
-from inbox.db import Database, DatabaseGone
-from inbox.errors import Invalid, Unavailable
+from inbox.db import Database, DatabaseGone, is_away
+from inbox.errors import InboxError, Invalid, Unavailable
 from inbox.house import make_house
 from inbox.intake import Context, Incoming
 from inbox.rulebook import load_rulebook
@@ -230,16 +231,25 @@ def _store(
         return
     for incoming in good:
         try:
-            with session.begin_nested():
-                intake.take_in(session, incoming, context, now)
-        except OperationalError:  # the database's trouble, not the message's
-            raise
-        except IntegrityError:
-            # Another worker made the same contact a moment ago: the next look finds it.
-            raws.renew(session, [incoming.raw.id], now)
+            try:
+                _take_in(session, incoming, context, now)
+            except IntegrityError:
+                # Another worker made the same contact a moment ago: now it is found.
+                _take_in(session, incoming, context, now)
+        except InboxError as error:
+            log.warning("raw message %d: %s", incoming.raw.id, error.message)
+            raws.fail(session, incoming.raw.id, error.message, now)
         except Exception as error:
+            if is_away(error):  # the database's trouble, not the message's
+                raise
             log.exception("taking in raw message %d failed", incoming.raw.id)
             raws.fail(session, incoming.raw.id, f"{type(error).__name__}: {error}", now)
+
+
+def _take_in(session: Session, incoming: Incoming, context: Context, now: datetime) -> None:
+    """Take a message in, or leave no trace of it."""
+    with session.begin_nested():
+        intake.take_in(session, incoming, context, now)
 
 
 class Send:

@@ -13,7 +13,16 @@ from sqlmodel import Session
 
 from inbox import exclusive, redis_server
 from inbox.channels.smtp import SmtpSender
-from inbox.checks import Finding, check_model, check_sqlite, check_work, check_zones, note, ok
+from inbox.checks import (
+    Finding,
+    check_mailboxes,
+    check_model,
+    check_sqlite,
+    check_work,
+    check_zones,
+    note,
+    ok,
+)
 from inbox.checks import wrong as wrong_
 from inbox.clock import utcnow
 from inbox.db import Database, insert_into
@@ -148,7 +157,8 @@ def _check_content(session: Session) -> list[Finding]:
         rules = load_rules(session)
         named = (str(spec.get("timezone", "")) for spec in rules.calendars.values())
         zones = list(dict.fromkeys([*ALWAYS, company.time_zone, *named]))
-    return [*findings, check_zones(zones), *check_work(health.look(session, utcnow()))]
+    findings += [check_zones(zones), *check_mailboxes(health.failing_mailboxes(session))]
+    return findings + check_work(health.look(session, utcnow()))
 
 
 async def check_redis(settings: Settings) -> list[Finding]:

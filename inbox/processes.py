@@ -4,6 +4,7 @@ import ctypes
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 
 _PR_SET_PDEATHSIG = 1
@@ -28,3 +29,14 @@ def die_with_parent(how: signal.Signals = signal.SIGKILL) -> Callable[[], None]:
             os._exit(1)
 
     return arrange
+
+
+def leave_within(seconds: float) -> None:
+    """End this process at the latest then, whatever a thread of it waits for.
+
+    Called once a role was told to stop: what is not finished is leased or committed, so
+    another process goes on with it.
+    """
+    timer = threading.Timer(seconds, os._exit, (0,))
+    timer.daemon = True
+    timer.start()

@@ -5,6 +5,7 @@ again; what went wrong is in our log, never in an answer.
 """
 
 import asyncio
+import contextlib
 import logging
 import shutil
 import signal
@@ -15,11 +16,12 @@ from typing import Any, ClassVar
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from inbox.addressing import without_tag
+from inbox.addressing import inbox_named
 from inbox.channels.maildata import NeverEnds, NoRoom, TooBig, read_data
 from inbox.channels.mime import dedupe_key
 from inbox.clock import utcnow
 from inbox.db import Database, DatabaseGone
+from inbox.processes import leave_within
 from inbox.queue import Announcer, connect
 from inbox.settings import Settings
 from inbox.staging import Arrival, count_waiting, stage
@@ -33,9 +35,12 @@ MAX_RECIPIENTS = 50
 MAX_HOPS = 50
 MAX_CONNECTIONS, MAX_PER_PEER = 100, 10
 MAX_HELD_BYTES = 256 * 1024 * 1024  # of mail that is just arriving, over all connections
+BIG_MAIL_BYTES = 1024 * 1024  # storing takes several times as much memory for a moment
+MAX_BIG_AT_ONCE = 3
 MAX_BACKLOG = 50_000
 MIN_FREE_BYTES = 100 * 1024 * 1024
 IDLE_S = 60
+STOP_S = 4.0
 LOOK_EVERY_S = 2.0  # how old what we know of inboxes, backlog and disk may be
 
 TRY_LATER = "451 4.3.0 Not now, please try again later"
@@ -59,6 +64,7 @@ class Receiver:
         self._database = database
         self._data_dir = data_dir
         self._known = Known({}, False, 0.0)
+        self._big = asyncio.Semaphore(MAX_BIG_AT_ONCE)
 
     async def _look(self) -> Known:
         if time.monotonic() > self._known.until:
@@ -101,7 +107,7 @@ class Receiver:
         known = await self._look()
         if known.overloaded:
             return FULL
-        if not address.isprintable() or without_tag(address.lower()) not in known.addresses:
+        if not address.isprintable() or inbox_named(address, known.addresses) is None:
             return "550 5.1.1 There is no such inbox here"
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 OK"
@@ -119,21 +125,19 @@ class Receiver:
         known = await self._look()
         wanted: dict[int, list[str]] = {}
         for address in envelope.rcpt_tos:
-            inbox_id = known.addresses.get(without_tag(address.lower()))
-            if inbox_id is None:
+            handle = inbox_named(address, known.addresses)
+            if handle is None:
                 return TRY_LATER  # closed since RCPT
-            wanted.setdefault(inbox_id, []).append(address)
-        sender = envelope.mail_from or ""
-        arrivals = []
-        for inbox_id, addresses in wanted.items():
-            key = await asyncio.to_thread(dedupe_key, inbox_id, content)
-            meta = {
-                "from": sender,
-                "rcpt": addresses,
-                "peer": address_of(session),
-            }
-            arrivals.append(Arrival(inbox_id, ChannelKind.EMAIL, key, content, meta))
-        await self._database.write(_stage_all, arrivals)
+            wanted.setdefault(known.addresses[handle], []).append(address)
+        envelope_facts = {"from": envelope.mail_from or "", "peer": address_of(session)}
+        is_big = len(content) > BIG_MAIL_BYTES
+        async with self._big if is_big else contextlib.nullcontext():
+            arrivals = []
+            for inbox_id, addresses in wanted.items():
+                key = await asyncio.to_thread(dedupe_key, inbox_id, content)
+                meta = {**envelope_facts, "rcpt": addresses}
+                arrivals.append(Arrival(inbox_id, ChannelKind.EMAIL, key, content, meta))
+            await self._database.write(_stage_all, arrivals)
         return "250 2.0.0 OK, kept"
 
     async def handle_exception(self, error: Exception) -> str:
@@ -286,6 +290,7 @@ async def run_smtp(settings: Settings, host: str, port: int, sink_port: int | No
         )
     log.info("receiving mail on %s:%d", host, port)
     await stop.wait()
+    leave_within(STOP_S)
     for server in servers:
         server.close()
     for _ in range(20):  # let mails that are being handed over finish, for a second

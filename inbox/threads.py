@@ -7,6 +7,7 @@ from sqlmodel import Session
 
 from inbox.addressing import conversation_of
 from inbox.channels.base import InboundMessage
+from inbox.store import conversations as rows
 from inbox.store import people
 from inbox.store.raw import Claimed
 from models import ChannelKind, Contact, Conversation, Message
@@ -66,10 +67,11 @@ def find_thread(
 ) -> tuple[Conversation | None, int | None]:
     """Return the conversation that this mail answers, or a number to hint at.
 
-    Joined only by an id or address that we signed, and only from a known participant.
+    Joined only by an id or address that we signed, and only from a known participant. It is
+    locked: nobody marks it as done while the message is added.
     """
     if "conversation" in raw.meta:  # written on the customer's own page, behind its link
-        return session.get(Conversation, int(raw.meta["conversation"])), None
+        return rows.get_to_change(session, int(raw.meta["conversation"])), None
     if raw.kind is not ChannelKind.EMAIL:
         return None, None
     ids = [message.in_reply_to, *reversed(message.references)]
@@ -77,7 +79,7 @@ def find_thread(
     envelope = [str(one) for one in raw.meta.get("rcpt", [])]
     number = conversation_of(secret, ids, [*envelope, *message.to])
     if number is not None:
-        found = session.get(Conversation, number)
+        found = rows.get_to_change(session, number)
         if found is not None and found.contact_id == contact.id:
             return found, None
         if found is not None and message.is_bounce:

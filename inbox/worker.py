@@ -11,12 +11,14 @@ from inbox import jobs
 from inbox.db import Database
 from inbox.loops import Send, TakeIn, Watch, run_loop
 from inbox.polling import Poll
+from inbox.processes import leave_within
 from inbox.queue import CLOCKS, INTAKE, OUTBOX, Announcer, connect, listen
 from inbox.settings import Settings
 
 log = logging.getLogger(__name__)
 
 LONGEST_PAUSE_S = 5.0
+STOP_S = 4.0
 
 
 async def run_worker(settings: Settings) -> None:
@@ -43,6 +45,7 @@ async def run_worker(settings: Settings) -> None:
     try:
         await stop.wait()
     finally:
+        leave_within(STOP_S)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

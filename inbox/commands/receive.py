@@ -112,7 +112,7 @@ def _find_inbox(session: "Session", settings: "Settings", recipient: str) -> int
     InboxError
         If there is too much to do, or too little room, to take more.
     """
-    from inbox.addressing import without_tag
+    from inbox.addressing import inbox_named
     from inbox.smtpd import MAX_BACKLOG, MIN_FREE_BYTES
     from inbox.staging import count_waiting
     from inbox.store.company import list_doors
@@ -123,11 +123,11 @@ def _find_inbox(session: "Session", settings: "Settings", recipient: str) -> int
         raise InboxError("The disk is almost full; try again later.")
     if count_waiting(session, MAX_BACKLOG) >= MAX_BACKLOG:
         raise InboxError("Too many messages wait to be taken in; try again later.")
-    wanted = without_tag(recipient.strip().lower())
-    for door in list_doors(session, ChannelKind.EMAIL):
-        if door.handle == wanted:
-            return door.id
-    raise Refused(EX_NOUSER, f"No inbox here has the address {recipient!r}.")
+    doors = {door.handle: door.id for door in list_doors(session, ChannelKind.EMAIL)}
+    handle = inbox_named(recipient, doors)
+    if handle is None:
+        raise Refused(EX_NOUSER, f"No inbox here has the address {recipient!r}.")
+    return doors[handle]
 
 
 def _arrival(inbox_id: int, mail: bytes, recipient: str, sender: str) -> "Arrival":

@@ -6,7 +6,10 @@ import socket
 import click
 
 from inbox.logs import start_logging
+from inbox.processes import leave_within
 from inbox.settings import get_settings
+
+STOP_S = 4.0  # after being told to stop
 
 
 @click.command()
@@ -25,6 +28,7 @@ def web(host: str, port: int) -> None:
     class Server(uvicorn.Server):
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
             """End the event streams first: they would wait for ever."""
+            leave_within(STOP_S)
             app.state["site"].hub.end_streams()
             await super().shutdown(sockets)
 

@@ -186,17 +186,23 @@ def get_listed(session: Session, conversation_id: int) -> Listed:
     return Listed(*row)
 
 
-def get_for_agent(session: Session, conversation_id: int, who: Person) -> Conversation:
+def get_for_agent(
+    session: Session, conversation_id: int, who: Person, *, to_change: bool = False
+) -> Conversation:
     """Return a conversation that this person may see.
+
+    ``to_change`` makes whoever else would change it wait until this unit of work ends, so
+    that what is decided on still holds when it is written. On SQLite writers take turns.
 
     Raises
     ------
     NotFound
         If there is none, or it is another team's: nobody can tell which.
     """
-    found: Conversation | None = session.execute(
-        select(Conversation).where(conversations.id == conversation_id, visible_to(who))
-    ).scalar_one_or_none()
+    query = select(Conversation).where(conversations.id == conversation_id, visible_to(who))
+    if to_change:
+        query = query.with_for_update()
+    found: Conversation | None = session.execute(query).scalar_one_or_none()
     if found is None:
         raise NotFound("There is no such conversation, or it belongs to another team.")
     return found
@@ -209,12 +215,23 @@ def find_by_public_token(session: Session, token: str) -> Conversation | None:
     ).scalar_one_or_none()
 
 
-def other_open(session: Session, conversation: Conversation) -> list[tuple[int, str]]:
-    """Return number and subject of the contact's other open conversations."""
+def get_to_change(session: Session, conversation_id: int) -> Conversation | None:
+    """Return a conversation for work that no person does, locked as ``to_change`` does."""
+    found: Conversation | None = session.get(
+        Conversation, conversation_id, populate_existing=True, with_for_update=True
+    )
+    return found
+
+
+def other_open(
+    session: Session, conversation: Conversation, who: Person
+) -> list[tuple[int, str]]:
+    """Return number and subject of the contact's other open ones that this person may see."""
     rows = session.execute(
         select(conversations.id, conversations.subject)
         .where(
             conversations.contact_id == conversation.contact_id,
+            visible_to(who),
             conversations.id != conversation.id,
             conversations.status == Status.OPEN,
         )
@@ -240,8 +257,13 @@ class Thread:
     other_open: list[tuple[int, str]]
 
 
-def load_thread(session: Session, conversation: Conversation) -> Thread:
-    """Load a conversation's page: a fixed number of queries, whatever its length."""
+def load_thread(
+    session: Session, conversation: Conversation, who: Person | None = None
+) -> Thread:
+    """Load a conversation's page: a fixed number of queries, whatever its length.
+
+    ``who`` is the colleague who looks; others are not told of the contact's other requests.
+    """
     number = conversation.id
     said = session.execute(
         select(Message).where(messages.conversation_id == number).order_by(messages.id)
@@ -289,7 +311,7 @@ def load_thread(session: Session, conversation: Conversation) -> Thread:
         .all(),
         prediction=prediction[0] if prediction else None,
         model_is_starter=bool(prediction and prediction[1]),
-        other_open=other_open(session, conversation),
+        other_open=other_open(session, conversation, who) if who is not None else [],
     )
 
 

@@ -14,7 +14,16 @@ from sqlmodel import Session
 
 from inbox.db import insert_into
 from inbox.store.setup import find_live_model
-from models import Conversation, Counter, EscalationStep, Outbox, RawMessage, Status
+from models import (
+    Conversation,
+    Counter,
+    EscalationStep,
+    Inbox,
+    Mailbox,
+    Outbox,
+    RawMessage,
+    Status,
+)
 from models.base import columns
 
 raws = columns(RawMessage)
@@ -22,6 +31,7 @@ outbox = columns(Outbox)
 steps = columns(EscalationStep)
 conversations = columns(Conversation)
 counters = columns(Counter)
+mailboxes = columns(Mailbox)
 
 MOST = 10_000  # rows waiting are counted up to here
 RECENT = 1_000  # mails looked at for how sending goes
@@ -44,6 +54,7 @@ class Numbers:
     waiting: int
     waiting_s: float
     quarantined: int
+    mailboxes_failing: int
     sending: dict[str, int]  # outbox state -> mails that still have to leave
     sending_s: float
     sent: dict[str, int]  # outbox state -> mails, of the newest thousand
@@ -72,6 +83,7 @@ def look(session: Session, now: datetime) -> Numbers:
         waiting=_count(session, waiting),
         waiting_s=_age(session, select(func.min(raws.leased_until)).where(_PENDING), now),
         quarantined=_count(session, held),
+        mailboxes_failing=len(failing_mailboxes(session)),
         sending=_by_state(session, to_send),
         sending_s=_age(session, select(func.min(outbox.leased_until)).where(_TO_SEND), now),
         sent=_by_state(session, newest),
@@ -101,6 +113,17 @@ def _by_state(session: Session, rows: Any) -> dict[str, int]:
 def _age(session: Session, oldest: Any, now: datetime) -> float:
     at = session.execute(oldest).scalar()
     return 0.0 if at is None else max(0.0, (now - at).total_seconds())
+
+
+def failing_mailboxes(session: Session) -> list[tuple[str, str]]:
+    """Return whose mailboxes cannot be read just now: the inbox's address, and why."""
+    rows = session.execute(
+        select(columns(Inbox).handle, mailboxes.last_error)
+        .join(Inbox, columns(Inbox).id == mailboxes.inbox_id)
+        .where(mailboxes.is_active.is_(True), mailboxes.failing_since.is_not(None))
+        .order_by(mailboxes.id)
+    )
+    return [(str(address), str(error)) for address, error in rows]
 
 
 def record_backup(session: Session, at: datetime) -> None:

@@ -51,7 +51,7 @@ def _change(
     **values: Any,
 ) -> Opened:
     """Load the conversation for this person, do one thing, and load its page again."""
-    conversation = rows.get_for_agent(session, number, who)
+    conversation = rows.get_for_agent(session, number, who, to_change=True)
     if "rulebook" in needs:
         values["rulebook"] = load_rulebook(session)
     if "house" in needs and settings is not None:

@@ -169,7 +169,7 @@ def load_opened(session: Session, number: int, who: Person) -> Opened:
 def opened(session: Session, conversation: Conversation, who: Person) -> Opened:
     """Load everything on the page of a conversation that was loaded for this person."""
     return Opened(
-        thread=rows.load_thread(session, conversation),
+        thread=rows.load_thread(session, conversation, who),
         listed=rows.get_listed(session, conversation.id),
         types={kind.key: kind for kind in setup.list_types(session)},
         colleagues=people.list_colleagues(session),

@@ -1,7 +1,9 @@
 """From values to HTML: pages, partials, error pages and toasts."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
@@ -13,9 +15,10 @@ from inbox.clock import utcnow
 from inbox.errors import InboxError, Invalid
 from inbox.store import counts
 from inbox.store.people import Person
-from inbox.templating import LANGUAGES, N_, render, translator
+from inbox.templating import LANGUAGES, N_, environment, render, translator
 from inbox.views import security
 from inbox.views.api.shapes import Problem
+from inbox.views.models import Row
 from inbox.views.site import HttpRequest, site
 
 log = logging.getLogger(__name__)
@@ -139,6 +142,7 @@ def build(
         nav_counts=nav_counts,
         active=active,
         demo=where.settings.demo,
+        row_html=lambda row, query: _row_html(spoken, row, query, where.static),
         **values,
     )
     response = Response(
@@ -152,6 +156,23 @@ def build(
     if asked in LANGUAGES:
         _set_cookie(request, response, UI_COOKIE, asked)
     return response
+
+
+@lru_cache(maxsize=8)
+def _row_macro(spoken: str, static: Callable[[str], str]) -> Callable[[Row, str], Markup]:
+    module = (
+        environment(spoken)
+        .get_template("inbox/_row.html")
+        .make_module({"static": static, "lang": spoken})
+    )
+    macro: Callable[[Row, str], Markup] = module.list_row  # type: ignore[attr-defined]
+    return macro
+
+
+@lru_cache(maxsize=2000)  # 2 KB each: what a team's screens show, several times over
+def _row_html(spoken: str, row: Row, query: str, static: Callable[[str], str]) -> Markup:
+    """Render a row of the list, once for all who see the same of it in the same minute."""
+    return _row_macro(spoken, static)(row, query)
 
 
 def _set_cookie(request: HttpRequest, response: Response[Any], name: str, value: str) -> None:

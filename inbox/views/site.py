@@ -26,7 +26,7 @@ _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _COMPANY_KEPT_S = 2.0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Site:
     """One web process's shared parts."""
 

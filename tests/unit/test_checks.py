@@ -101,6 +101,13 @@ def test_zones_and_models(tmp_path: Path) -> None:
     assert "changed" in checks.check_model(str(tmp_path), "x").text
 
 
+def test_mailboxes() -> None:
+    assert [one.state for one in checks.check_mailboxes([])] == [State.OK]
+    (found,) = checks.check_mailboxes([("hotro@congty.example", "wrong password")])
+    assert (found.state, found.mend) == (State.WRONG, "kip mailbox test")
+    assert "hotro@congty.example" in found.text
+
+
 def test_redis() -> None:
     assert [one.state for one in judge_redis({"aof_enabled": 1})] == [State.OK]
     found = judge_redis({"aof_enabled": 0, "maxmemory_policy": "allkeys-lru"})

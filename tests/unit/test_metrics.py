@@ -11,6 +11,7 @@ QUIET = Numbers(
     waiting=0,
     waiting_s=0.0,
     quarantined=0,
+    mailboxes_failing=0,
     sending={},
     sending_s=0.0,
     sent={"sent": 12, "failed": 1},

@@ -47,7 +47,7 @@ async def post_reply(request: HttpRequest, number: FromPath[int]) -> Response[An
     who, where = person(request), site(request)
 
     def work(session: Session) -> Answer:
-        row = rows.get_for_agent(session, number, who)
+        row = rows.get_for_agent(session, number, who, to_change=True)
         house = _house(session, where)
         message = service.reply(
             session, row, body.text, house, by=who, now=utcnow(), seen=body.seen
@@ -65,7 +65,7 @@ async def post_note(request: HttpRequest, number: FromPath[int]) -> Response[Any
     who = person(request)
 
     def work(session: Session) -> Answer:
-        row = rows.get_for_agent(session, number, who)
+        row = rows.get_for_agent(session, number, who, to_change=True)
         return _written(
             session, row, service.note(session, row, body.text, by=who, now=utcnow())
         )
@@ -84,7 +84,8 @@ async def _put(request: HttpRequest, number: int, change: Change) -> Response[An
     who = person(request)
 
     def work(session: Session) -> shapes.Conversation:
-        change(session, rows.get_for_agent(session, number, who), who, utcnow())
+        row = rows.get_for_agent(session, number, who, to_change=True)
+        change(session, row, who, utcnow())
         session.flush()
         session.expire_all()
         return present_conversation(session, rows.get(session, number))
