@@ -25,7 +25,6 @@ SCARCE_BYTES = 1024**3
 TOO_FEW_BYTES = 100 * 1024**2  # the mail receiver takes nothing more
 OLDEST_SQLITE = (3, 35, 0)  # RETURNING
 SHORTEST_KEY = 32
-LATE_MAIL_S = 300.0
 
 
 class State(StrEnum):

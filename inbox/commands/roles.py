@@ -7,9 +7,17 @@ import click
 
 from inbox.logs import start_logging
 from inbox.processes import leave_within
-from inbox.settings import get_settings
+from inbox.settings import Settings, get_settings
 
 STOP_S = 4.0  # after being told to stop
+
+
+def _begin() -> Settings:
+    """Do what every role begins with: log, and have a data directory."""
+    settings = get_settings()
+    start_logging(settings.log_format)
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return settings
 
 
 @click.command()
@@ -21,8 +29,7 @@ def web(host: str, port: int) -> None:
 
     from inbox.app import create_app
 
-    settings = get_settings()
-    start_logging(settings.log_format)
+    settings = _begin()
     app = create_app(settings)
 
     class Server(uvicorn.Server):
@@ -53,8 +60,7 @@ def worker() -> None:
     """Take messages in, send what waits, watch the clocks."""
     from inbox.worker import run_worker
 
-    settings = get_settings()
-    start_logging(settings.log_format)
+    settings = _begin()
     asyncio.run(run_worker(settings))
 
 
@@ -66,8 +72,7 @@ def smtp(host: str, port: int, sink_port: int | None) -> None:
     """Receive mail for the company's inboxes."""
     from inbox.smtpd import run_smtp
 
-    settings = get_settings()
-    start_logging(settings.log_format)
+    settings = _begin()
     asyncio.run(run_smtp(settings, host, port, sink_port))
 
 
@@ -77,12 +82,13 @@ def migrate() -> None:
     from inbox.db import Database
     from inbox.migrations import migrate as bring_up_to_date
 
+    settings = _begin()
+
     async def work() -> None:
-        database = Database(get_settings().database)
+        database = Database(settings.database)
         try:
             await bring_up_to_date(database)
         finally:
             await database.close()
 
-    start_logging(get_settings().log_format)
     asyncio.run(work())

@@ -27,7 +27,8 @@
   };
   let prefix = "", prefixTimer;
   const find = (k) => {
-    const all = $$(`[aria-keyshortcuts~="${CSS.escape(k)}"]`, $("dialog[open]") || document), hit = all.find(shown);
+    const all = $$(`[aria-keyshortcuts~="${CSS.escape(k)}"]`, $("dialog[open]") || document), on = all.filter(shown);
+    const hit = k === "z" ? on.at(-1) : on[0]; // undo takes back what was done last
     if (hit) return hit;
     const tucked = all.find((e) => e.closest("#context")); // narrow screens: open the details first
     if (tucked) location.hash = "context";
@@ -133,15 +134,20 @@
     const leave = () => (box.matches(":hover, :focus-within") ? setTimeout(leave, 2000) : box.remove());
     setTimeout(leave, 10000);
   };
-  const ageAll = () => $$("#toasts > .toast").forEach(age);
+  // Three at most: more would cover the list. The one that is being read or clicked stays.
+  const ageAll = () => {
+    $$("#toasts > .toast").forEach(age);
+    $$("#toasts > .toast").slice(0, -3).forEach((box) => box.matches(":hover, :focus-within, [role=alert]") || box.remove());
+  };
 
   // ---- deadline clocks: words come from the server, only numbers change here ----
   const skew = words.now ? Date.parse(words.now) - Date.now() : 0;
   const unit = (m) => (m < 60 ? `${m} ${words.min}` : `${Math.floor(m / 60)} ${words.h}`);
   const tick = () => $$("time[data-due]").forEach((t) => {
-    const m = Math.round((Date.parse(t.dateTime) - Date.now() - skew) / 60000), late = m < 0;
-    if (m > 60 || m <= -1440 || !t.lastChild) return;
-    const text = (late ? words.late : words.left).replace("{}", unit(Math.abs(m))), was = t.classList.contains("sla-late"), use = $("use", t);
+    // as the server says it: late from the deadline on, whole minutes, never "0 min"
+    const left = Date.parse(t.dateTime) - Date.now() - skew, late = left <= 0, m = Math.max(1, Math.floor(Math.abs(left) / 60000));
+    if (left >= 3600000 || (late && m >= 1440) || !t.lastChild) return;
+    const text = (late ? words.late : words.left).replace("{}", unit(m)), was = t.classList.contains("sla-late"), use = $("use", t);
     if (t.lastChild.nodeValue !== text) t.lastChild.nodeValue = text;
     t.classList.remove("sla-ok"); t.classList.toggle("sla-late", late); t.classList.toggle("sla-soon", !late);
     use?.setAttribute("href", use.getAttribute("href").replace(/#.*/, late ? "#clock-alert" : "#hourglass"));
@@ -151,7 +157,7 @@
 
   // ---- htmx: options that CSP forbids in attributes; focus is never lost; errors leave everything as it was ----
   if (window.Idiomorph) Object.assign(window.Idiomorph.defaults, { ignoreActiveValue: true });
-  let last, running = 0;
+  let last, lastShown, running = 0;
   const ownToast = (xhr) => xhr?.getResponseHeader("HX-Retarget") === "#toasts";
   const settle = (e) => {
     mark(); tick(); restore(); ageAll(); shownConversation();
@@ -160,7 +166,9 @@
     if (thread && f && !f.elements.body.value && f.dataset.draft === $("#conversation")?.dataset.id) f.elements.seen.value = thread.dataset.seen;
     // only what a swap took away is given back: a background refresh never moves the focus
     if (!last || (document.activeElement && document.activeElement !== document.body)) return;
-    const to = document.getElementById(last) || $("[data-focus]", e.target) || $("#conversation h1[tabindex], #conversation h2[tabindex]");
+    // in another conversation the same button is another question
+    const moved = lastShown !== $("#conversation")?.dataset.id;
+    const to = (!moved && document.getElementById(last)) || $("[data-focus]", e.target) || $("#conversation h1[tabindex], #conversation h2[tabindex]");
     to?.focus({ preventScroll: true });
   };
   const mark = () => $$("a.item").forEach((a) => {
@@ -173,6 +181,7 @@
     if (from?.id === "composer" && e.detail.xhr.status < 300) store.drop("draft:" + from.dataset.draft);
     const a = document.activeElement;
     last = a && a !== document.body ? a.id || "-" : from?.hidden ? "" : "-";
+    lastShown = $("#conversation")?.dataset.id;
   });
   addEventListener("htmx:afterSwap", mark);
   addEventListener("htmx:afterSettle", settle);

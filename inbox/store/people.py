@@ -328,16 +328,6 @@ def find_contact(session: Session, kind: str, value: str) -> Contact | None:
     return session.execute(_CONTACT, address).scalar_one_or_none()
 
 
-def find_or_create_contact(
-    session: Session, kind: str, value: str, *, name: str, language: str, now: datetime
-) -> Contact:
-    """Return the contact with this address, made if nobody has it."""
-    found = find_contact(session, kind, value)
-    if found is not None:
-        return found
-    return create_contact(session, kind, value, name=name, language=language, now=now)
-
-
 def create_contact(
     session: Session, kind: str, value: str, *, name: str, language: str, now: datetime
 ) -> Contact:

@@ -279,7 +279,7 @@ def _deadline(clock: SLAClock, thread: Thread, speak: Speaker) -> Deadline:
         detail = say("Was due %(time)s.") % {"time": speak.clock(clock.due_at)}
         told = _told(thread, clock.id)
         if told:
-            detail += " " + say("%(names)s has been told.") % {"names": told}
+            detail += " " + say("Told %(names)s.") % {"names": told}
     else:
         detail = say("Due %(time)s.") % {"time": speak.clock(clock.due_at)}
     return Deadline(label, sla, max(0, min(100, round(100 * used / whole))), detail, steps)

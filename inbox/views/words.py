@@ -14,6 +14,10 @@ _DAYS = {
     "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"),
     "vi": ("T2", "T3", "T4", "T5", "T6", "T7", "CN"),
 }
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
 PRIORITY = {"urgent": 1, "high": 2, "normal": 3, "low": 4}
 
 
@@ -50,8 +54,10 @@ class Speaker:
         return f"{there.day:02}/{there.month:02} {time}"
 
     def date(self, at: datetime) -> str:
-        """Say a date: 24/11/2026."""
+        """Say a date: 24/11/2026, in English 24 November 2026."""
         there = self.local(at)
+        if self.language == "en":
+            return f"{there.day} {_MONTHS[there.month - 1]} {there.year}"
         return f"{there.day:02}/{there.month:02}/{there.year}"
 
     def span(self, seconds: float) -> str:

@@ -19,9 +19,9 @@ from sqlmodel import Session
 
 from inbox import archive
 from inbox.backup import fingerprint, make_backup, remember
-from inbox.db import Database
+from inbox.db import Database, WriterLock
 from inbox.errors import Conflict, InboxError, Invalid
-from inbox.exclusive import demand_alone
+from inbox.exclusive import demand_alone, writers_wait
 from inbox.migrations import current, head, migrate
 from inbox.restore import Restored, restore
 from inbox.settings import Settings
@@ -415,3 +415,16 @@ async def test_what_is_restored_is_up_to_date(
         await migrate(restored)
     finally:
         await restored.close()
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"], scope="session")
+async def test_a_stuck_writer_is_noticed(here: Settings, database: Database) -> None:
+    """`kip check` says so in place of waiting with everybody else."""
+    path = here.data_dir / "kip.db"
+    assert not writers_wait(path, 0.1)
+    stuck = WriterLock(path.with_name("write.lock"))
+    with stuck.held():
+        assert writers_wait(path, 0.1)
+    stuck.close()
+    assert not writers_wait(path, 0.1)
+    assert database.is_sqlite

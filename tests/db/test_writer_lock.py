@@ -256,6 +256,26 @@ async def test_a_server_that_hangs_up_or_is_away_is_a_lost_database(
 
 
 @pytest.mark.parametrize("database_kind", ["postgresql"], scope="session")
+async def test_what_lost_a_deadlock_is_done_again(
+    database_kind: str, database: Database
+) -> None:
+    """R10: once it is not the loser, nobody hears of it; what was undone is not there twice."""
+    tries = []
+
+    def lose_once(session: Session) -> None:
+        tries.append(1)
+        session.add(Team(name="Kỹ thuật"))
+        session.flush()
+        if len(tries) == 1:
+            session.execute(text("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE='40P01'; END $$"))
+
+    await database.write(lose_once)
+
+    assert len(tries) == 2
+    assert len(await database.read(lambda session: everything(session, Team))) == 1
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"], scope="session")
 @pytest.mark.parametrize(
     ("state", "is_gone"),
     [

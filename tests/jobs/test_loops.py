@@ -3,17 +3,18 @@
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlmodel import Session
 
 from inbox import intake, loops
 from inbox.channels.reader import MailReader
 from inbox.channels.webform import Posted, pack
 from inbox.db import Database, DatabaseGone
+from inbox.intake import Incoming
 from inbox.loops import Send, TakeIn, Watch, renewing, run_loop
 from inbox.settings import Settings
 from inbox.smtpd import Sink, make_server
@@ -23,6 +24,7 @@ from models import (
     ChannelKind,
     Conversation,
     DeliveryState,
+    Inbox,
     Outbox,
     RawMessage,
     RawState,
@@ -34,9 +36,12 @@ from tests.factories import (
     NOW,
     Firm,
     arrive,
+    context,
     everything,
     make_mail,
+    make_message,
     notices_of,
+    prediction,
     stage_mail,
 )
 
@@ -186,14 +191,73 @@ async def test_a_bug_over_one_message_strikes_only_that_one(
     assert len(await _rows(database, Conversation)) == 2
 
 
+async def test_two_workers_and_one_new_customer(
+    database: Database, firm: Firm, take_in: TakeIn
+) -> None:
+    """R14: both messages are taken in at once, and are one contact's."""
+    for n in range(2):
+        await database.write(_post, firm, f"f{n}", _form(f"Chào shop {n}."))
+    claimed = await database.write(raws.claim, NOW, 2)
+    about = await database.read(context, firm)
+
+    await asyncio.gather(
+        *(
+            database.write(
+                loops._store, [Incoming(raw, make_message(), prediction())], [], about
+            )
+            for raw in claimed
+        )
+    )
+
+    assert {row.state for row in await _rows(database, RawMessage)} == {RawState.DONE}
+    assert len({row.contact_id for row in await _rows(database, Conversation)}) == 1
+
+
+async def test_mail_to_an_inbox_that_was_closed_says_so(
+    database: Database, firm: Firm, take_in: TakeIn, caplog: pytest.LogCaptureFixture
+) -> None:
+    """F7: a sentence for whoever looks into quarantine, not a bug in our log."""
+
+    def close(session: Session) -> None:
+        session.get_one(Inbox, firm.form).is_active = False
+
+    await database.write(_post, firm, "f1", _form("Chào shop."))
+    await database.write(close)
+
+    await take_in.once()
+
+    (row,) = await _rows(database, RawMessage)
+    assert (row.failures, row.error) == (
+        1,
+        "The inbox that it came to was closed meanwhile. Open it, then try again.",
+    )
+    assert "Traceback" not in caplog.text
+
+
+def _sqlite_is_full() -> OperationalError:
+    return OperationalError("INSERT", {}, Exception("database or disk is full"))
+
+
+def _deadlock() -> DBAPIError:
+    class Lost(Exception):
+        sqlstate = "40P01"
+
+    return DBAPIError("UPDATE", {}, Lost())
+
+
+@pytest.mark.parametrize("trouble", [_sqlite_is_full, _deadlock])
 async def test_trouble_of_the_database_is_no_strike(
-    database: Database, firm: Firm, take_in: TakeIn, monkeypatch: pytest.MonkeyPatch
+    database: Database,
+    firm: Firm,
+    take_in: TakeIn,
+    monkeypatch: pytest.MonkeyPatch,
+    trouble: Callable[[], Exception],
 ) -> None:
     """R10: a full disk puts no good message into quarantine."""
     await database.write(_post, firm, "f1", _form("Chào shop."))
 
     def full(*_: Any) -> int:
-        raise OperationalError("INSERT", {}, Exception("database or disk is full"))
+        raise trouble()
 
     monkeypatch.setattr(intake, "take_in", full)
     with pytest.raises(DatabaseGone):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import pytest
+from sqlmodel import Session
 
 from inbox import smtpd
 from inbox.addressing import make_reply_address
@@ -156,6 +157,58 @@ async def test_a_reply_tag_and_capitals_find_the_inbox(post: Post, firm: Firm) -
         assert await post.send(make_mail(), address) == 250
 
     assert [row.meta["rcpt"][0] for row in await post.stored()][:2] == [tagged, tagged.upper()]
+
+
+async def test_an_inbox_with_a_plus_sign_is_found(post: Post) -> None:
+    """F9: with our tag behind it, and without."""
+    shop = "shop+hanoi@congty.example"
+
+    def add(session: Session) -> int:
+        made = Inbox(kind=ChannelKind.EMAIL, handle=shop, name="Hà Nội", created_at=NOW)
+        session.add(made)
+        session.flush()
+        return made.id
+
+    inbox_id = await post.database.write(add)
+
+    codes = [
+        await post.send(make_mail(), shop),
+        await post.send(make_mail(), make_reply_address(SECRET, 1042, shop)),
+        await post.send(make_mail(), "shop+hue@congty.example"),
+    ]
+
+    assert codes == [250, 250, 550]
+    assert [row.inbox_id for row in await post.stored()] == [inbox_id, inbox_id]
+
+
+async def test_three_big_mails_at_most_are_stored_at_once(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each takes several times its size for a moment; small ones do not wait for them."""
+    monkeypatch.setattr(smtpd, "BIG_MAIL_BYTES", 1000)
+    real = post.database.write
+    now, most, let_go = 0, 0, asyncio.Event()
+
+    async def write(work: Any, arrivals: Any) -> Any:
+        nonlocal now, most
+        if len(arrivals[0].body) <= smtpd.BIG_MAIL_BYTES:
+            return await real(work, arrivals)
+        now += 1
+        most = max(most, now)
+        await let_go.wait()
+        now -= 1
+        return await real(work, arrivals)
+
+    monkeypatch.setattr(post.database, "write", write)
+    big = [asyncio.create_task(post.send(make_mail("a " * 1000))) for _ in range(5)]
+    while now < 3:
+        await asyncio.sleep(0)
+    small = await post.send(make_mail())
+    let_go.set()
+
+    assert small == 250
+    assert await asyncio.gather(*big) == [250] * 5
+    assert most == 3
 
 
 async def test_a_mail_to_two_inboxes_is_two_rows(post: Post, firm: Firm) -> None:

@@ -1,5 +1,6 @@
 """An operator's day: a pipe from the mail server, a backup of what runs, a move elsewhere."""
 
+import json
 import os
 import signal
 import smtplib
@@ -147,3 +148,8 @@ def test_a_copy_wants_the_product_stopped(product: Product, tmp_path: Path) -> N
     same = _kip(product.data, "copy", "--to", f"sqlite+aiosqlite:///{product.data}/kip.db")
     assert same.returncode == 1
     assert "same database" in same.stderr
+    first = _kip(product.data, "copy", "--while-running", "--json", "--to", url)
+    tables = {one["table"]: one for one in json.loads(first.stdout)["tables"]}
+    assert tables["conversations"]["target_rows"] > 50
+    assert tables["events"]["same"]
+    assert first.returncode == 0 or "Stop Kịp and copy again" in first.stderr

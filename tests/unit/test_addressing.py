@@ -4,6 +4,7 @@ import pytest
 
 from inbox.addressing import (
     conversation_of,
+    inbox_named,
     make_message_id,
     make_reply_address,
     without_tag,
@@ -74,3 +75,16 @@ def test_the_domain_is_not_part_of_the_proof() -> None:
 def test_the_tag_is_cut_off() -> None:
     assert without_tag("hotro+k1042.abc@congty.example") == "hotro@congty.example"
     assert without_tag("hotro@congty.example") == "hotro@congty.example"
+
+
+def test_an_inbox_may_have_a_plus_sign_of_its_own() -> None:
+    """F9: our tag is the last one, and the answer finds its inbox and its conversation."""
+    shop, plain = "shop+hanoi@congty.example", "shop@congty.example"
+    reply_to = make_reply_address(SECRET, 1042, shop)
+
+    assert conversation_of(SECRET, [], [reply_to]) == 1042
+    assert inbox_named(reply_to, {shop, plain}) == shop
+    assert inbox_named(reply_to.upper(), {shop}) == shop
+    assert inbox_named(shop, {shop, plain}) == shop
+    assert inbox_named(shop, {plain}) == plain
+    assert inbox_named("shop+hue@congty.example", {shop}) is None

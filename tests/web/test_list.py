@@ -12,7 +12,7 @@ from sqlalchemy import Engine, event
 from sqlmodel import Session
 
 from inbox.clocks import NEVER
-from inbox.store.people import find_or_create_contact
+from inbox.store.people import create_contact, find_contact
 from models import URGENCY_RANK, ChannelKind, Conversation, Status, Triage, Urgency
 from tests.web.scene import NOW, Scene
 
@@ -40,8 +40,9 @@ async def fill(scene: Scene, *rows: dict[str, Any]) -> list[int]:
     orders, owner = await scene.team("Orders"), (await scene.agent("binh")).id
 
     def work(session: Session) -> list[int]:
-        contact = find_or_create_contact(
-            session, "email", "khach@vidu.example", name="Mai", language="vi", now=NOW
+        address = "khach@vidu.example"
+        contact = find_contact(session, "email", address) or create_contact(
+            session, "email", address, name="Mai", language="vi", now=NOW
         )
         made: list[Conversation] = []
         for given in rows:
