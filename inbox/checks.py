@@ -18,11 +18,11 @@ from zoneinfo import ZoneInfo
 from inbox import exclusive
 from inbox.errors import Invalid
 from inbox.settings import Settings
+from inbox.staging import MIN_FREE_BYTES
 from inbox.store.health import LATE_S, Numbers
 from inbox.triage import files
 
 SCARCE_BYTES = 1024**3
-TOO_FEW_BYTES = 100 * 1024**2  # the mail receiver takes nothing more
 OLDEST_SQLITE = (3, 35, 0)  # RETURNING
 SHORTEST_KEY = 32
 
@@ -86,7 +86,7 @@ def check_free(path: Path) -> Finding:
     """Look at the room on the disk."""
     free = shutil.disk_usage(path).free
     text = f"{free / 1024**3:.1f} GiB free"
-    if free < TOO_FEW_BYTES:
+    if free < MIN_FREE_BYTES:
         return wrong("disk", f"{text}: mail is no longer taken.", "Make room.")
     if free < SCARCE_BYTES:
         return note("disk", f"{text}.", "Make room: below 0.1 GiB mail is no longer taken.")

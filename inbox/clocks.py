@@ -21,6 +21,7 @@ _ADD_STEPS = insert(core(EscalationStep))
 
 NEVER = datetime(9000, 1, 1, tzinfo=UTC)  # where an answered conversation stands in the order
 BEFORE_DUE = frozenset(step.key for step in DEFAULT_STEPS if step.percent < 100)
+RUNG = {step.key: number for number, step in enumerate(DEFAULT_STEPS)}
 REPLY_KINDS = (ClockKind.FIRST_RESPONSE, ClockKind.NEXT_RESPONSE)
 
 
@@ -75,6 +76,7 @@ def plan_steps(
     # A due time held at an earlier promise has its own length.
     length = calendar.working_seconds(clock.started_at, clock.due_at)
     times = step_times(calendar, clock.started_at, length, DEFAULT_STEPS)
+    told = _told(session, clock)
     planned_steps = [
         {
             "clock_id": clock.id,
@@ -88,9 +90,23 @@ def plan_steps(
             "cancelled_at": None,
         }
         for planned in collapse_past(times, now)
+        if planned.at > now or RUNG[planned.step.key] > told
     ]
     if planned_steps:
         session.execute(_ADD_STEPS, planned_steps)
+
+
+def _told(session: Session, clock: SLAClock) -> int:
+    """Return the highest rung that has told somebody before the due time moved, else -1.
+
+    What is past under the new due time is not told again by a rung up to that one.
+    """
+    if clock.generation == 1:
+        return -1
+    fired = session.execute(
+        select(steps.step).where(steps.clock_id == clock.id, steps.fired_at.is_not(None))
+    ).scalars()
+    return max((RUNG[key] for key in fired), default=-1)
 
 
 def list_live(

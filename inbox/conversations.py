@@ -83,6 +83,28 @@ def reply(
         raise Invalid("There is no address to answer to; you can keep notes.")
     _check_seen(session, conversation, seen, now)
     message = _store(session, conversation, body, Direction.OUTBOUND, by, key, now)
+    _post(session, conversation, message, house, addresses[0], now)
+    met = clocks.meet(session, conversation.id, clocks.REPLY_KINDS, now)
+    data = {"message": message.id, "clocks": met}
+    add_event(session, conversation.id, EventKind.REPLIED, now, data, by=by.id)
+    values = clocks.summary(session, conversation.id)
+    if conversation.first_responded_at is None:
+        values["first_responded_at"] = now
+    changed(
+        session, conversation.id, OUTBOX, last_message_id=message.id, asked_again=0, **values
+    )
+    return message
+
+
+def _post(
+    session: Session,
+    conversation: Conversation,
+    message: Message,
+    house: House,
+    address: str,
+    now: datetime,
+) -> None:
+    """Put an answer into the outbox, as the mail that it will be."""
     sender = acknowledgement.sender_of(house, door_address(session, conversation))
     message_id = make_message_id(house.secret, conversation.id, sender.partition("@")[2])
     message.email_message_id = message_id.strip("<>")
@@ -91,9 +113,9 @@ def reply(
         message_id=message_id,
         from_address=sender,
         from_name=house.company,
-        to=addresses[0],
+        to=address,
         subject=_answering(conversation),
-        text=body,
+        text=message.text,
         in_reply_to=last,
         references=(last,) if last else (),
         reply_to=make_reply_address(house.secret, conversation.id, sender),
@@ -105,29 +127,13 @@ def reply(
             kind=OutboxKind.REPLY,
             conversation_id=conversation.id,
             message_id=message.id,
-            to_address=addresses[0],
+            to_address=address,
             email_message_id=message_id,
             mail=as_facts(mail),
             created_at=now,
             leased_until=now,
         )
     )
-    met = clocks.meet(session, conversation.id, clocks.REPLY_KINDS, now)
-    add_event(
-        session,
-        conversation.id,
-        EventKind.REPLIED,
-        now,
-        {"message": message.id, "clocks": met},
-        by=by.id,
-    )
-    values = clocks.summary(session, conversation.id)
-    if conversation.first_responded_at is None:
-        values["first_responded_at"] = now
-    changed(
-        session, conversation.id, OUTBOX, last_message_id=message.id, asked_again=0, **values
-    )
-    return message
 
 
 def note(

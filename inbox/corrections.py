@@ -14,7 +14,6 @@ from inbox.errors import Invalid
 from inbox.queue import CLOCKS, OUTBOX
 from inbox.rulebook import Promise, Rulebook
 from inbox.sla.promise import corrected_promise
-from inbox.store import conversations as rows
 from inbox.store import people
 from inbox.store.changes import add_event, changed, door_address, last_inbound_id
 from inbox.store.people import Person
@@ -99,8 +98,8 @@ def correct(
         latest_due=values.get("promised_at", conversation.promised_at),
         now=now,
     )
+    values |= clocks.summary(session, conversation.id)
     changed(session, conversation.id, CLOCKS, OUTBOX, **values)
-    rows.change(session, conversation.id, **clocks.summary(session, conversation.id))
 
 
 def agree(session: Session, conversation: Conversation, *, by: Person, now: datetime) -> None:

@@ -21,7 +21,7 @@ from inbox.settings import Settings
 from inbox.sla.ladder import Audience
 from inbox.sla.promise import spoken_moment
 from inbox.store import people
-from inbox.store.conversations import change
+from inbox.store.conversations import SHOWN_NAME, change
 from inbox.store.people import Colleague
 from models import (
     Contact,
@@ -84,7 +84,7 @@ def fire_due_steps(session: Session, house: House, now: datetime) -> int:
     not fired.
     """
     due = session.execute(
-        select(EscalationStep, SLAClock, Conversation, contacts.name)
+        select(EscalationStep, SLAClock, Conversation, SHOWN_NAME)
         .join(SLAClock, clocks.id == steps.clock_id)
         .join(Conversation, conversations.id == steps.conversation_id)
         .join(Contact, contacts.id == conversations.contact_id)

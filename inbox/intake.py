@@ -165,12 +165,31 @@ def _open(
     number = conversation.id
     add_event(session, number, EventKind.RECEIVED, arrived, {"channel": raw.kind.value})
     stored = _message(session, incoming, number, contact, now)
+    conversation.last_message_id = stored.id
     _remember(session, said, context, number, stored.id, now)
     data = {"request_type": said.request_type, "priority": conversation.urgency_rank + 1}
     add_event(session, number, EventKind.SORTED, now, data)
     add_event(session, number, EventKind.ASSIGNED, now, {"reason": route.reason, **route.data})
-    # A machine's mail too: it gets no answer by itself, but lists, shops' systems and lost
-    # auto-replies carry people's requests, so somebody has to look at it in time.
+    _start_clocks(session, conversation, promise, arrived, now)
+    session.add(conversation)
+    _acknowledge(session, incoming, context, conversation, promise, door, is_stranger, now)
+    session.flush()
+    return number
+
+
+def _start_clocks(
+    session: Session,
+    conversation: Conversation,
+    promise: Promise,
+    arrived: datetime,
+    now: datetime,
+) -> None:
+    """Start the clocks of a new conversation and set the time that its customer is told.
+
+    A machine's mail has them too: it gets no answer by itself, but lists, shops' systems and
+    lost auto-replies carry people's requests, so somebody has to look at it in time.
+    """
+    number = conversation.id
     started = [
         clocks.start(session, number, kind, promise, started_at=arrived, now=now)
         for kind in (ClockKind.FIRST_RESPONSE, ClockKind.RESOLUTION)
@@ -185,11 +204,6 @@ def _open(
         conversation.promised_at = promised_at(due) if due is not None else None
     for name, value in clocks.summary_of(running).items():
         setattr(conversation, name, value)
-    conversation.last_message_id = stored.id
-    session.add(conversation)
-    _acknowledge(session, incoming, context, conversation, promise, door, is_stranger, now)
-    session.flush()
-    return number
 
 
 def _subject(message: InboundMessage) -> str:

@@ -23,7 +23,7 @@ from inbox.channels.mime import dedupe_key
 from inbox.clock import utcnow
 from inbox.db import Database
 from inbox.errors import Rejected, TooLarge, Unavailable
-from inbox.staging import Arrival, count_waiting, stage
+from inbox.staging import MAX_BACKLOG, MAX_MAIL_BYTES, Arrival, count_waiting, stage
 from inbox.vault import Vault
 from models import ChannelKind, Inbox, Mailbox
 from models.base import columns
@@ -37,8 +37,6 @@ BATCH = 20
 LEASE = timedelta(seconds=5)  # renewed while the work goes on
 LONGEST_PAUSE_S = 300
 FIRST_RETRY_S, LONGEST_RETRY_S = 30, 3600  # of one mail
-MAX_MAIL_BYTES = 35 * 1024 * 1024
-MAX_BACKLOG = 50_000
 MAX_NOTED = 200  # mails left alone that are remembered
 MAX_AT_ONCE = 100_000  # UIDs that one SEARCH may answer with; its line has a limit
 WINDOW = 50_000

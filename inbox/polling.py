@@ -16,12 +16,12 @@ from inbox.house import load_house
 from inbox.loops import renewing
 from inbox.mailboxes import Job
 from inbox.settings import Settings
+from inbox.staging import MIN_FREE_BYTES
 from inbox.vault import Vault
 
 log = logging.getLogger(__name__)
 
 AT_ONCE = 4  # mailboxes, each with one connection and one thread
-MIN_FREE_BYTES = 100 * 1024 * 1024
 
 
 class Poll:

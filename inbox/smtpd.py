@@ -24,21 +24,25 @@ from inbox.db import Database, DatabaseGone
 from inbox.processes import leave_within
 from inbox.queue import Announcer, connect
 from inbox.settings import Settings
-from inbox.staging import Arrival, count_waiting, stage
+from inbox.staging import (
+    MAX_BACKLOG,
+    MAX_MAIL_BYTES,
+    MIN_FREE_BYTES,
+    Arrival,
+    count_waiting,
+    stage,
+)
 from inbox.store.company import list_doors
 from models import ChannelKind, SinkMail
 
 log = logging.getLogger(__name__)
 
-MAX_MAIL_BYTES = 35 * 1024 * 1024
 MAX_RECIPIENTS = 50
 MAX_HOPS = 50
 MAX_CONNECTIONS, MAX_PER_PEER = 100, 10
 MAX_HELD_BYTES = 256 * 1024 * 1024  # of mail that is just arriving, over all connections
 BIG_MAIL_BYTES = 1024 * 1024  # storing takes several times as much memory for a moment
 MAX_BIG_AT_ONCE = 3
-MAX_BACKLOG = 50_000
-MIN_FREE_BYTES = 100 * 1024 * 1024
 IDLE_S = 60
 STOP_S = 4.0
 LOOK_EVERY_S = 2.0  # how old what we know of inboxes, backlog and disk may be

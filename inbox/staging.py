@@ -14,6 +14,11 @@ from models.base import columns
 
 raws = columns(RawMessage)
 
+# What every way in keeps to, so that a mail refused by one is not taken by another.
+MAX_MAIL_BYTES = 35 * 1024 * 1024
+MAX_BACKLOG = 50_000  # messages not yet taken in; with more, senders keep theirs
+MIN_FREE_BYTES = 100 * 1024 * 1024
+
 
 @dataclass(frozen=True, slots=True)
 class Arrival:

@@ -19,13 +19,14 @@ _VIETNAMESE = frozenset(
 # Written without accents; words that are also English or French are left out.
 _VIETNAMESE_PLAIN = frozenset(
     "cua khong duoc toi minh chi hang nhung chua ngay tien giup doi tra loi bi vay thi lai quy "
-    "khach vui long nhan nguoi nao nhieu gui xin cam roi voi nay den viec shop muon sao cho "
+    "khach vui nhan nguoi nao nhieu gui xin cam roi voi nay den viec shop muon sao cho "
     "dang ky tai khoan hoa thanh toan giao mua dat".split()
 )
 _STOP_WORDS: dict[str, frozenset[str]] = {
     "en": frozenset(
         "the and to of is you for that it my have with this not your are was on we be please "
-        "i can would what when been has but from thanks order hello hi regards".split()
+        "i can would what when been has but from thanks order hello hi regards how does did "
+        "where there any they take".split()
     ),
     "de": frozenset(
         "der die das und ich nicht ist sie wir mit auf für den ein eine zu von bitte es habe "

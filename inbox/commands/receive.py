@@ -82,7 +82,8 @@ def _read_mail() -> bytes:
     Refused
         If there is nothing, too much, or it goes round in circles.
     """
-    from inbox.smtpd import MAX_HOPS, MAX_MAIL_BYTES
+    from inbox.smtpd import MAX_HOPS
+    from inbox.staging import MAX_MAIL_BYTES
 
     mail = sys.stdin.buffer.read(MAX_MAIL_BYTES + 1)
     if mail.startswith(b"From "):
@@ -113,8 +114,7 @@ def _find_inbox(session: "Session", settings: "Settings", recipient: str) -> int
         If there is too much to do, or too little room, to take more.
     """
     from inbox.addressing import inbox_named
-    from inbox.smtpd import MAX_BACKLOG, MIN_FREE_BYTES
-    from inbox.staging import count_waiting
+    from inbox.staging import MAX_BACKLOG, MIN_FREE_BYTES, count_waiting
     from inbox.store.company import list_doors
     from models import ChannelKind
 

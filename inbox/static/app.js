@@ -136,6 +136,7 @@
   };
   // Three at most: more would cover the list. The one that is being read or clicked stays.
   const ageAll = () => {
+    $$("#toasts > :not(.toast)").forEach((wrap) => wrap.replaceWith(...wrap.children)); // what came out of band brings its wrapper
     $$("#toasts > .toast").forEach(age);
     $$("#toasts > .toast").slice(0, -3).forEach((box) => box.matches(":hover, :focus-within, [role=alert]") || box.remove());
   };
@@ -157,7 +158,7 @@
 
   // ---- htmx: options that CSP forbids in attributes; focus is never lost; errors leave everything as it was ----
   if (window.Idiomorph) Object.assign(window.Idiomorph.defaults, { ignoreActiveValue: true });
-  let last, lastShown, running = 0;
+  let last, running = 0;
   const ownToast = (xhr) => xhr?.getResponseHeader("HX-Retarget") === "#toasts";
   const settle = (e) => {
     mark(); tick(); restore(); ageAll(); shownConversation();
@@ -166,9 +167,7 @@
     if (thread && f && !f.elements.body.value && f.dataset.draft === $("#conversation")?.dataset.id) f.elements.seen.value = thread.dataset.seen;
     // only what a swap took away is given back: a background refresh never moves the focus
     if (!last || (document.activeElement && document.activeElement !== document.body)) return;
-    // in another conversation the same button is another question
-    const moved = lastShown !== $("#conversation")?.dataset.id;
-    const to = (!moved && document.getElementById(last)) || $("[data-focus]", e.target) || $("#conversation h1[tabindex], #conversation h2[tabindex]");
+    const to = document.getElementById(last) || $("[data-focus]", e.target) || $("#conversation h1[tabindex], #conversation h2[tabindex]");
     to?.focus({ preventScroll: true });
   };
   const mark = () => $$("a.item").forEach((a) => {
@@ -181,7 +180,8 @@
     if (from?.id === "composer" && e.detail.xhr.status < 300) store.drop("draft:" + from.dataset.draft);
     const a = document.activeElement;
     last = a && a !== document.body ? a.id || "-" : from?.hidden ? "" : "-";
-    lastShown = $("#conversation")?.dataset.id;
+    // Done opens another conversation, where the same button would be another question
+    if (a?.closest("#conversation, #context") && e.detail.xhr.getResponseHeader("HX-Push-Url")) { last = "-"; a.blur(); }
   });
   addEventListener("htmx:afterSwap", mark);
   addEventListener("htmx:afterSettle", settle);

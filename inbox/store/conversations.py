@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select, update
 from sqlmodel import Session
 
 from inbox.errors import NotFound
@@ -15,6 +15,7 @@ from inbox.store.people import Person
 from models import (
     Attachment,
     Contact,
+    ContactIdentity,
     Conversation,
     Correction,
     Event,
@@ -29,6 +30,7 @@ from models.base import columns
 
 conversations = columns(Conversation)
 contacts = columns(Contact)
+identities = columns(ContactIdentity)
 messages = columns(Message)
 events = columns(Event)
 attachments = columns(Attachment)
@@ -69,13 +71,22 @@ class Listed:
     contact_tier: str
 
 
+# Who gave no name is called by the address; "raw" only numbers what has neither.
+SHOWN_NAME: ColumnElement[str] = func.coalesce(
+    func.nullif(contacts.name, ""),
+    select(func.min(identities.value))
+    .where(identities.contact_id == contacts.id, identities.kind != "raw")
+    .correlate(Contact)
+    .scalar_subquery(),
+    "",
+)
 LIST_COLUMNS = (
     *(
         conversations[name]
         for name in Listed.__dataclass_fields__
         if name not in ("contact_name", "contact_tier")
     ),
-    contacts.name,
+    SHOWN_NAME,
     contacts.tier,
 )
 

@@ -56,6 +56,7 @@ class CustomerView:
     waiting: bool
     solved: bool
     is_new: bool
+    is_added: bool
     messages: list[Entry]
     form_token: str
     key: str
@@ -161,6 +162,7 @@ def _status(
         waiting=row.status == Status.WAITING,
         solved=row.status == Status.RESOLVED,
         is_new=request.query_params.get("new") == "1",
+        is_added=request.query_params.get("added") == "1",
         messages=[
             present_message(one, thread, speak, {})
             for one in thread.messages
@@ -184,7 +186,7 @@ async def post_more(request: HttpRequest, token: FromPath[str]) -> Response[Any]
         return Redirect(f"/s/{token}", status_code=303)
     staged = await write(request, _stage_more, token, fields, peer(request))
     await wait_for_take_in(request, staged.id)
-    return Redirect(f"/s/{token}", status_code=303)
+    return Redirect(f"/s/{token}?added=1#msgs", status_code=303)
 
 
 def _stage_more(session: Session, token: str, fields: dict[str, str], peer: str) -> Staged:

@@ -12,7 +12,8 @@ from inbox.queue import listen
 log = logging.getLogger(__name__)
 
 HEARTBEAT_S = 15.0
-MAX_NAMES = 64  # a stream that lags this far is told "list" once instead
+MAX_NAMES = 64  # a stream that lags this far is told that there is a gap instead
+GAP = ("list", "gap")  # after one, a browser looks at everything once
 
 
 class Hub:
@@ -48,8 +49,7 @@ class Hub:
 
     async def _listen(self, redis: Redis) -> None:
         async for names in listen(redis):
-            # After a gap everybody looks once.
-            self.tell(["list", "gap"] if names is None else names)
+            self.tell(list(GAP) if names is None else names)
 
     def tell(self, names: list[str]) -> None:
         """Hand names to every stream."""
@@ -57,8 +57,12 @@ class Hub:
             if name.startswith("ring:"):
                 continue
             for stream in self._streams:
-                if stream.qsize() < MAX_NAMES:
+                room = MAX_NAMES - len(GAP) - stream.qsize()
+                if room > 0:
                     stream.put_nowait(name)
+                elif room == 0:
+                    for instead in GAP:
+                        stream.put_nowait(instead)
 
     async def names(self, wanted: frozenset[str]) -> AsyncIterator[str]:
         """Yield names as they come and "" as a heartbeat; notices only if ``wanted``."""

@@ -142,8 +142,13 @@ async def show_start() -> Redirect:
 async def show_list(request: HttpRequest) -> Response[Any]:
     """Show the one list, nearest deadline first."""
     partial = wants_partial(request)
-    shown, next_up = await list_page(request, scope_of(request), with_excerpt=not partial)
+    only_next = partial and "next" in request.query_params
+    shown, next_up = await list_page(
+        request, scope_of(request), with_excerpt=only_next or not partial
+    )
     template = "inbox/_list_refresh.html" if partial else "inbox/list.html"
+    if only_next:  # the card beside the list, where no conversation is open
+        template = "inbox/_next_up.html"
     return await page(
         request,
         template,

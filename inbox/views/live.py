@@ -8,6 +8,7 @@ from litestar import Response, get
 from litestar.response import Stream
 
 from inbox.clock import utcnow
+from inbox.queue import notices_name
 from inbox.store import people
 from inbox.views.site import HttpRequest, person, site
 
@@ -21,7 +22,7 @@ async def live(request: HttpRequest) -> Response[Any]:
     if not where.hub.live:
         return Response(b"", status_code=204)
     who = person(request)
-    mine, session_id = f"notices-{who.id}", who.session_id
+    mine, session_id = notices_name(who.id), who.session_id
 
     async def events() -> AsyncIterator[str]:
         yield "retry: 3000\n\n"

@@ -210,7 +210,8 @@ def present_message(
 ) -> Entry:
     """Return a message as shown; quotes and signature are folded, never dropped."""
     author = colleagues.get(message.author_id or 0)
-    name = author.name if author else thread.contact.name or message.sender_address
+    stranger = thread.contact.name or message.sender_address or speak.say("Unknown")
+    name = author.name if author else stranger
     if message.direction == Direction.AUTOMATIC:
         name = speak.say("Automatic reply")
     shown, hidden = split_visible(message.text, message.visible_text)

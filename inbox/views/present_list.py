@@ -54,7 +54,7 @@ def present_row(
     return Row(
         number=row.id,
         channel=row.channel,
-        contact_name=row.contact_name,
+        contact_name=row.contact_name or speak.say("Unknown"),
         subject=row.subject,
         sla=deadline,
         request_type_name=type_name(types, row.request_type, speak.language),

@@ -136,7 +136,7 @@ async def test_our_own_and_unusable_addresses_get_none(database: Database, firm:
 async def test_three_a_day_for_one_address_on_any_channel(
     database: Database, firm: Firm
 ) -> None:
-    """F20, F21, R30, DECISIONS 35: two machines without any mark stop by themselves."""
+    """F20, F21, R30: two machines without any mark stop by themselves."""
     channels = [ChannelKind.EMAIL, ChannelKind.FORM, ChannelKind.EMAIL, ChannelKind.API]
 
     said = [
@@ -177,7 +177,7 @@ async def test_a_thousand_foreign_addresses_by_form_cause_five_mails(
 async def test_the_cap_of_an_address_of_the_net_is_an_hour_and_for_strangers(
     database: Database, firm: Firm
 ) -> None:
-    """DECISIONS 35: another place, the next hour, a known address and mail are free of it."""
+    """Another place, the next hour, a known address and mail are free of it."""
     tight = replace(firm.house, caps=Caps(per_ip_an_hour=1))
     number = iter(range(100))
 
@@ -214,7 +214,7 @@ async def test_tags_behind_a_plus_are_one_address_and_never_our_own(
 
 
 async def test_two_hundred_strangers_an_hour_is_all(database: Database, firm: Firm) -> None:
-    """DECISIONS 35, with a small number in place of 200."""
+    """With a small number in place of 200."""
     assert Caps() == Caps(per_address_a_day=3, per_ip_an_hour=5, strangers_an_hour=200)
     tight = replace(firm.house, caps=Caps(strangers_an_hour=2))
 

@@ -153,7 +153,7 @@ async def test_an_answer_silences_the_steps_that_have_not_fired(
 
 
 async def test_the_next_clock_has_the_first_ones_time(database: Database, firm: Firm) -> None:
-    """DECISIONS 27: until policies say otherwise."""
+    """Until policies say otherwise."""
     number = await database.write(arrive, firm)
     await database.write(_reply, firm, number, NOW)
     at = NOW + HOUR / 2
@@ -168,7 +168,6 @@ async def test_the_next_clock_has_the_first_ones_time(database: Database, firm: 
 async def test_a_clock_taken_back_runs_on_from_its_start_unless_there_is_a_newer(
     database: Database, firm: Firm
 ) -> None:
-    """DECISIONS 30."""
     number = await database.write(arrive, firm)
     await database.write(_reply, firm, number, NOW)
 

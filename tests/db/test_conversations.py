@@ -51,7 +51,7 @@ def _reply(session: Session, firm: Firm, number: int, text: str = "Dạ còn ạ
 async def test_a_reply_is_a_message_a_mail_and_a_kept_promise(
     database: Database, firm: Firm, announced: Announced
 ) -> None:
-    """F37, DECISIONS 30: the clock is met at Send; F9: the mail can be answered."""
+    """F37: the clock is met at Send; F9: the mail can be answered."""
     message = make_message(message_id="one@khach.example", subject="Máy lọc nước")
     number = await database.write(arrive, firm, message)
     announced.names.clear()
@@ -198,7 +198,7 @@ async def test_done_is_done_once_and_can_be_opened_again(
 
 
 async def test_a_customer_who_writes_again_reopens_it(database: Database, firm: Firm) -> None:
-    """DECISIONS 27, F40."""
+    """F40."""
     number = await database.write(arrive, firm)
     await database.write(_reply, firm, number)
     await database.write(

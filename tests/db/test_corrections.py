@@ -81,7 +81,7 @@ async def test_a_corrected_type_resets_policy_team_owner_and_due_together(
 
 
 async def test_a_much_earlier_due_time_is_promised_once(database: Database, firm: Firm) -> None:
-    """F25, DECISIONS 28: both promises stay in the record, and a third one is never sent."""
+    """F25: both promises stay in the record, and a third one is never sent."""
     number = await database.write(arrive, firm, None, prediction("complaint"))
 
     for request_type in ("technical_support", "complaint", "product_advice"):
@@ -102,7 +102,7 @@ async def test_a_much_earlier_due_time_is_promised_once(database: Database, firm
 
 
 async def test_a_later_due_time_stays_as_promised(database: Database, firm: Firm) -> None:
-    """DECISIONS 28: our mistake makes no customer wait longer."""
+    """Our mistake makes no customer wait longer."""
     number = await database.write(arrive, firm)
 
     await database.write(_correct, firm, number, request_type="complaint")
@@ -117,7 +117,7 @@ async def test_a_later_due_time_stays_as_promised(database: Database, firm: Firm
 
 
 async def test_half_an_hour_earlier_is_not_worth_a_mail(database: Database, firm: Firm) -> None:
-    """DECISIONS 28: only by more than 30 minutes; due moves, the promise stands."""
+    """Only by more than 30 minutes; due moves, the promise stands."""
     number = await database.write(arrive, firm)
 
     await database.write(_correct, firm, number, urgency="urgent")
@@ -223,7 +223,7 @@ async def test_what_does_not_exist_changes_nothing(
 
 
 async def test_the_next_answers_clock_follows_too(database: Database, firm: Firm) -> None:
-    """DECISIONS 29; what was promised for the first answer does not cap a later one."""
+    """What was promised for the first answer does not cap a later one."""
     number = await database.write(arrive, firm)
 
     def answer(session: Session) -> None:
@@ -239,3 +239,20 @@ async def test_the_next_answers_clock_follows_too(database: Database, firm: Firm
     live = [clock for clock in await database.read(clocks_of, number) if not clock.met_at]
     assert row.next_due_at == asked + 2 * HOUR
     assert {clock.kind for clock in live} == {ClockKind.NEXT_RESPONSE, ClockKind.RESOLUTION}
+
+
+async def test_what_was_told_is_not_told_again_under_the_new_due_time(
+    database: Database, firm: Firm
+) -> None:
+    """F35, F46: a late request that is moved to a stricter type stays late, quietly."""
+    number = await database.write(arrive, firm, None, prediction("product_advice"))
+    late = NOW + 2 * HOUR  # due after one, a quarter later the backup
+    while await database.write(fire_due_steps, firm.house, late):
+        pass
+    told = await database.read(kinds_of, number)
+
+    await database.write(_correct, firm, number, at=late, urgency="high")
+
+    assert await database.write(fire_due_steps, firm.house, late + MINUTE) == 0
+    assert "escalated" in told
+    assert (await database.read(kinds_of, number))[: len(told)] == told

@@ -183,7 +183,7 @@ async def test_who_dies_before_the_fence_costs_only_the_lease(
 async def test_a_connection_lost_after_data_is_unconfirmed(
     database: Database, firm: Firm, clock: Clock
 ) -> None:
-    """DECISIONS 30: unconfirmed counts as met."""
+    """Unconfirmed counts as met."""
     number = await database.write(arrive, firm)
     await database.write(_reply, firm, number)
 
@@ -249,7 +249,7 @@ async def test_a_renewed_claim_stays(database: Database, firm: Firm, clock: Cloc
 async def test_a_refused_reply_takes_the_answer_back(
     database: Database, firm: Firm, clock: Clock
 ) -> None:
-    """R21, DECISIONS 30: said on the conversation, and the clock runs on from the arrival."""
+    """R21: said on the conversation, and the clock runs on from the arrival."""
     number = await database.write(arrive, firm)
     await database.write(_reply, firm, number)
     clock.forward(minutes=40)  # 10:10: half of the hour has passed meanwhile

@@ -44,7 +44,7 @@ async def _told(database: Database, number: int) -> list[tuple[str, int, str]]:
 async def test_owner_supervisor_and_backup_are_told_in_turn(
     database: Database, firm: Firm, announced: Announced
 ) -> None:
-    """F43, F44, DECISIONS 31: one hour's work from 09:30: 10:00, 10:18, 10:30, 10:45."""
+    """F43, F44: one hour's work from 09:30: 10:00, 10:18, 10:30, 10:45."""
     number = await database.write(arrive, firm)
 
     fired = [await _at(database, firm, minute) for minute in (29, 30, 47, 48, 59, 60, 74, 75)]
@@ -136,7 +136,7 @@ async def test_what_fires_in_its_minute_is_not_late(database: Database, firm: Fi
 
 
 async def test_steps_past_at_take_in_are_one_late_step(database: Database, firm: Firm) -> None:
-    """F53, DECISIONS 21: nobody is told four times of one old mail."""
+    """F53: nobody is told four times of one old mail."""
     number = await database.write(arrive, firm, at=NOW, now=NOW + 70 * MINUTE)
 
     fired = await _at(database, firm, 70)
@@ -164,7 +164,6 @@ async def test_an_answer_stops_the_ladder(database: Database, firm: Firm) -> Non
 
 
 async def test_opening_stops_nothing(database: Database, firm: Firm) -> None:
-    """DECISIONS 31."""
     number = await database.write(arrive, firm)
 
     def look(session: Session) -> None:
@@ -217,7 +216,7 @@ async def test_a_moved_due_time_moves_its_steps(
 async def test_without_owner_everyone_on_duty_in_the_team_is_told(
     database: Database, firm: Firm
 ) -> None:
-    """DECISIONS 31; and with nobody at work those who lead."""
+    """With nobody at work, those who lead are told."""
     agents = columns(Agent)
 
     def on_duty(session: Session, value: bool) -> None:

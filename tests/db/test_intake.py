@@ -200,7 +200,7 @@ async def test_automatic_mail_is_seen_and_not_answered(database: Database, firm:
 async def test_taken_in_long_after_arrival_the_promise_is_from_now(
     database: Database, firm: Firm
 ) -> None:
-    """F53, DECISIONS 21: one late step; the honest time, not one that has passed."""
+    """F53: one late step; the honest time, not one that has passed."""
     now = NOW + 2 * HOUR  # due was at 10:30
 
     number = await database.write(arrive, firm, at=NOW, now=now)

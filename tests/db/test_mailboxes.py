@@ -84,7 +84,7 @@ def row_of(session: Session, number: int) -> Mailbox:
 async def test_new_mail_is_stored_with_its_arrival_and_then_marked(
     database: Database, firm: Firm, box: int, server: Server
 ) -> None:
-    """R4, DECISIONS 21: arrival is the server's, and nothing is marked before the commit."""
+    """R4: arrival is the server's, and nothing is marked before the commit."""
     raw = b"Delivered-To: hotro+k1042.abc@congty.example\r\n" + make_mail()
     uid = server.put(raw, NOW - HOUR)
 

@@ -63,7 +63,6 @@ async def test_migrating_again_changes_nothing_also_all_at_once(
 async def test_numbers_begin_at_1001_and_are_never_used_again(
     database: Database, firm: Firm
 ) -> None:
-    """DECISIONS 2."""
     first = await database.write(arrive, firm)
 
     def insert_and_delete(session: Session) -> int:

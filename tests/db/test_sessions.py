@@ -58,7 +58,7 @@ async def test_signing_out_ends_one_browser(database: Database, firm: Firm) -> N
 async def test_use_keeps_a_session_alive_with_few_writes(
     database: Database, firm: Firm
 ) -> None:
-    """DECISIONS 11: touched at most every five minutes."""
+    """Touched at most every five minutes."""
     await database.write(people.open_session, "id", firm.an.id, epoch=0, now=NOW)
 
     async def expiry() -> timedelta:
@@ -87,7 +87,6 @@ async def test_a_new_session_sweeps_out_old_ones(database: Database, firm: Firm)
 async def test_a_token_acts_for_its_person_until_revoked(
     database: Database, firm: Firm
 ) -> None:
-    """DECISIONS 5."""
 
     def issue(session: Session) -> None:
         session.add(

@@ -131,7 +131,7 @@ async def test_an_answer_to_a_reply_of_ours_starts_the_next_clock(
 
 
 async def test_their_own_earlier_mail_is_only_a_hint(database: Database, firm: Firm) -> None:
-    """DECISIONS 20: references to what is not ours prove nothing."""
+    """References to what is not ours prove nothing."""
     first = make_message(message_id="one@khach.example")
     number = await database.write(arrive, firm, first)
     second = make_message(references=("one@khach.example",), message_id="two@khach.example")

@@ -190,7 +190,7 @@ async def test_a_writer_without_pause_does_not_starve_another(
 async def test_writers_queue_for_the_lock_file(
     database_kind: str, database: Database, database_url: str
 ) -> None:
-    """DECISIONS 9: a turnstile before BEGIN, for SQLite's own waiting is a lottery."""
+    """A turnstile before BEGIN, for SQLite's own waiting is a lottery."""
     lock = WriterLock(database.path.with_name("write.lock"))
     with lock.held():
         write = asyncio.create_task(database.write(lambda session: "written"))
@@ -205,7 +205,7 @@ async def test_writers_queue_for_the_lock_file(
 async def test_a_write_excludes_other_writers_from_its_first_word(
     database_kind: str, database: Database, database_url: str
 ) -> None:
-    """DECISIONS 9: what it read before it wrote is still true when it writes."""
+    """What it read before it wrote is still true when it writes."""
 
     def refused() -> bool:
         with closing(sqlite3.connect(database.path, timeout=0)) as other:

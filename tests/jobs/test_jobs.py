@@ -66,7 +66,7 @@ async def test_tidying_forgets_only_what_has_expired(
 async def test_the_worker_is_set_as_the_papers_say(
     database: Database, settings: Settings, secret: bytes
 ) -> None:
-    """DECISIONS 14: JSON, no results kept, UTC, no signal handlers, short jobs."""
+    """JSON, no results kept, UTC, no signal handlers, short jobs."""
     url = settings.model_copy(update={"redis_url": "redis://127.0.0.1:1/0"})
 
     worker = jobs.make_worker(database, url, secret)

@@ -211,7 +211,7 @@ def test_the_list_and_a_correction_by_keyboard(product: Product, open_page: Open
     chosen = choice.get_attribute("value")
     page.keyboard.press(digit)
     expect(menu).to_be_hidden()
-    expect(page.locator("#toasts")).to_contain_text("AI will learn")
+    expect(page.locator("#toasts")).to_contain_text("AI sẽ học")
     after = product.api(f"conversations/{number}")
     assert (after["request_type"], after["triage"]) == (chosen, "corrected")
     _all_quiet(page)
@@ -222,7 +222,9 @@ def test_done_opens_what_is_next_and_can_be_undone(product: Product, open_page: 
     number = _asked(product, "done@customer.example")
     page = open_page(f"/inbox/{number}", "agent")
     page.keyboard.press("e")
-    expect(page.locator("#toasts")).to_contain_text(f"#{number} is done.")
+    # aged: it leaves by itself after ten seconds
+    toast = page.locator("#toasts > .toast[data-aged]")
+    expect(toast.last).to_contain_text(f"#{number} đã xong.")
     page.wait_for_url(lambda url: f"/inbox/{number}" not in url)
     assert product.api(f"conversations/{number}")["status"] == "resolved"
     page.keyboard.press("z")

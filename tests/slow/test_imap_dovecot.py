@@ -111,7 +111,7 @@ def test_a_wrong_password_or_certificate_is_told_and_nothing_is_stored(
 def test_mail_becomes_a_conversation_from_its_arrival(
     product: Product, dovecot: Dovecot
 ) -> None:
-    """R4, DECISIONS 21: INTERNALDATE is the arrival, and only what is stored is marked."""
+    """R4: INTERNALDATE is the arrival, and only what is stored is marked."""
     at = utcnow().replace(microsecond=0) - timedelta(hours=2)
     dovecot.deliver(make_mail("first@customer.example"), at=at)
     dovecot.deliver(make_mail("read@customer.example"), at=at, flags=r"(\Seen)")

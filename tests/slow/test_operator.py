@@ -65,7 +65,7 @@ def _count(product: Product, sender: str) -> int:
 
 @pytest.mark.usefixtures("frozen_web")
 def test_a_pipe_stores_with_the_web_stopped_and_knows_mail_from_smtp(product: Product) -> None:
-    """CONTRACT 2: 0 only when stored; the same mail by SMTP is the same mail."""
+    """0 only when stored; the same mail by SMTP is the same mail."""
     sender = "hoa-pipe@khach.example"
     raw = _mail(sender, "pipe-1")
     done = _kip(product.data, "receive", "--to", SUPPORT, "--from", sender, stdin=raw)

@@ -18,7 +18,6 @@ ENCODED = hash_password(PASSWORD)
 
 
 def test_a_password_is_kept_as_argon2id_of_19_mib() -> None:
-    """DECISIONS 12."""
     assert ENCODED.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
     assert PASSWORD not in ENCODED
     assert hash_password(PASSWORD) != ENCODED
@@ -56,7 +55,7 @@ def test_a_token_is_stored_as_its_hash() -> None:
 
 
 def test_a_signature_holds_for_its_text_purpose_and_key() -> None:
-    """DECISIONS 20: 128 bits that survive a change of case."""
+    """128 bits that survive a change of case."""
     signature = sign(b"key", "purpose", "1042")
 
     assert re.fullmatch(r"[a-z2-7]{26}", signature)

@@ -27,7 +27,7 @@ COMMANDS = (
     *("inbox/backup.py", "inbox/restore.py", "inbox/archive.py", "inbox/copying.py"),
     *("inbox/pgtools.py", "inbox/exclusive.py", "inbox/checks.py", "inbox/channels/imap"),
 )
-SPOKEN = {*MARKS, *REFUSALS, "say"}  # views say a text in the reader's language
+SPOKEN = {*MARKS, *REFUSALS, "say", "words"}  # views say a text in the reader's language
 JINJA = {"trim_blocks": "true", "lstrip_blocks": "true", "silent": "false"}
 PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]|\{\w*\}")
 
@@ -58,7 +58,9 @@ def from_python() -> Iterator[tuple[str, str]]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Call) or not node.args:
                 continue
-            called = getattr(node.func, "id", getattr(node.func, "attr", ""))
+            # also words(request)("…"), which says a text at once
+            by = node.func.func if isinstance(node.func, ast.Call) else node.func
+            called = getattr(by, "id", getattr(by, "attr", ""))
             text = node.args[0]
             if (
                 called in marks

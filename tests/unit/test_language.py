@@ -14,6 +14,8 @@ from inbox.channels.language import detect
         ("minh muon doi size, shop giup minh voi", "vi"),
         ("Where is my order? I have been waiting for a week.", "en"),
         ("Refund please", "en"),
+        ("How long does delivery take?", "en"),
+        ("vui long cho toi biet gia", "vi"),
         ("Hi, can you help me with the login of my account at Nguyễn shop?", "en"),
         ("Ich habe meine Bestellung noch nicht erhalten, bitte prüfen Sie das.", "de"),
         ("Bonjour, je ne peux pas ouvrir mon compte, merci.", "fr"),

@@ -17,7 +17,6 @@ KEYS = {
 
 
 def test_one_object_a_line_with_its_file(tmp_path: Path) -> None:
-    """CONTRACT 5."""
     files = [tmp_path / "a.eml", tmp_path / "b.eml"]
     for path in files:
         path.write_bytes(RAW)

@@ -236,7 +236,7 @@ RAW = mail("hello\r\n", "Message-ID: <1@x.example>", "Date: Tue, 14 Jul 2026 09:
 
 
 def test_the_same_mail_by_another_way_has_the_same_key() -> None:
-    """DECISIONS 19: trace headers and line ends are no part of a mail."""
+    """Trace headers and line ends are no part of a mail."""
     moved = b"Received: from a by b\r\nReturn-Path: <an@x.example>\r\n" + RAW
     assert dedupe_key(1, moved) == dedupe_key(1, RAW)
     assert dedupe_key(1, RAW.replace(b"\r\n", b"\n")) == dedupe_key(1, RAW)

@@ -56,7 +56,7 @@ def test_settings_do_not_change(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_key_is_the_variable_else_the_file(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """DECISIONS 7: a role started alone without a key refuses."""
+    """A role started alone without a key refuses."""
     with pytest.raises(Invalid, match="KIP_SECRET_KEY"):
         _ = Settings().secret
     (tmp_path / "var").mkdir()

@@ -184,7 +184,7 @@ async def test_the_fence_stands_after_rcpt_and_before_data() -> None:
     ],
 )
 async def test_each_failure_has_its_meaning(fail: str, error: type[Exception]) -> None:
-    """DECISIONS 34: only a broken line after the fence is unconfirmed."""
+    """Only a broken line after the fence is unconfirmed."""
     async with running(Sink(fail)) as host:
         with pytest.raises(error) as failure:
             await deliver(f"smtp://{host}", outbound())

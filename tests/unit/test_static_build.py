@@ -21,12 +21,12 @@ def test_committed_css_is_what_the_sources_give(bundle: str) -> None:
 
 @pytest.mark.parametrize(("bundle", "limit"), [("app.css", 14_000), ("public.css", 12_000)])
 def test_css_stays_within_its_budget(bundle: str, limit: int) -> None:
-    """DESIGN 15: gzipped bytes."""
+    """Gzipped bytes."""
     assert len(gzip.compress((STATIC / bundle).read_bytes(), 9)) <= limit
 
 
 def test_scripts_and_css_of_the_inbox_stay_within_60_kb() -> None:
-    """DESIGN 16.1: CSS and JS of the inbox together, gzipped."""
+    """CSS and JS of the inbox together, gzipped."""
     files = [STATIC / "app.css", STATIC / "app.js", *(STATIC / "vendor").glob("*.js")]
 
     assert sum(len(gzip.compress(file.read_bytes(), 9)) for file in files) <= 60_000

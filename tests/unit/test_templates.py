@@ -51,7 +51,7 @@ def test_first_line_says_what_it_needs(name: str) -> None:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_has_no_inline_style_script_or_handler(name: str) -> None:
-    """DECISIONS 37: script-src and style-src allow our own files only."""
+    """Its script-src and style-src allow our own files only."""
     text = text_of(name)
 
     assert not re.search(r"<[a-z][^>]*\sstyle=", text)
@@ -109,7 +109,7 @@ def test_pages_link_only_to_what_is_built() -> None:
 
 
 def test_a_mail_to_a_customer_never_repeats_what_the_sender_typed() -> None:
-    """DECISIONS 35: the acknowledgement knows number, time, hours and link only."""
+    """The acknowledgement knows number, time, hours and link only."""
     env = environment()
     for name in ("emails/acknowledgement.subject", "emails/acknowledgement.text"):
         known = meta.find_undeclared_variables(env.parse(text_of(name)))

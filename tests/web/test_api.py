@@ -87,7 +87,7 @@ async def test_reading_tokens_do_not_write(scene: Scene) -> None:
 
 
 async def test_a_conversations_form(scene: Scene) -> None:
-    """CONTRACT 4: exactly these keys, with these kinds of value."""
+    """Exactly these keys, with these kinds of value."""
     number = await scene.arrive(phone="0901 234 567")
     answer = (await call(scene, "GET", token=READ_TOKEN)).json()
     assert list(answer) == ["items", "next"]
@@ -197,7 +197,7 @@ async def test_filing(scene: Scene) -> None:
 
 
 async def test_the_same_key_is_the_same_conversation(scene: Scene) -> None:
-    """CONTRACT 4: with an Idempotency-Key a repeated POST files nothing; without, it does."""
+    """With an Idempotency-Key a repeated POST files nothing; without, it does."""
     headers = {"idempotency-key": "order-77"}
     first = await call(scene, "POST", json=NEW, headers=headers)
     second = await call(scene, "POST", json=NEW, headers=headers)

@@ -37,7 +37,7 @@ async def test_the_same_again(scene: Scene, what: str) -> None:
 
 @pytest.mark.parametrize("what", POSTS)
 async def test_the_same_key_for_something_else(scene: Scene, what: str) -> None:
-    """RELIABILITY 2.2: other parameters under a used key are an error, and do nothing."""
+    """Other parameters under a used key are an error, and do nothing."""
     number = await scene.arrive()
     await send(scene, what, number, key="k")
     said = problem(await send(scene, what, number, {"text": "Khác."}, key="k"), 422)
@@ -107,7 +107,7 @@ async def test_what_broke_is_tried_again(scene: Scene, monkeypatch: pytest.Monke
 
 
 async def test_keys_are_forgotten_after_their_days(scene: Scene) -> None:
-    """RELIABILITY 2.2: at least 24 hours; after that a key is new."""
+    """At least 24 hours; after that a key is new."""
     number = await scene.arrive()
     first = await send(scene, "notes", number, key="k")
     scene.clock.now += timedelta(hours=25)

@@ -47,6 +47,27 @@ async def arrive_by_mail(scene: Scene) -> int:
     return (await scene.all(Message))[-1].conversation_id
 
 
+async def test_who_gave_no_name_is_called_by_the_address(scene: Scene) -> None:
+    """A row without a name would be a row that nobody can speak about."""
+    number = await scene.arrive(name="", email="an@vidu.example")
+    browser = await scene.signed_in("binh")
+    assert re.search(
+        r'class="name[^>]*>\s*an@vidu\.example', (await browser.get("/inbox")).text
+    )
+    assert "an@vidu.example" in (await browser.get(f"/inbox/{number}")).text
+
+
+async def test_the_card_beside_the_list_follows_it(scene: Scene) -> None:
+    """Somebody else may have answered what it showed."""
+    browser = await scene.signed_in("binh")
+    asked = {"HX-Request": "true"}
+    empty = (await browser.get("/inbox?next=1&for=team", headers=asked)).text
+    assert 'id="next-up"' in empty
+    assert "/inbox/1" not in empty
+    number = await scene.arrive()
+    assert f'href="/inbox/{number}"' in (await browser.get("/inbox?next=1", headers=asked)).text
+
+
 async def test_the_page_shows_it_all(scene: Scene) -> None:
     """Message, contact, deadlines, promise, owner and why; the list beside it marks it."""
     number = await scene.arrive("Ghế lung lay.\n\nDòng hai.", phone="0901 234 567")

@@ -181,5 +181,8 @@ async def test_slow_streams_do_not_grow() -> None:
         one.tell([f"conv-{n}"])
     (queue,) = one._streams
     assert queue.qsize() <= hub.MAX_NAMES
+    kept = [await anext(names) for _ in range(queue.qsize())]
+    assert kept[-2:] == ["list", "gap"], "what was left out is looked for"
+    assert kept.count("gap") == 1
     await names.aclose()  # type: ignore[attr-defined]
     assert one._streams == set()

@@ -62,7 +62,9 @@ async def test_more_from_the_customer(scene: Scene) -> None:
     fields = {"token": hidden(page.text, "token"), "body": "Còn thiếu ốc nữa ạ.", "website": ""}
     for _ in range(2):  # a double click
         answer = await browser.client.post(f"{path}/messages", data=fields)
-        assert (answer.status_code, answer.headers["location"]) == (303, path)
+        assert answer.status_code == 303
+        assert answer.headers["location"] == f"{path}?added=1#msgs"
+        assert "đã nhận được tin nhắn" in (await browser.get(f"{path}?added=1")).text
     (row,) = await scene.all(Conversation)
     assert [one.text for one in await scene.all(Message)] == [
         ANSWERS["body"],
@@ -110,7 +112,7 @@ async def test_odd_messages_from_the_customer(scene: Scene) -> None:
 
 
 async def test_nothing_inside_is_shown_outside(scene: Scene) -> None:
-    """DESIGN 14: no note, no full agent's name, no other conversation; private headers."""
+    """No note, no full agent's name, no other conversation; private headers."""
     browser, path = await sent(scene)
     (row,) = await scene.all(Conversation)
     agent = await scene.signed_in("binh")
