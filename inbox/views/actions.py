@@ -104,7 +104,7 @@ async def write_message(request: HttpRequest, number: FromPath[int]) -> Response
     say = words(request)
     text = fields.get("body", "")
     is_note = fields.get("kind") == "note"
-    key = f"{person(request).id}:{fields['key'][:64]}" if fields.get("key") else None
+    key = f"{person(request).id}:{number}:{fields['key'][:64]}" if fields.get("key") else None
     try:
         if len(text) > MAX_TEXT:
             raise Invalid("This is too long for one message.")

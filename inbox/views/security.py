@@ -6,8 +6,10 @@ protects it), ``token`` (a bearer token), ``agent``, ``supervisor`` or ``admin``
 A route that says nothing is for admins.
 """
 
+import asyncio
 import hashlib
 import hmac
+import logging
 import re
 import secrets
 from typing import Any
@@ -18,12 +20,16 @@ from litestar.response import Redirect
 
 from inbox.auth import hash_token
 from inbox.clock import utcnow
+from inbox.db import DatabaseGone
 from inbox.errors import Forbidden, InboxError, Invalid, NotFound
 from inbox.store import people
 from inbox.store.people import Person
 from inbox.views.site import MOST_INT, HttpRequest, Site, site
 from models import Role, Scope
 
+log = logging.getLogger(__name__)
+
+KEEP_ALIVE_S = 0.5
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 RANK = {Role.AGENT: 0, Role.SUPERVISOR: 1, Role.ADMIN: 2}
 SCOPES = {Scope.READ: 0, Scope.WRITE: 1, Scope.ADMIN: 2}
@@ -89,7 +95,7 @@ async def _find_person(request: HttpRequest, where: Site) -> None:
         return
     found = await where.database.read(people.find_session_person, hash_token(cookie), utcnow())
     if found is not None and found.touch:
-        await where.database.write(people.touch_session, found.session_id, utcnow())
+        await _keep_alive(where, found)
     request.scope["user"] = found
 
 
@@ -129,6 +135,15 @@ async def _demand_own_form(request: HttpRequest, where: Site) -> None:
         given.encode(), csrf_token(where, cookie, session).encode()
     ):
         raise Forbidden("This page is too old. Reload it and try again; your text is kept.")
+
+
+async def _keep_alive(where: Site, who: Person) -> None:
+    """Note that a session is used; a page does not wait for the writers' turn for that."""
+    try:
+        async with asyncio.timeout(KEEP_ALIVE_S):
+            await where.database.write(people.touch_session, who.session_id, utcnow())
+    except (TimeoutError, DatabaseGone) as error:
+        log.info("a session was not kept alive this time: %s", error)
 
 
 async def read_form(request: HttpRequest) -> list[tuple[str, Any]]:

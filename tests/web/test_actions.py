@@ -396,3 +396,16 @@ async def test_fifty_people_take_it(scene: Scene) -> None:
     answer = await taker.post(f"/inbox/{number}/claim", {"owner": hidden(form, "owner")})
     assert answer.status_code == 303
     assert (await scene.get(number)).owner_id == (await scene.agent("ha")).id
+
+
+async def test_one_key_in_two_conversations_loses_no_answer(scene: Scene) -> None:
+    """F77: the same click is one message; another conversation's is another."""
+    numbers = [await scene.arrive("Còn hàng không ạ?"), await scene.arrive("Giá bao nhiêu ạ?")]
+    browser = await scene.signed_in("ha")
+
+    for number in numbers:
+        fields = {"kind": "reply", "body": "Dạ còn.", "key": "k"}
+        await browser.post(f"/inbox/{number}/messages", fields)
+
+    said = [one for one in await scene.all(Message) if one.direction == "outbound"]
+    assert [one.conversation_id for one in said] == numbers
