@@ -10,10 +10,10 @@ import logging
 import sys
 
 from inbox.clock import utcnow
+from inbox.company.installation import offer_setup
 from inbox.db import Database
 from inbox.demo.seed import seed
 from inbox.errors import InboxError
-from inbox.installation import offer_setup
 from inbox.logs import start_logging
 from inbox.migrations import migrate
 from inbox.settings import Settings, get_settings

@@ -10,11 +10,11 @@ from typing import Any
 from sqlalchemy import select
 from sqlmodel import Session
 
-from inbox import installation
 from inbox.acknowledgement import House
 from inbox.auth import hash_password
 from inbox.channels.base import InboundMessage
 from inbox.channels.mime import dedupe_key
+from inbox.company import installation
 from inbox.house import load_house
 from inbox.intake import Context, Incoming, take_in
 from inbox.rulebook import load_rulebook

@@ -26,8 +26,8 @@ def backup(file: Path, force: bool, as_json: bool) -> None:
 
     In it are the database, the secret key and the trained models: keep it as you keep those.
     """
-    from inbox.backup import make_backup
     from inbox.exclusive import demand_own
+    from inbox.operations.backup import make_backup
 
     settings = get_settings()
     demand_own(settings)
@@ -63,7 +63,7 @@ def restore(file: Path, force: bool, as_json: bool) -> None:
     """
     from inbox.db import Database
     from inbox.exclusive import demand_alone, demand_own
-    from inbox.restore import restore as put_back
+    from inbox.operations.restore import restore as put_back
     from inbox.supervisor import hold
 
     settings = get_settings()
@@ -101,8 +101,8 @@ def _inside(tables: dict[str, int]) -> str:
 
 def _remember(settings: Settings, now: Any) -> str:
     """Record the backup in the database; a sentence if that fails, for the backup is made."""
-    from inbox.backup import remember
     from inbox.db import Database
+    from inbox.operations.backup import remember
 
     async def work() -> None:
         database = Database(settings.database)

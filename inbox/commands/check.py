@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from inbox.checks import Finding
+    from inbox.operations.checks import Finding
     from inbox.settings import Settings
 
 
@@ -21,7 +21,7 @@ def check(as_json: bool) -> None:
     Works while Kịp runs and while it is stopped, sends nothing and changes nothing. Exits
     with 1 if anything is wrong; a note alone is no failure.
     """
-    from inbox.checks import State
+    from inbox.operations.checks import State
 
     found = _check()
     failed = any(one.state is State.WRONG for one in found)
@@ -42,7 +42,7 @@ def _line(one: "Finding") -> str:
 def _check() -> "list[Finding]":
     from pydantic import ValidationError
 
-    from inbox import checks
+    from inbox.operations import checks
     from inbox.settings import get_settings
 
     try:
@@ -63,7 +63,7 @@ def _check() -> "list[Finding]":
 
 
 async def _ask_others(settings: "Settings", *, usable: bool) -> "list[Finding]":
-    from inbox import probes
+    from inbox.operations import probes
 
     asked = [probes.check_mail(settings)]
     in_data_dir = settings.database.startswith("sqlite")

@@ -16,7 +16,7 @@ from inbox.errors import Conflict, InboxError, Invalid
 from inbox.settings import Settings, get_settings
 
 if TYPE_CHECKING:
-    from inbox.copying import Compared
+    from inbox.operations.copying import Compared
 
 PASSES = 3  # copied, read there, read here
 
@@ -80,9 +80,9 @@ def _check_target(settings: Settings, target: str) -> None:
 
 
 async def _copy(settings: Settings, url: str, *, alone: bool) -> "list[Compared]":
-    from inbox.copying import copy_installation, demand_source
     from inbox.db import Database
     from inbox.exclusive import demand_alone
+    from inbox.operations.copying import copy_installation, demand_source
 
     source, target = Database(settings.database), None
     try:

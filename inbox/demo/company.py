@@ -6,8 +6,8 @@ from pathlib import Path
 from sqlalchemy import select, update
 from sqlmodel import Session
 
-from inbox import installation
 from inbox.auth import hash_token
+from inbox.company import installation
 from inbox.starter_model import register_starter
 from inbox.store.setup import find_live_model
 from models import (

@@ -10,8 +10,9 @@ from zoneinfo import available_timezones
 from litestar import Response, get, post
 from litestar.response import Redirect
 
-from inbox import auth, installation
+from inbox import auth
 from inbox.clock import utcnow
+from inbox.company import installation
 from inbox.errors import Invalid, NotFound
 from inbox.sla.holidays import public_holidays
 from inbox.store import people

@@ -17,13 +17,13 @@ from pydantic import SecretStr
 from sqlalchemy import text
 from sqlmodel import Session
 
-from inbox import archive
-from inbox.backup import fingerprint, make_backup, remember
 from inbox.db import Database, WriterLock
 from inbox.errors import Conflict, InboxError, Invalid
 from inbox.exclusive import demand_alone, writers_wait
 from inbox.migrations import current, head, migrate
-from inbox.restore import Restored, restore
+from inbox.operations import archive
+from inbox.operations.backup import fingerprint, make_backup, remember
+from inbox.operations.restore import Restored, restore
 from inbox.settings import Settings
 from inbox.store import health
 from models import Conversation, TriageModelVersion

@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
-from inbox import clocks, installation
+from inbox import clocks
 from inbox import conversations as service
+from inbox.company import installation
 from inbox.db import Database
 from inbox.rulebook import Promise, load_rulebook
 from inbox.sla.policy import Targets

@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import Session
 
-from inbox.copying import Compared, copy_installation, demand_source
 from inbox.db import Database
 from inbox.errors import Conflict, Invalid, NotFound
 from inbox.migrations import migrate
-from inbox.tablerows import digest, make_plans
+from inbox.operations.copying import Compared, copy_installation, demand_source
+from inbox.operations.tablerows import digest, make_plans
 from models import Agent, Attachment, Blob, Conversation, Message, RawMessage, RawState
 from tests.factories import NOW, Firm, arrive, everything, make_firm, make_mail, stage_mail
 from tests.postgres import Postgres

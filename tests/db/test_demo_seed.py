@@ -14,8 +14,8 @@ from pydantic import SecretStr
 from sqlalchemy import select
 from sqlmodel import Session, SQLModel
 
-from inbox import installation
 from inbox.auth import hash_token, verify_password
+from inbox.company import installation
 from inbox.db import Database
 from inbox.demo import seed as module
 from inbox.demo import texts

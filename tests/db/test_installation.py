@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from inbox import installation
 from inbox.auth import hash_token
+from inbox.company import installation
+from inbox.company.installation import SETUP_LINK_LIVES, FirstVisit
 from inbox.db import Database
 from inbox.errors import Conflict, Invalid, NotFound
-from inbox.installation import SETUP_LINK_LIVES, FirstVisit
 from inbox.rulebook import Rulebook, load_rulebook
 from inbox.store import people
 from inbox.store.company import find_company, find_door, list_doors

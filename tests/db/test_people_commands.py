@@ -11,9 +11,9 @@ from sqlalchemy import create_engine, text
 
 from inbox.auth import hash_token, verify_password
 from inbox.commands import people
+from inbox.company.installation import create_company
 from inbox.db import Database
 from inbox.errors import Conflict, Invalid, NotFound
-from inbox.installation import create_company
 from inbox.migrations import migrate
 from inbox.settings import Settings
 

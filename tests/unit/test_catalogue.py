@@ -24,8 +24,8 @@ REFUSALS = {
 }
 COMMANDS = (
     *("inbox/commands/", "inbox/triage/", "inbox/cli.py", "inbox/demo/"),
-    *("inbox/backup.py", "inbox/restore.py", "inbox/archive.py", "inbox/copying.py"),
-    *("inbox/pgtools.py", "inbox/exclusive.py", "inbox/checks.py", "inbox/channels/imap"),
+    *("inbox/operations/",),
+    *("inbox/exclusive.py", "inbox/channels/imap"),
 )
 SPOKEN = {*MARKS, *REFUSALS, "say", "words"}  # views say a text in the reader's language
 JINJA = {"trim_blocks": "true", "lstrip_blocks": "true", "silent": "false"}

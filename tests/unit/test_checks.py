@@ -9,11 +9,11 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
-from inbox import checks
-from inbox.checks import Finding, State
 from inbox.commands.receive import count_hops
-from inbox.pgtools import environment
-from inbox.probes import judge_redis
+from inbox.operations import checks
+from inbox.operations.checks import Finding, State
+from inbox.operations.pgtools import environment
+from inbox.operations.probes import judge_redis
 from inbox.settings import Settings
 from tests.unit.test_metrics import QUIET
 

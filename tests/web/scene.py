@@ -11,8 +11,9 @@ from litestar import Litestar
 from sqlalchemy import select, update
 from sqlmodel import Session
 
-from inbox import auth, installation
+from inbox import auth
 from inbox.channels.webform import Posted, pack
+from inbox.company import installation
 from inbox.db import Database
 from inbox.loops import TakeIn
 from inbox.queue import INTAKE

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from inbox import installation
+from inbox.company import installation
 from models import Agent, ChannelKind, Company, Inbox, Role, Team
 from tests.web.scene import NOW, PASSWORD, Browser, Scene, hidden
 

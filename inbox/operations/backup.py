@@ -20,10 +20,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
-from inbox import __version__, archive, pgtools
-from inbox.archive import Manifest, Progress
+from inbox import __version__
 from inbox.db import Database, DatabaseGone
 from inbox.errors import InboxError, Invalid, NotFound
+from inbox.operations import archive, pgtools
+from inbox.operations.archive import Manifest, Progress
 from inbox.settings import Settings
 from inbox.store import health
 

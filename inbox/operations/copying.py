@@ -14,7 +14,7 @@ from sqlmodel import Session, SQLModel
 from inbox.db import Database
 from inbox.errors import Conflict, NotFound
 from inbox.migrations import current, head, migrate
-from inbox.tablerows import (
+from inbox.operations.tablerows import (
     Digest,
     Progress,
     copy_late,

@@ -13,7 +13,11 @@ from sqlmodel import Session
 
 from inbox import exclusive, redis_server
 from inbox.channels.smtp import SmtpSender
-from inbox.checks import (
+from inbox.clock import utcnow
+from inbox.db import Database, insert_into
+from inbox.errors import InboxError, Unavailable
+from inbox.migrations import current, head, knows
+from inbox.operations.checks import (
     Finding,
     check_mailboxes,
     check_model,
@@ -23,11 +27,7 @@ from inbox.checks import (
     note,
     ok,
 )
-from inbox.checks import wrong as wrong_
-from inbox.clock import utcnow
-from inbox.db import Database, insert_into
-from inbox.errors import InboxError, Unavailable
-from inbox.migrations import current, head, knows
+from inbox.operations.checks import wrong as wrong_
 from inbox.queue import connect
 from inbox.settings import Settings
 from inbox.store import health

@@ -15,9 +15,12 @@ from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 from sqlmodel import Session
 
-from inbox import archive, pgtools
-from inbox.archive import Manifest, Progress
-from inbox.backup import (
+from inbox.db import Database
+from inbox.errors import Conflict, Invalid
+from inbox.migrations import current, knows, migrate
+from inbox.operations import archive, pgtools
+from inbox.operations.archive import Manifest, Progress
+from inbox.operations.backup import (
     DATA,
     KEY,
     POSTGRES,
@@ -27,9 +30,6 @@ from inbox.backup import (
     inspect_postgres,
     inspect_sqlite,
 )
-from inbox.db import Database
-from inbox.errors import Conflict, Invalid
-from inbox.migrations import current, knows, migrate
 from inbox.settings import Settings
 
 # A row in any of these, and somebody has worked here.

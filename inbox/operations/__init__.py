@@ -1,0 +1,1 @@
+"""Looking after an installation: checks, backups, moving to another database."""
