@@ -1,5 +1,6 @@
 """The tables. Imports nothing from ``inbox``."""
 
+from models.audit import AuditAction, AuditEntry, AuditSeal, AuditThing
 from models.conversation import (
     URGENCY_RANK,
     Conversation,
@@ -45,6 +46,10 @@ __all__ = [
     "Agent",
     "ApiToken",
     "Attachment",
+    "AuditAction",
+    "AuditEntry",
+    "AuditSeal",
+    "AuditThing",
     "Blob",
     "Calendar",
     "ChannelKind",

@@ -33,7 +33,11 @@ class Company(Table, table=True):
 
 
 class Inbox(Table, table=True):
-    """One configured address, form or key of a channel: ``handle`` names it to the outside."""
+    """One configured address, form or key of a channel: ``handle`` names it to the outside.
+
+    ``settings`` is the kind's own: a chat key has ``sites`` (origins that may show its widget,
+    such as ``https://shop.example``; our own always may).
+    """
 
     __tablename__ = "inboxes"
     __table_args__ = (UniqueConstraint("kind", "handle"),)
@@ -43,6 +47,7 @@ class Inbox(Table, table=True):
     name: str
     team_id: int | None = Field(default=None, foreign_key="teams.id")
     is_active: bool = True
+    settings: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
     created_at: datetime
 
 

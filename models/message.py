@@ -115,6 +115,7 @@ class Message(Table, table=True):
     email_message_id: str | None = Field(default=None, index=True)
     client_key: str | None = Field(default=None, unique=True)
     raw_id: int | None = Field(default=None, foreign_key="raw_messages.id")
+    delivered_at: datetime | None = None  # a chat line: when the visitor's widget had it
     created_at: datetime
 
 

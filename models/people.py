@@ -31,10 +31,14 @@ class Team(Table, table=True):
     __tablename__ = "teams"
 
     name: str = Field(unique=True)
+    is_active: bool = True
 
 
 class Agent(Table, table=True):
-    """A person inside. ``epoch`` grows when password or role changes, ending older sessions."""
+    """A person inside. ``epoch`` grows when password or role changes, ending older sessions.
+
+    ``password_hash`` is empty until an invitation is accepted; nothing matches an empty one.
+    """
 
     __tablename__ = "agents"
 
@@ -49,6 +53,7 @@ class Agent(Table, table=True):
     language: str = "vi"
     theme: str = ""
     backup_id: int | None = Field(default=None, foreign_key="agents.id")
+    deactivated_at: datetime | None = None
     created_at: datetime
 
 
@@ -131,7 +136,11 @@ class Contact(Table, table=True):
 
 
 class ContactIdentity(Table, table=True):
-    """One address of a contact on one kind of channel: ``email``, ``phone``, ``api``."""
+    """One address of a contact on one kind of channel: ``email``, ``phone``, ``api``, ``chat``.
+
+    A chat identity's value is ``<inbox id>:<visitor id>``; ``seen_at`` is when its widget was
+    last connected.
+    """
 
     __tablename__ = "contact_identities"
     __table_args__ = (UniqueConstraint("kind", "value"),)
@@ -139,4 +148,5 @@ class ContactIdentity(Table, table=True):
     contact_id: int = Field(foreign_key="contacts.id", index=True)
     kind: str
     value: str
+    seen_at: datetime | None = None
     created_at: datetime
