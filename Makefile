@@ -2,6 +2,7 @@
 #   make demo    the whole product with a sample company and live traffic
 #   make run     the same with an empty database
 #   make test    everything that must pass; make check is its quick part, for while you work
+#   make test-long    the runs that take many minutes: storms, disks, every failpoint
 #   ARGS=...     more options, as in: make demo ARGS="--port 9000"    DATA=... another directory
 
 SHELL := /bin/bash
@@ -14,7 +15,7 @@ DEMO_DATA := $(or $(DATA),$(KIP_DATA_DIR),var/demo)
 STARTER := $(wildcard inbox/triage/*.py inbox/triage/starter/*.py inbox/triage/starter/data/* \
 	inbox/triage/starter/data/*/*)
 
-.PHONY: demo run test check fix bench setup dev lint machine clean
+.PHONY: demo run test test-long check fix bench setup dev lint machine clean
 .DEFAULT_GOAL := setup
 .NOTPARALLEL:
 
@@ -26,6 +27,9 @@ run: setup
 
 test: machine lint
 	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+
+test-long: machine dev
+	@$(BIN)/python -m pytest -m long -o faulthandler_timeout=0 $(ARGS)
 
 check: lint
 	@$(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile $(ARGS)

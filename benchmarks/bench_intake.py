@@ -1,12 +1,12 @@
 """What taking in a mail costs: claiming, reading in a child, sorting, storing, announcing."""
 
-import asyncio
 import os
 import time
 
+import uvloop
 from sqlmodel import Session
 
-from benchmarks.company import sample_company
+from benchmarks.company import databases, sample_company
 from benchmarks.measure import children_of, cpu_s, figure, letter, loop_ms
 from inbox.channels.mime import dedupe_key
 from inbox.clock import utcnow
@@ -18,7 +18,8 @@ from models import ChannelKind
 
 WARM_UP = 40
 ALONE = 100
-BACKLOG = 300
+BACKLOG = 200
+BACKLOGS = 3  # the cheapest counts: the rest is what neighbours on the machine add
 
 
 def _door(session: Session) -> Door:
@@ -58,32 +59,43 @@ async def measure(database: Database, take_in: TakeIn) -> tuple[float, float]:
     await database.write(_stage, door, range(WARM_UP))
     while await take_in.once():
         pass
-    alone, backlog = Meter(), Meter()
+    alone = Meter()
     for number in range(1000, 1000 + ALONE):
         await database.write(_stage, door, range(number, number + 1))
         alone.start()
         await take_in.once()
         alone.stop()
-    await database.write(_stage, door, range(2000, 2000 + BACKLOG))
-    backlog.start()
-    while await take_in.once():
-        pass
-    backlog.stop()
-    return alone.used_s / ALONE * 1000, backlog.used_s / BACKLOG * 1000
+    used_s = []
+    for first in range(2000, 2000 + BACKLOGS * BACKLOG, BACKLOG):
+        await database.write(_stage, door, range(first, first + BACKLOG))
+        backlog = Meter()
+        backlog.start()
+        while await take_in.once():
+            pass
+        backlog.stop()
+        used_s.append(backlog.used_s)
+    return alone.used_s / ALONE * 1000, min(used_s) / BACKLOG * 1000
 
 
-async def main() -> None:
-    """Print what one mail costs alone, and in a backlog."""
-    async with sample_company() as (database, settings):
+async def run(name: str, url: str | None) -> None:
+    """Print what one mail costs alone, and in a backlog, on one kind of database."""
+    async with sample_company(url) as (database, settings):
         take_in = TakeIn(database, settings, settings.secret)
         try:
             alone, backlog = await measure(database, take_in)
         finally:
             await take_in.close()
+    figure(f"take_in_alone_{name}", alone, "cpu_ms/mail", "<=20")
+    figure(f"take_in_backlog_{name}", backlog, "cpu_ms/mail", "<=8")
+
+
+def main() -> None:
+    """Measure on both; a database server's own processor time is not counted."""
     figure("python_loop", loop_ms(), "cpu_ms")
-    figure("take_in_alone", alone, "cpu_ms/mail", "<=20")
-    figure("take_in_backlog", backlog, "cpu_ms/mail", "<=10")
+    with databases() as found:
+        for name, target in found.items():
+            uvloop.run(run(name, target.url))  # as the worker does
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

@@ -15,7 +15,7 @@ from inbox.app import create_app
 from inbox.auth import hash_token
 from inbox.clock import utcnow
 from inbox.db import Database
-from inbox.store import people
+from inbox.store import people, sessions
 from models import Agent, Contact, Conversation, Team, TeamMember
 from models.base import columns, core
 
@@ -98,7 +98,7 @@ def _conversation(
 def _sign_in(session: Session, email: str) -> None:
     who = people.find_agent_by_email(session, email)
     assert who is not None
-    people.open_session(
+    sessions.open_session(
         session, hash_token(COOKIE + email), who.id, epoch=who.epoch, now=utcnow()
     )
 

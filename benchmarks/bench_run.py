@@ -23,7 +23,7 @@ IDLE_S = 10.0
 READY_WITHIN_S = 60.0
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [int(probe.getsockname()[1]) for probe in probes]
     for probe in probes:
@@ -37,10 +37,12 @@ def _environment() -> dict[str, str]:
 
 
 @contextmanager
-def product(data: Path, port: int, smtp_port: int) -> Iterator[tuple[int, float]]:
+def product(
+    data: Path, port: int, smtp_port: int, *options: str
+) -> Iterator[tuple[int, float]]:
     """Run the product; yield its process id and how many seconds a usable page took."""
     command = [sys.executable, "-P", "-m", "inbox.cli", "run", "--demo", "--data", str(data)]
-    command += ["--port", str(port), "--smtp-port", str(smtp_port)]
+    command += ["--port", str(port), "--smtp-port", str(smtp_port), *options]
     with (data / "output.txt").open("ab") as output:
         start = time.monotonic()
         process = subprocess.Popen(command, stdout=output, stderr=output, env=_environment())
@@ -166,7 +168,7 @@ def main() -> None:
     """Print start times, memory, and the rate at which mail is received."""
     with tempfile.TemporaryDirectory(prefix="kip-bench-") as folder:
         data = Path(folder)
-        port, smtp_port = _free_ports(2)
+        port, smtp_port = free_ports(2)
         with product(data, port, smtp_port) as (_, first_s):
             figure("start_first", first_s, "wall_s")
         with product(data, port, smtp_port) as (pid, again_s):

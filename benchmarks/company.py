@@ -1,8 +1,9 @@
 """An installation for benchmarks, with the sample company, and a browser for it."""
 
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,45 @@ from inbox.db import Database
 from inbox.demo.seed import seed
 from inbox.migrations import migrate
 from inbox.settings import Settings, ensure_secret
+from tests.machine import postgres_programs
+
+DURABLE = ("shared_buffers=128MB",)  # of PostgreSQL: as it comes, fsync at every commit
+
+
+@dataclass(frozen=True)
+class Target:
+    """A database to measure on; without a URL it is SQLite in the data directory."""
+
+    url: str | None = None
+    server_pid: int | None = None
+
+
+@contextmanager
+def databases() -> Iterator[dict[str, Target]]:
+    """Give SQLite, and an empty PostgreSQL database where the programs are there."""
+    if postgres_programs() is None:
+        yield {"sqlite": Target()}
+        return
+    from tests.postgres import start_postgres  # noqa: PLC0415 -- needs what tests need
+
+    with start_postgres(DURABLE) as server:
+        pid = int((server.folder / "data" / "postmaster.pid").read_text().split()[0])
+        yield {"sqlite": Target(), "postgresql": Target(server.url("kip_template"), pid)}
 
 
 @asynccontextmanager
-async def sample_company() -> AsyncIterator[tuple[Database, Settings]]:
-    """Make a data directory with the sample company, without Redis; gone afterwards."""
+async def sample_company(
+    database_url: str | None = None,
+) -> AsyncIterator[tuple[Database, Settings]]:
+    """Make a data directory with the sample company, without Redis; gone afterwards.
+
+    A PostgreSQL database that is given has to be empty, and is not emptied again.
+    """
     with tempfile.TemporaryDirectory(prefix="kip-bench-") as folder:
         settings = Settings(
             _env_file=None,  # type: ignore[call-arg] # of pydantic-settings
             data_dir=Path(folder),
-            database_url=None,
+            database_url=database_url,
             redis_url=None,
             base_url="http://127.0.0.1:8000",
             demo=True,

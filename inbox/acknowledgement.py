@@ -38,6 +38,7 @@ class Caps:
     per_address_a_day: int = 3
     per_ip_an_hour: int = 5
     strangers_an_hour: int = 200
+    chats_per_ip_an_hour: int = 30  # new visitors who write; the lines of known ones are free
 
     @classmethod
     def of(cls, settings: dict[str, Any]) -> "Caps":

@@ -14,6 +14,7 @@ from inbox.db import Database
 from inbox.queue import Announcer, connect
 from inbox.settings import Settings
 from inbox.views import assets
+from inbox.views.desk import Desk
 from inbox.views.hub import Hub
 from inbox.views.render import on_error
 from inbox.views.routes import ROUTES
@@ -29,14 +30,18 @@ def create_app(settings: Settings) -> Litestar:
     """Make the web application; it opens its connections when it starts."""
     redis = connect(settings.redis_url) if settings.redis_url else None
     database = Database(settings.database, Announcer(redis))
-    site = Site(settings, settings.secret, database, redis, Hub(redis), assets.load())
+    hub = Hub(redis)
+    desk = Desk(database, hub)
+    site = Site(settings, settings.secret, database, redis, hub, desk, assets.load())
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncIterator[None]:
         site.hub.start()
+        site.desk.start()
         try:
             yield
         finally:
+            await site.desk.stop()
             await site.hub.stop()
             await database.close()
             if redis is not None:

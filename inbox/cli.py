@@ -24,6 +24,7 @@ COMMANDS = {
     "user": ("people", "People who sign in."),
     "token": ("people", "Tokens for the API."),
     "mailbox": ("mailbox", "Mailboxes that are looked into (IMAP)."),
+    "audit": ("audit", "Who changed what, and proof of it."),
     "mail": ("mail", "Read mail as intake does."),
     "sla": ("sla", "Due times."),
     "triage": ("triage", "Train, measure and ask the classifier."),

@@ -47,12 +47,26 @@ def start(
 
     A live clock of the same kind must not be there.
     """
+    started = set_up([kind], promise, started_at)
+    write(session, conversation_id, started, promise.calendar, now)
+    return started[0] if started else None
+
+
+def set_up(
+    kinds: Iterable[ClockKind], promise: Promise, started_at: datetime
+) -> list[SLAClock]:
+    """Return clocks of these kinds, as far as the policy has them; nothing is written yet."""
+    found = (_set_up(kind, promise, started_at) for kind in kinds)
+    return [clock for clock in found if clock is not None]
+
+
+def _set_up(kind: ClockKind, promise: Promise, started_at: datetime) -> SLAClock | None:
     target_s = target_of(promise, kind)
     due_at = promise.calendar.due_at(started_at, target_s) if target_s is not None else None
     if target_s is None or due_at is None:
         return None
-    clock = SLAClock(
-        conversation_id=conversation_id,
+    return SLAClock(
+        conversation_id=0,  # until it is written
         kind=kind,
         policy=promise.policy,
         calendar_id=promise.calendar_id,
@@ -60,11 +74,24 @@ def start(
         started_at=started_at,
         due_at=due_at,
     )
-    session.add(clock)
-    if kind in REPLY_KINDS:  # its steps name it by its id
+
+
+def write(
+    session: Session,
+    conversation_id: int,
+    started: list[SLAClock],
+    calendar: WorkingCalendar,
+    now: datetime,
+) -> None:
+    """Write a conversation's clocks that were just set up, and plan their ladders."""
+    for clock in started:
+        clock.conversation_id = conversation_id
+    session.add_all(started)
+    with_ladder = [clock for clock in started if clock.kind in REPLY_KINDS]
+    if with_ladder:  # its steps name a clock by its id
         session.flush()
-        plan_steps(session, clock, promise.calendar, now)
-    return clock
+    for clock in with_ladder:
+        plan_steps(session, clock, calendar, now)
 
 
 def plan_steps(
@@ -183,11 +210,13 @@ def recompute(
     *,
     latest_due: datetime | None,
     now: datetime,
+    only_earlier: bool = False,
 ) -> None:
     """Give the running clocks another policy, from their original start.
 
-    ``latest_due`` caps the first response: what was promised is never put off. Steps of the
-    old due time fall silent; those that fired have fired.
+    ``latest_due`` caps the first response: what was promised is never put off; with
+    ``only_earlier`` a clock whose due time would not become earlier stays as it is. Steps of
+    the old due time fall silent; those that fired have fired.
     """
     for clock in list_live(session, conversation_id, ClockKind):
         target_s = target_of(promise, clock.kind)
@@ -198,17 +227,70 @@ def recompute(
             continue
         if latest_due is not None and clock.kind is ClockKind.FIRST_RESPONSE:
             due_at = min(due_at, latest_due)
+        if only_earlier and due_at >= clock.due_at:
+            continue
         clock.policy = promise.policy
         clock.calendar_id = promise.calendar_id
         clock.target_s = target_s
         if due_at != clock.due_at:
-            clock.due_at = due_at
-            clock.generation += 1
-            silence(session, [clock.id], now)
-            session.add(clock)
-            session.flush()
-            plan_steps(session, clock, promise.calendar, now)
+            _move(session, clock, due_at, promise.calendar, now)
         session.add(clock)
+
+
+def _move(
+    session: Session,
+    clock: SLAClock,
+    due_at: datetime,
+    calendar: WorkingCalendar,
+    now: datetime,
+) -> None:
+    """Give a running clock another due time, and its ladder the moments that follow."""
+    clock.due_at = due_at
+    clock.generation += 1
+    silence(session, [clock.id], now)
+    session.add(clock)
+    session.flush()
+    plan_steps(session, clock, calendar, now)
+
+
+def due_under(
+    calendar: WorkingCalendar, clock: SLAClock, promised_at: datetime | None, now: datetime
+) -> datetime:
+    """Return when a running clock is due once its calendar's hours are these.
+
+    What is late stays late, nothing becomes late by it, and a first response is never put off
+    beyond what was promised.
+    """
+    due_at = calendar.due_at(clock.started_at, clock.target_s)
+    if due_at is None or clock.due_at <= now:
+        return clock.due_at
+    if promised_at is not None and clock.kind is ClockKind.FIRST_RESPONSE:
+        due_at = min(due_at, promised_at)
+    return due_at if due_at > now else clock.due_at
+
+
+def follow_calendar(
+    session: Session,
+    conversation_id: int,
+    calendar_id: int,
+    calendar: WorkingCalendar,
+    *,
+    promised_at: datetime | None,
+    now: datetime,
+) -> bool:
+    """Let a conversation's running clocks on this calendar follow its hours; True if any moved.
+
+    Their targets and policies stay; see ``due_under`` for what does not move.
+    """
+    moved = False
+    for clock in list_live(session, conversation_id, ClockKind):
+        if clock.calendar_id != calendar_id:
+            continue
+        due_at = due_under(calendar, clock, promised_at, now)
+        if due_at != clock.due_at:
+            _move(session, clock, due_at, calendar, now)
+            moved = True
+    return moved
 
 
 def summary(session: Session, conversation_id: int) -> dict[str, Any]:

@@ -9,18 +9,19 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, or_, select, update
 from sqlmodel import Session
 
-from inbox import acknowledgement, clocks
+from inbox import acknowledgement, chat, clocks
 from inbox.acknowledgement import House
 from inbox.addressing import make_message_id, make_reply_address
 from inbox.channels.addresses import is_strict
 from inbox.channels.base import OutboundMessage, as_facts
 from inbox.db import after_commit
 from inbox.errors import Conflict, Invalid
+from inbox.failpoints import failpoint
 from inbox.queue import CLOCKS, OUTBOX
 from inbox.rulebook import Rulebook
 from inbox.store import conversations as rows
 from inbox.store import owners, people
-from inbox.store.changes import add_event, changed, door_address, last_inbound_id
+from inbox.store.changes import add_event, changed, door_address, last_inbound_id, moved
 from inbox.store.people import Person
 from models import (
     ChannelKind,
@@ -78,12 +79,14 @@ def reply(
     if again is not None:
         return again
     body = _written(text)
-    addresses = people.list_identities(session, conversation.contact_id).get("email", [])
-    if not addresses or not is_strict(addresses[0]):
-        raise Invalid("There is no address to answer to; you can keep notes.")
+    by_chat = conversation.channel is ChannelKind.CHAT
+    address = "" if by_chat else _address_of(session, conversation)
     _check_seen(session, conversation, seen, now)
     message = _store(session, conversation, body, Direction.OUTBOUND, by, key, now)
-    _post(session, conversation, message, house, addresses[0], now)
+    if by_chat:  # the row is the answer: the visitor's socket reads it
+        chat.tell_visitors(session, conversation)
+    else:
+        _post(session, conversation, message, house, address, now)
     met = clocks.meet(session, conversation.id, clocks.REPLY_KINDS, now)
     data = {"message": message.id, "clocks": met}
     add_event(session, conversation.id, EventKind.REPLIED, now, data, by=by.id)
@@ -93,7 +96,15 @@ def reply(
     changed(
         session, conversation.id, OUTBOX, last_message_id=message.id, asked_again=0, **values
     )
+    failpoint("reply.written")
     return message
+
+
+def _address_of(session: Session, conversation: Conversation) -> str:
+    addresses = people.list_identities(session, conversation.contact_id).get("email", [])
+    if not addresses or not is_strict(addresses[0]):
+        raise Invalid("There is no address to answer to; you can keep notes.")
+    return addresses[0]
 
 
 def _post(
@@ -176,6 +187,7 @@ def claim(session: Session, conversation: Conversation, *, by: Person, now: date
     if not rows.change(session, conversation.id, _owned_by(before), owner_id=by.id):
         raise Conflict("A colleague has just taken it.")
     data = {"reason": "claimed", "owner": by.id, "before": before}
+    data |= moved({"owner": before}, {"owner": by.id})
     add_event(session, conversation.id, EventKind.ASSIGNED, now, data, by=by.id)
     changed(session, conversation.id)
 
@@ -206,6 +218,7 @@ def assign(
         raise Conflict("Its owner has just changed.")
     reason = "claimed" if owner_id == by.id else "assigned" if owner_id else "unassigned"
     data = {"reason": reason, "owner": owner_id, "before": before}
+    data |= moved({"owner": before}, {"owner": owner_id})
     add_event(session, conversation.id, EventKind.ASSIGNED, now, data, by=by.id)
     changed(session, conversation.id)
 
@@ -223,6 +236,7 @@ def resolve(session: Session, conversation: Conversation, *, by: Person, now: da
     Conflict
         If it is done already.
     """
+    before = conversation.status.value
     clocks.meet(session, conversation.id, [ClockKind.RESOLUTION], now)
     clocks.cancel(session, conversation.id, clocks.REPLY_KINDS, now)
     values = clocks.summary(session, conversation.id)
@@ -236,7 +250,8 @@ def resolve(session: Session, conversation: Conversation, *, by: Person, now: da
         **values,
     ):
         raise Conflict("Someone has already marked it done.")
-    add_event(session, conversation.id, EventKind.RESOLVED, now, {}, by=by.id)
+    data = moved({"status": before}, {"status": Status.RESOLVED.value})
+    add_event(session, conversation.id, EventKind.RESOLVED, now, data, by=by.id)
     changed(session, conversation.id)
 
 
@@ -263,8 +278,10 @@ def reopen(
         resolved_at=None,
     ):
         raise Conflict("It is open already.")
-    add_event(session, conversation.id, EventKind.REOPENED, now, {}, by=by.id)
+    data = moved({"status": Status.RESOLVED.value}, {"status": Status.OPEN.value})
+    add_event(session, conversation.id, EventKind.REOPENED, now, data, by=by.id)
     promise = rulebook.promise((conversation.request_type,), conversation.urgency)
+    promise = chat.for_chat(session, conversation, promise, now=now)
     for kind in (ClockKind.NEXT_RESPONSE, ClockKind.RESOLUTION):
         clocks.start(session, conversation.id, kind, promise, started_at=now, now=now)
     changed(session, conversation.id, CLOCKS, **clocks.summary(session, conversation.id))
@@ -340,7 +357,9 @@ def _store(
     message = Message(
         conversation_id=conversation.id,
         direction=direction,
-        channel=ChannelKind.EMAIL if direction is Direction.OUTBOUND else conversation.channel,
+        channel=(
+            _way_out(conversation) if direction is Direction.OUTBOUND else conversation.channel
+        ),
         author_id=by.id,
         text=text,
         visible_text=text,
@@ -350,6 +369,12 @@ def _store(
     session.add(message)
     session.flush()
     return message
+
+
+def _way_out(conversation: Conversation) -> ChannelKind:
+    """Return how an answer goes: a chat's in the chat, every other by mail."""
+    by_chat = conversation.channel is ChannelKind.CHAT
+    return ChannelKind.CHAT if by_chat else ChannelKind.EMAIL
 
 
 def _answering(conversation: Conversation) -> str:

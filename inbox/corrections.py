@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlmodel import Session
 
-from inbox import acknowledgement, clocks, routing
+from inbox import acknowledgement, chat, clocks, routing
 from inbox.acknowledgement import House
 from inbox.channels.addresses import is_strict
 from inbox.channels.base import InboundMessage
@@ -15,7 +15,14 @@ from inbox.queue import CLOCKS, OUTBOX
 from inbox.rulebook import Promise, Rulebook
 from inbox.sla.promise import corrected_promise
 from inbox.store import people
-from inbox.store.changes import add_event, changed, door_address, last_inbound_id
+from inbox.store.changes import (
+    add_event,
+    changed,
+    door_address,
+    last_inbound_id,
+    moved,
+    place_of,
+)
 from inbox.store.people import Person
 from models import (
     URGENCY_RANK,
@@ -79,6 +86,7 @@ def correct(
             values["triage"] = conversation.triage
             values.pop("second_type")
     promise = rulebook.promise((new_type,), new_urgency)
+    promise = chat.for_chat(session, conversation, promise, now=now)
     route = routing.choose(
         session,
         rulebook,
@@ -88,6 +96,7 @@ def correct(
     )
     if route.owner_id != conversation.owner_id or route.team_id != conversation.team_id:
         data = {"reason": route.reason, **route.data}
+        data |= moved(place_of(conversation), route.place)
         add_event(session, conversation.id, EventKind.ASSIGNED, now, data, by=by.id)
     values |= {"team_id": route.team_id, "owner_id": route.owner_id}
     values |= _promise_again(session, conversation, promise, house, now)
@@ -108,7 +117,8 @@ def agree(session: Session, conversation: Conversation, *, by: Person, now: date
         return
     for field in ("request_type", "urgency"):
         _record(session, conversation, field, getattr(conversation, field), by, now, quiet=True)
-    add_event(session, conversation.id, EventKind.CONFIRMED, now, {}, by=by.id)
+    data = moved({"triage": conversation.triage.value}, {"triage": Triage.CONFIRMED.value})
+    add_event(session, conversation.id, EventKind.CONFIRMED, now, data, by=by.id)
     changed(session, conversation.id, triage=Triage.CONFIRMED, second_type=None)
 
 
@@ -132,6 +142,7 @@ def _promise_again(
         return {}
     if _was_promised_again(session, conversation.id):
         return {}
+    before = conversation.promised_at.isoformat()
     conversation.promised_at = decision.promised_at
     first = InboundMessage(
         from_address=(
@@ -150,7 +161,8 @@ def _promise_again(
     )
     if mail is not None and is_strict(first.from_address):
         session.add(mail)
-    data = {"promised_at": decision.promised_at.isoformat()}
+    data: dict[str, Any] = {"promised_at": decision.promised_at.isoformat()}
+    data |= moved({"promised_at": before}, data)
     add_event(session, conversation.id, EventKind.PROMISED_AGAIN, now, data)
     return {"promised_at": decision.promised_at}
 
@@ -193,5 +205,5 @@ def _record(
         )
     )
     if not quiet:
-        data = {"field": field, "old": old, "new": new}
+        data = {"field": field, "old": old, "new": new, **moved({field: old}, {field: new})}
         add_event(session, conversation.id, EventKind.CORRECTED, now, data, by=by.id)

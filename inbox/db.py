@@ -9,6 +9,7 @@ Whatever has to wait for the commit (ringing a worker, telling browsers) is put 
 
 import asyncio
 import fcntl
+import logging
 import os
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -28,6 +29,8 @@ from inbox.errors import InboxError
 
 T = TypeVar("T")
 
+log = logging.getLogger(__name__)
+
 LONGEST_TURN_S = 10.0
 READERS = 3  # threads; a page is milliseconds, so few suffice
 # PostgreSQL's: no connection, read-only, deadlock, out of resources, shut down, broken disk.
@@ -42,6 +45,10 @@ class DatabaseGone(InboxError):
     """The database cannot be reached or written just now; everything is tried again."""
 
     status = 503
+
+
+class DatabaseReplaced(DatabaseGone):
+    """The database's file is not the one that we opened: what is written would be lost."""
 
 
 def is_away(error: Exception) -> bool:
@@ -141,7 +148,7 @@ class Database:
             if not self.url.database:
                 raise ValueError("SQLite needs a file: sqlite+aiosqlite:///path/kip.db")
             self.path = Path(self.url.database)
-            self._inode = 0  # 0: not there yet
+            self._file: tuple[int, int] | None = None  # device and inode; None: not there yet
             self.engine = sqlite_engine(self.path)
             self._write_engine = self.engine.execution_options(kip_write=True)
             self._writer_lock = WriterLock(self.path.with_name("write.lock"))
@@ -165,7 +172,7 @@ class Database:
         Raises
         ------
         DatabaseGone
-            If the database is locked, full, read-only or away. Nothing was changed.
+            If the database is locked, full, read-only, away or replaced. Nothing was changed.
         """
         return await self._run(True, work, args, kwargs)
 
@@ -191,6 +198,7 @@ class Database:
         self, writes: bool, work: Callable[..., T], args: Any, kwargs: Any
     ) -> tuple[T, list[str]]:
         if not writes:
+            self._same_file()
             with self.engine.connect() as connection, connection.begin():
                 return _work(connection, work, args, kwargs)
         with self._writer_lock.held():
@@ -199,14 +207,17 @@ class Database:
                 return _work(connection, work, args, kwargs)
 
     def _same_file(self) -> None:
-        """Refuse to write into a file that was replaced or deleted under us."""
+        """Refuse to use a file that was replaced or deleted under us."""
         try:
-            there = self.path.stat().st_ino
+            found = self.path.stat()
         except FileNotFoundError:
-            there = 0
-        if self._inode not in (0, there):
-            raise OSError(f"{self.path} is gone or was replaced; stop Kịp and look at it")
-        self._inode = there
+            there = None
+        else:
+            there = (found.st_dev, found.st_ino)
+        if self._file not in (None, there):
+            log.error("%s was replaced or deleted; stop Kịp and look at it", self.path)
+            raise DatabaseReplaced("The database cannot be reached just now.")
+        self._file = there
 
     async def _on_postgres(
         self, work: Callable[..., T], args: Any, kwargs: Any

@@ -11,16 +11,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlmodel import Session
 
-from inbox import clocks
+from inbox import accountmail, clocks
 from inbox.channels.base import OutboundMessage, Receipt, from_facts
 from inbox.clock import utcnow
-from inbox.db import Database, after_commit
+from inbox.db import Database, DatabaseGone, after_commit
 from inbox.errors import Rejected, Unavailable, Unconfirmed
+from inbox.failpoints import failpoint
 from inbox.queue import CLOCKS, conversation_name
 from inbox.rulebook import load_rulebook
+from inbox.store.changes import moved
 from inbox.store.conversations import change, get_to_change
 from inbox.templating import render
 from models import ClockKind, DeliveryState, Event, EventKind, Outbox, OutboxKind, Status
@@ -122,16 +124,14 @@ def compose(mail: dict[str, Any]) -> OutboundMessage:
 
 async def deliver(database: Database, transport: Transport, job: Job) -> None:
     """Send one claimed mail and write down how it went. Raises nothing that can be settled."""
-    try:
-        message = compose(job.mail)
-    except Exception as error:  # a bug of ours in one mail must not hold up the others
-        log.exception("mail %d cannot be written", job.id)
-        reason = f"It could not be written: {type(error).__name__}."
-        await database.write(_postpone, job, reason, utcnow())
+    message = await _written(database, job)
+    if message is None:
         return
 
     async def fence() -> bool:
-        return await database.write(_fence, job, message)
+        ours = await database.write(_fence, job, message)
+        failpoint("outbox.fenced")
+        return ours
 
     try:
         receipt = await transport.send(message, fence)
@@ -143,9 +143,39 @@ async def deliver(database: Database, transport: Transport, job: Job) -> None:
         await database.write(_settle, job, DeliveryState.UNCONFIRMED, error=error.message)
     else:
         if receipt is not None:
+            failpoint("outbox.handed_over")
             await database.write(
                 _settle, job, DeliveryState.SENT, receipt=receipt.reference, sent_at=utcnow()
             )
+            failpoint("outbox.settled")
+
+
+async def _written(database: Database, job: Job) -> OutboundMessage | None:
+    """Return the mail in words; None if it is for nobody, or has to wait."""
+    try:
+        mail = await _words(database, job)
+        return None if mail is None else compose(mail)
+    except DatabaseGone:
+        raise
+    except Exception as error:  # a bug of ours in one mail must not hold up the others
+        log.exception("mail %d cannot be written", job.id)
+        reason = f"It could not be written: {type(error).__name__}."
+        await database.write(_postpone, job, reason, utcnow())
+        return None
+
+
+async def _words(database: Database, job: Job) -> dict[str, Any] | None:
+    """Return what the mail is made of; None if it is about an account that nobody has."""
+    if job.kind != OutboxKind.ACCOUNT:
+        return job.mail
+    return await database.write(_account_words, job, utcnow())
+
+
+def _account_words(session: Session, job: Job, now: datetime) -> dict[str, Any] | None:
+    mail = accountmail.fill_in(session, job.mail, now)
+    if mail is None:
+        session.execute(delete(Outbox).where(outbox.id == job.id))
+    return mail
 
 
 def waits(session: Session, now: datetime) -> bool:
@@ -186,7 +216,9 @@ def _move(session: Session, job: Job, before: Sequence[DeliveryState], **values:
 def _fence(session: Session, job: Job, message: OutboundMessage) -> bool:
     """Commit that DATA comes next, with the words that go out."""
     said = {**job.mail, "subject": message.subject, "text": message.text}
-    return _move(
+    if job.kind == OutboxKind.ACCOUNT:
+        said = job.mail  # its link opens an account: kept nowhere
+    ours = _move(
         session,
         job,
         [DeliveryState.CLAIMED],
@@ -194,10 +226,13 @@ def _fence(session: Session, job: Job, message: OutboundMessage) -> bool:
         leased_until=utcnow() + LEASE,
         mail=said,
     )
+    failpoint("outbox.fencing")
+    return ours
 
 
 def _settle(session: Session, job: Job, state: DeliveryState, **values: Any) -> None:
     _move(session, job, [DeliveryState.CLAIMED, DeliveryState.SENDING], state=state, **values)
+    failpoint("outbox.settling")
 
 
 def _postpone(session: Session, job: Job, reason: str, now: datetime) -> None:
@@ -223,7 +258,8 @@ def _fail(session: Session, job: Job, reason: str, now: datetime) -> None:
     if job.kind != OutboxKind.REPLY or job.conversation_id is None:
         return
     number = job.conversation_id
-    get_to_change(session, number)  # nobody answers or resolves it meanwhile
+    conversation = get_to_change(session, number)  # nobody answers or resolves it meanwhile
+    status = conversation.status.value if conversation is not None else ""
     met: list[int] = []
     for event in session.execute(
         select(Event).where(events.conversation_id == number, events.kind == EventKind.REPLIED)
@@ -234,14 +270,16 @@ def _fail(session: Session, job: Job, reason: str, now: datetime) -> None:
     values = clocks.summary(session, number)
     if clocks.list_live(session, number, [ClockKind.FIRST_RESPONSE]):
         values["first_responded_at"] = None
+    data: dict[str, Any] = {"reason": reason[:300], "message": job.message_id}
     if values["next_due_at"] is not None:  # who is owed an answer is not done with
         values |= {"status": Status.OPEN, "resolved_at": None}
+        data |= moved({"status": status}, {"status": Status.OPEN.value})
     session.add(
         Event(
             conversation_id=number,
             kind=EventKind.REPLY_FAILED,
             at=now,
-            data={"reason": reason[:300], "message": job.message_id},
+            data=data,
         )
     )
     change(session, number, **values)

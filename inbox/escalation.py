@@ -8,19 +8,19 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlmodel import Session
 
-from inbox.acknowledgement import House, sender_of
-from inbox.auth import random_token
-from inbox.channels.addresses import is_strict
-from inbox.channels.base import OutboundMessage, as_facts
+from inbox.acknowledgement import House
 from inbox.clock import utcnow
 from inbox.clocks import BEFORE_DUE
 from inbox.db import Database, after_commit, insert_into
+from inbox.failpoints import failpoint
 from inbox.house import load_house
 from inbox.queue import OUTBOX, conversation_name, notices_name
 from inbox.settings import Settings
 from inbox.sla.ladder import Audience
 from inbox.sla.promise import spoken_moment
+from inbox.staffmail import to_staff
 from inbox.store import people
+from inbox.store.changes import moved
 from inbox.store.conversations import SHOWN_NAME, change
 from inbox.store.people import Colleague
 from models import (
@@ -31,7 +31,6 @@ from models import (
     EventKind,
     Notice,
     Outbox,
-    OutboxKind,
     SLAClock,
     SLAState,
 )
@@ -64,6 +63,7 @@ async def escalate_due(database: Database, settings: Settings, secret: bytes) ->
     if moment is None or moment > utcnow():
         return 0
     fired = await database.write(_fire, settings, secret)
+    failpoint("ladder.committed")
     if fired:
         log.info("%d steps of the ladder fired", fired)
     return fired
@@ -119,6 +119,7 @@ def fire_due_steps(session: Session, house: House, now: datetime) -> int:
                 if mail is not None:
                     session.add(mail)
         _record(session, step, clock, conversation, [colleagues[one].name for one in told], now)
+        failpoint("ladder.fired")
     return fired
 
 
@@ -142,8 +143,12 @@ def _audience(
     conversation: Conversation,
     colleagues: Mapping[int, Colleague],
 ) -> dict[int, str]:
-    """Return who is told, and as what. Without an owner it is everyone of the team on duty."""
+    """Return who is told, and as what. Without an owner it is everyone of the team on duty.
+
+    An owner or backup who has left is nobody.
+    """
     told: dict[int, str] = {}
+    colleagues = {number: one for number, one in colleagues.items() if one.is_active}
     owner = colleagues.get(conversation.owner_id or 0)
     for audience in step.audience.split(","):
         if audience == Audience.OWNER and owner is not None:
@@ -183,6 +188,7 @@ def _notify(
             audience=audience,
             due_at=clock.due_at,
             created_at=now,
+            data={},
         )
         .on_conflict_do_nothing(index_elements=["clock_id", "generation", "step", "agent_id"])
     )
@@ -202,9 +208,6 @@ def _mail(
 ) -> Outbox | None:
     """Return the notice's mail, as facts; None if there is no address on either side."""
     person = colleagues[agent_id]
-    sender = sender_of(house, None)
-    if not (is_strict(person.email) and is_strict(sender)):
-        return None
     owner = colleagues.get(conversation.owner_id or 0)
     notice: dict[str, Any] = {
         "kind": "warned" if step.step in BEFORE_DUE else "breached",
@@ -215,32 +218,14 @@ def _mail(
         "owner_name": owner.name if owner else "",
         "reason": "",
     }
-    message_id = f"<n.{random_token()}@{sender.partition('@')[2]}>"
-    mail = OutboundMessage(
-        message_id=message_id,
-        from_address=sender,
-        from_name=house.company,
-        to=person.email,
-        subject="",
-        text="",
-        automatic=True,
-        instance_id=house.instance_id,
-        date=now,
-    )
-    facts = {"notice": notice, "link": f"{house.base_url}/inbox/{conversation.id}"}
-    return Outbox(
-        kind=OutboxKind.NOTICE,
+    return to_staff(
+        person.email,
+        house,
+        now,
         conversation_id=conversation.id,
-        to_address=person.email,
-        email_message_id=message_id,
-        mail={
-            **as_facts(mail),
-            "template": "notice",
-            "language": person.language,
-            "facts": facts,
-        },
-        created_at=now,
-        leased_until=now,
+        template="notice",
+        language=person.language,
+        facts={"notice": notice, "link": f"{house.base_url}/inbox/{conversation.id}"},
     )
 
 
@@ -253,6 +238,7 @@ def _record(
     now: datetime,
 ) -> None:
     before_due = step.step in BEFORE_DUE
+    state = SLAState.WARNED if before_due else SLAState.BREACHED
     session.add(
         Event(
             conversation_id=conversation.id,
@@ -264,10 +250,12 @@ def _record(
                 "told": told,
                 "at": step.at.isoformat(),
                 "late": _late(step, now),
+                **moved(
+                    {"sla_state": conversation.sla_state.value}, {"sla_state": state.value}
+                ),
             },
         )
     )
-    state = SLAState.WARNED if before_due else SLAState.BREACHED
     change(session, conversation.id, sla_state=state)
     after_commit(session, "list", conversation_name(conversation.id), OUTBOX)
 

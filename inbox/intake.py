@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import bindparam, insert, select, update
 from sqlmodel import Session
 
-from inbox import acknowledgement, clocks, routing, threads
+from inbox import acknowledgement, chat, clocks, routing, threads
 from inbox.acknowledgement import House
 from inbox.auth import random_token
 from inbox.channels.base import InboundMessage
@@ -21,7 +21,7 @@ from inbox.errors import Conflict
 from inbox.queue import CLOCKS, OUTBOX, conversation_name
 from inbox.rulebook import Promise, Rulebook
 from inbox.sla.promise import promised_at
-from inbox.store.changes import add_event
+from inbox.store.changes import add_event, add_events, moved
 from inbox.store.company import Door
 from inbox.store.conversations import change
 from inbox.store.raw import Claimed
@@ -40,6 +40,7 @@ from models import (
     OutboxKind,
     RawMessage,
     RawState,
+    SLAClock,
     Status,
     Triage,
     TriagePrediction,
@@ -109,12 +110,12 @@ def take_in(session: Session, incoming: Incoming, context: Context, now: datetim
     contact, is_stranger = threads.find_writer(session, raw, message, now)
     joined, hint = threads.find_thread(session, raw, message, contact, context.house.secret)
     if joined is None:
-        number = _open(session, incoming, context, door, contact, is_stranger, now)
-        if hint is not None:
-            add_event(session, number, EventKind.HINTED, now, {"number": hint})
+        number = _open(session, incoming, context, door, contact, is_stranger, hint, now)
     else:
         number = joined.id
-        _append(session, incoming, context, joined, contact, now)
+        _append(session, incoming, context, joined, contact, hint, now)
+    if raw.kind is ChannelKind.CHAT:
+        chat.tell_visitor(session, raw)
     session.execute(_DONE, {"number": raw.id, "taken": number})
     after_commit(session, "list", conversation_name(number), OUTBOX, CLOCKS)
     return number
@@ -127,9 +128,14 @@ def _open(
     door: Door,
     contact: Contact,
     is_stranger: bool,
+    hint: int | None,
     now: datetime,
 ) -> int:
-    """Open a conversation: sorted, with its clocks, its owner and its acknowledgement."""
+    """Open a conversation: sorted, with its clocks, its owner and its acknowledgement.
+
+    What can be known before the first row is, and what is alike goes together: each
+    statement costs.
+    """
     raw, message, said = incoming.raw, incoming.message, incoming.prediction
     promise = context.rulebook.promise(
         said.clock_candidates or (said.request_type,), said.urgency
@@ -138,8 +144,12 @@ def _open(
         session, context.rulebook, said.request_type, fallback_team_id=door.team_id
     )
     arrived = raw.received_at
+    if raw.kind is ChannelKind.CHAT:
+        talk = chat.Talk(door.id, contact.id, route.team_id)
+        promise = chat.hasten(session, talk, promise, now=now, wrote_at=arrived)
     spoken = message.language if message.language in LANGUAGES else ""
     language = spoken or contact.language or context.language
+    started = clocks.set_up((ClockKind.FIRST_RESPONSE, ClockKind.RESOLUTION), promise, arrived)
     conversation = Conversation(
         public_token=raw.public_token or random_token(),
         inbox_id=raw.inbox_id,
@@ -156,54 +166,50 @@ def _open(
         triage=Triage.NEEDS_REVIEW if said.needs_review else Triage.AUTO,
         team_id=route.team_id,
         owner_id=route.owner_id,
-        order_at=clocks.NEVER,
+        promised_at=_promised_at(started, promise, now),
         created_at=arrived,
         last_inbound_at=arrived,
+        **clocks.summary_of(started),
     )
     session.add(conversation)
     session.flush()
     number = conversation.id
-    add_event(session, number, EventKind.RECEIVED, arrived, {"channel": raw.kind.value})
+    clocks.write(session, number, started, promise.calendar, now)
     stored = _message(session, incoming, number, contact, now)
     conversation.last_message_id = stored.id
     _remember(session, said, context, number, stored.id, now)
-    data = {"request_type": said.request_type, "priority": conversation.urgency_rank + 1}
-    add_event(session, number, EventKind.SORTED, now, data)
-    add_event(session, number, EventKind.ASSIGNED, now, {"reason": route.reason, **route.data})
-    _start_clocks(session, conversation, promise, arrived, now)
-    session.add(conversation)
-    _acknowledge(session, incoming, context, conversation, promise, door, is_stranger, now)
+    answered = _acknowledge(
+        session, incoming, context, conversation, promise, door, is_stranger, now
+    )
+    opened = moved({}, {"status": Status.OPEN.value})
+    kind = {"request_type": said.request_type, "priority": conversation.urgency_rank + 1}
+    sorted_as = moved({}, {"request_type": said.request_type, "urgency": said.urgency})
+    place = {"reason": route.reason, **route.data, **moved({}, route.place)}
+    happened = [
+        (EventKind.RECEIVED, arrived, {"channel": raw.kind.value, **opened}),
+        (EventKind.SORTED, now, {**kind, **sorted_as}),
+        (EventKind.ASSIGNED, now, place),
+        answered,
+    ]
+    if hint is not None:
+        happened.append((EventKind.HINTED, now, {"number": hint}))
+    add_events(session, number, happened)
     session.flush()
     return number
 
 
-def _start_clocks(
-    session: Session,
-    conversation: Conversation,
-    promise: Promise,
-    arrived: datetime,
-    now: datetime,
-) -> None:
-    """Start the clocks of a new conversation and set the time that its customer is told.
+def _promised_at(started: list[SLAClock], promise: Promise, now: datetime) -> datetime | None:
+    """Return the time that the customer of a new conversation is told.
 
-    A machine's mail has them too: it gets no answer by itself, but lists, shops' systems and
+    A machine's mail has one too: it gets no answer by itself, but lists, shops' systems and
     lost auto-replies carry people's requests, so somebody has to look at it in time.
     """
-    number = conversation.id
-    started = [
-        clocks.start(session, number, kind, promise, started_at=arrived, now=now)
-        for kind in (ClockKind.FIRST_RESPONSE, ClockKind.RESOLUTION)
-    ]
-    running = [clock for clock in started if clock is not None]
-    first = next((one for one in running if one.kind is ClockKind.FIRST_RESPONSE), None)
-    if first is not None:
-        # Long after arrival (we were down), the honest time is counted from now.
-        due = (
-            first.due_at if first.due_at > now else promise.calendar.due_at(now, first.target_s)
-        )
-        conversation.promised_at = promised_at(due) if due is not None else None
-    for name, value in clocks.summary_of(running).items():
-        setattr(conversation, name, value)
+    first = next((one for one in started if one.kind is ClockKind.FIRST_RESPONSE), None)
+    if first is None:
+        return None
+    # Long after arrival (we were down), the honest time is counted from now.
+    due = first.due_at if first.due_at > now else promise.calendar.due_at(now, first.target_s)
+    return promised_at(due) if due is not None else None
 
 
 def _subject(message: InboundMessage) -> str:
@@ -232,8 +238,11 @@ def _acknowledge(
     door: Door,
     is_stranger: bool,
     now: datetime,
-) -> None:
+) -> tuple[EventKind, datetime, dict[str, Any]]:
+    """Queue the acknowledgement, unless something withholds it; return the event of it."""
     raw, message, house = incoming.raw, incoming.message, context.house
+    if raw.kind is ChannelKind.CHAT:
+        return chat.acknowledge(session, conversation, promise, house, now)
     door_address = door.handle if door.kind is ChannelKind.EMAIL else None
     if raw.kind is ChannelKind.FORM and not is_stranger:
         is_stranger = not threads.has_mailed(session, conversation.contact_id)
@@ -259,12 +268,10 @@ def _acknowledge(
         )
         why = None if mail is not None else "no_address"
     if mail is None or conversation.promised_at is None:
-        kind, data = EventKind.ACKNOWLEDGEMENT_WITHHELD, {"reason": why or "no_address"}
-    else:
-        session.add(mail)
-        kind = EventKind.ACKNOWLEDGED
-        data = {"promised_at": conversation.promised_at.isoformat()}
-    add_event(session, conversation.id, kind, now, data)
+        return EventKind.ACKNOWLEDGEMENT_WITHHELD, now, {"reason": why or "no_address"}
+    session.add(mail)
+    promised = conversation.promised_at.isoformat()
+    return EventKind.ACKNOWLEDGED, now, {"promised_at": promised}
 
 
 def _append(
@@ -273,6 +280,7 @@ def _append(
     context: Context,
     conversation: Conversation,
     contact: Contact,
+    hint: int | None,
     now: datetime,
 ) -> None:
     """Add the customer's next message; a machine's mail is shown and changes nothing."""
@@ -281,6 +289,20 @@ def _append(
     values: dict[str, Any] = {"last_message_id": stored.id}
     if not (message.is_automatic or message.is_bounce):
         values |= _owe_answer(session, conversation, context, raw.received_at, now)
+    if chat.may_sort(conversation) and raw.kind is ChannelKind.CHAT:
+        said = incoming.prediction
+        _remember(session, said, context, conversation.id, stored.id, now)
+        values |= chat.sort_again(
+            session,
+            conversation,
+            said,
+            context.rulebook,
+            second_type=_second(said),
+            wrote_at=raw.received_at,
+            now=now,
+        )
+    if hint is not None:
+        add_event(session, conversation.id, EventKind.HINTED, now, {"number": hint})
     change(session, conversation.id, **values)
 
 
@@ -297,9 +319,11 @@ def _owe_answer(
     if clocks.list_live(session, number, clocks.REPLY_KINDS):
         return {**values, "asked_again": conversations.asked_again + 1}
     promise = context.rulebook.promise((conversation.request_type,), conversation.urgency)
+    promise = chat.for_chat(session, conversation, promise, now=now, wrote_at=arrived)
     if conversation.status is not Status.OPEN:
         values |= {"status": Status.OPEN, "resolved_at": None}
-        add_event(session, number, EventKind.REOPENED, now, {})
+        data = moved({"status": conversation.status.value}, {"status": Status.OPEN.value})
+        add_event(session, number, EventKind.REOPENED, now, data)
         if not clocks.list_live(session, number, [ClockKind.RESOLUTION]):
             clocks.start(
                 session, number, ClockKind.RESOLUTION, promise, started_at=arrived, now=now
@@ -324,6 +348,7 @@ def _message(
         visible_text=read.visible_reply,
         notes=list(read.notes),
         email_message_id=read.message_id or None,
+        client_key=raw.meta.get("key"),
         raw_id=raw.id,
         created_at=raw.received_at,
     )

@@ -23,6 +23,12 @@ class Lines(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    """Leave out that a socket came or went: each visitor of a chat would be four lines."""
+    text = str(record.msg)
+    return record.levelno > logging.INFO or not ("WebSocket" in text or "connection " in text)
+
+
 def start_logging(log_format: str) -> None:
     """Log to stderr, as lines for people (``text``) or as JSON (``json``)."""
     handler = logging.StreamHandler(sys.stderr)
@@ -34,3 +40,4 @@ def start_logging(log_format: str) -> None:
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     for name in CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.error").addFilter(_is_news)

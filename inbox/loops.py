@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
-from inbox import delivery, escalation, intake
+from inbox import chat, delivery, escalation, intake
 from inbox.channels.adapters import CHANNELS
 from inbox.channels.base import InboundMessage
 from inbox.channels.reader import MailReader, ReadFailed
@@ -25,6 +24,7 @@ from inbox.channels.smtp import SmtpSender, SmtpSession
 from inbox.clock import utcnow
 from inbox.db import Database, DatabaseGone, is_away
 from inbox.errors import InboxError, Invalid, Unavailable
+from inbox.failpoints import failpoint
 from inbox.house import make_house
 from inbox.intake import Context, Incoming
 from inbox.rulebook import load_rulebook
@@ -113,6 +113,7 @@ class TakeIn:
         if not await self._database.read(raws.waits, utcnow()):
             return False
         batch = await self._database.write(_claim, self._settings, self._secret)
+        failpoint("intake.claimed")
         model = await self._live_model(batch.model)
         open_ids = {raw.id for raw in batch.raws}
 
@@ -128,17 +129,35 @@ class TakeIn:
         context = batch.context
         if context is not None and batch.model is not None and model is not None:
             context = replace(context, model_version_id=batch.model.id)
-        reading = {asyncio.create_task(self._read(raw, batch, model)) for raw in batch.raws}
+        turns = chat.in_turns(batch.raws)
+        reading = {asyncio.create_task(self._read_turn(turn, batch, model)) for turn in turns}
         while reading:
             ready, reading = await asyncio.wait(reading, return_when=asyncio.FIRST_COMPLETED)
-            results = [task.result() for task in ready]
+            results = [one for task in ready for one in task.result()]
             good = [one for one in results if isinstance(one, Incoming)]
             bad = [one for one in results if not isinstance(one, Incoming)]
+            failpoint("intake.read")
             await self._database.write(_store, good, bad, context)
+            failpoint("intake.committed")
             open_ids -= {one.raw.id for one in good} | {raw.id for raw, _ in bad}
 
+    async def _read_turn(
+        self, turn: list[Claimed], batch: Batch, model: TriageModel | None
+    ) -> list[Incoming | tuple[Claimed, str]]:
+        """Read what keeps its order; a chat's line is sorted by all that was said so far."""
+        before = ""
+        if turn[0].kind is ChannelKind.CHAT:
+            before = await self._database.read(chat.said_so_far, turn[0])
+        results = []
+        for raw in turn:
+            result = await self._read(raw, batch, model, before)
+            if isinstance(result, Incoming):
+                before = f"{before}\n{result.message.visible_reply}"
+            results.append(result)
+        return results
+
     async def _read(
-        self, raw: Claimed, batch: Batch, model: TriageModel | None
+        self, raw: Claimed, batch: Batch, model: TriageModel | None, before: str
     ) -> Incoming | tuple[Claimed, str]:
         try:
             if raw.kind is ChannelKind.EMAIL:
@@ -155,7 +174,7 @@ class TakeIn:
             return raw, f"It is not what a {raw.kind} sends: {error}"
         types = frozenset(batch.context.rulebook.types if batch.context else ())
         try:
-            said = await asyncio.to_thread(_predict, model, message, types)
+            said = await asyncio.to_thread(_predict, model, message, types, before)
         except Exception as error:  # a bug in sorting one must not hold up the others
             log.exception("sorting raw message %d failed", raw.id)
             return raw, f"Sorting failed: {type(error).__name__}: {error}"
@@ -198,9 +217,12 @@ def _claim(session: Session, settings: Settings, secret: bytes) -> Batch:
 
 
 def _predict(
-    model: TriageModel | None, message: InboundMessage, types: frozenset[str]
+    model: TriageModel | None,
+    message: InboundMessage,
+    types: frozenset[str],
+    before: str = "",
 ) -> Prediction:
-    text = message.visible_reply or message.text
+    text = f"{before}\n{message.visible_reply or message.text}".strip()
     if model is None:
         said = predict_by_rules(message.subject, text, allowed_types=types)
     else:
@@ -223,33 +245,44 @@ def _store(
     bad: list[tuple[Claimed, str]],
     context: Context | None,
 ) -> None:
-    """Take in what was read, each in a savepoint; put back what could not be read."""
+    """Take in what was read, and put back what could not be read.
+
+    All in one savepoint, as nearly always nothing is wrong; otherwise each in its own.
+    """
     now = utcnow()
     for raw, reason in bad:
         raws.fail(session, raw.id, reason, now)
-    if context is None:
+    if context is None or not good:
         return
-    for incoming in good:
-        try:
-            try:
-                _take_in(session, incoming, context, now)
-            except IntegrityError:
-                # Another worker made the same contact a moment ago: now it is found.
-                _take_in(session, incoming, context, now)
-        except InboxError as error:
-            log.warning("raw message %d: %s", incoming.raw.id, error.message)
-            raws.fail(session, incoming.raw.id, error.message, now)
-        except Exception as error:
-            if is_away(error):  # the database's trouble, not the message's
-                raise
-            log.exception("taking in raw message %d failed", incoming.raw.id)
-            raws.fail(session, incoming.raw.id, f"{type(error).__name__}: {error}", now)
+    try:
+        _take_in(session, good, context, now)
+    except Exception as error:
+        if is_away(error):  # the database's trouble, not a message's
+            raise
+        for incoming in good:
+            _store_one(session, incoming, context, now)
 
 
-def _take_in(session: Session, incoming: Incoming, context: Context, now: datetime) -> None:
-    """Take a message in, or leave no trace of it."""
+def _store_one(session: Session, incoming: Incoming, context: Context, now: datetime) -> None:
+    """Take a message in, or say on its row why not."""
+    try:
+        _take_in(session, [incoming], context, now)
+    except InboxError as error:
+        log.warning("raw message %d: %s", incoming.raw.id, error.message)
+        raws.fail(session, incoming.raw.id, error.message, now)
+    except Exception as error:
+        if is_away(error):
+            raise
+        log.exception("taking in raw message %d failed", incoming.raw.id)
+        raws.fail(session, incoming.raw.id, f"{type(error).__name__}: {error}", now)
+
+
+def _take_in(session: Session, some: list[Incoming], context: Context, now: datetime) -> None:
+    """Take messages in, or leave no trace of any."""
     with session.begin_nested():
-        intake.take_in(session, incoming, context, now)
+        for incoming in some:
+            intake.take_in(session, incoming, context, now)
+            failpoint("intake.taken")
 
 
 class Send:
@@ -264,6 +297,7 @@ class Send:
         if not await self._database.read(delivery.waits, utcnow()):
             return False
         jobs = await self._database.write(_claim_mails)
+        failpoint("outbox.claimed")
         waiting = list(jobs)
 
         async def renew() -> None:

@@ -23,6 +23,7 @@ from inbox.channels.mime import dedupe_key
 from inbox.clock import utcnow
 from inbox.db import Database
 from inbox.errors import Rejected, TooLarge, Unavailable
+from inbox.failpoints import failpoint
 from inbox.staging import MAX_BACKLOG, MAX_MAIL_BYTES, Arrival, count_waiting, stage
 from inbox.vault import Vault
 from models import ChannelKind, Inbox, Mailbox
@@ -216,6 +217,7 @@ class Reading:
         if stored:
             try:
                 await self._box.mark_seen(stored)
+                failpoint("mailbox.seen")
             except Rejected as error:
                 log.warning("mailbox %s: cannot mark as read: %s", self._job.id, error.message)
 
@@ -272,12 +274,19 @@ class Reading:
         }
         arrival = Arrival(job.inbox_id, ChannelKind.EMAIL, key, raw, meta)
         now = utcnow()
-        await self._database.write(stage, arrival, min(mail.arrived_at or now, now))
+        await self._database.write(_stage, arrival, min(mail.arrived_at or now, now))
+        failpoint("mailbox.stored")
         self.count += 1
 
     async def _save(self, last_uid: int) -> None:
         self._last_uid = last_uid
         await self._database.write(_save, self._job, last_uid, self._left)
+        failpoint("mailbox.saved")
+
+
+def _stage(session: Session, arrival: Arrival, at: datetime) -> None:
+    stage(session, arrival, at)
+    failpoint("mailbox.staged")
 
 
 def _start_over(session: Session, job: Job, folder: Folder) -> Job:

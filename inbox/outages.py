@@ -6,14 +6,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlmodel import Session
 
-from inbox.acknowledgement import House, sender_of
-from inbox.auth import random_token
-from inbox.channels.addresses import is_strict
-from inbox.channels.base import OutboundMessage, as_facts
+from inbox.acknowledgement import House
 from inbox.db import after_commit
 from inbox.queue import OUTBOX
 from inbox.sla.promise import spoken_moment
-from models import Agent, Inbox, Mailbox, Outbox, OutboxKind, Role
+from inbox.staffmail import to_staff
+from models import Agent, Inbox, Mailbox, Outbox, Role
 from models.base import columns
 
 log = logging.getLogger(__name__)
@@ -53,38 +51,14 @@ def _compose(
     *,
     is_over: bool,
 ) -> Outbox | None:
-    sender = sender_of(house, None)
-    if not (is_strict(person.email) and is_strict(sender)):
-        return None
-    message_id = f"<n.{random_token()}@{sender.partition('@')[2]}>"
-    since = mailbox.failing_since or now
-    mail = OutboundMessage(
-        message_id=message_id,
-        from_address=sender,
-        from_name=house.company,
-        to=person.email,
-        subject="",
-        text="",
-        automatic=True,
-        instance_id=house.instance_id,
-        date=now,
-    )
     facts = {
         "address": address,
         "is_over": is_over,
-        "time_text": spoken_moment(since, house.time_zone, now, person.language),
+        "time_text": spoken_moment(
+            mailbox.failing_since or now, house.time_zone, now, person.language
+        ),
         "reason": mailbox.last_error,
     }
-    return Outbox(
-        kind=OutboxKind.NOTICE,
-        to_address=person.email,
-        email_message_id=message_id,
-        mail={
-            **as_facts(mail),
-            "template": "outage",
-            "language": person.language,
-            "facts": facts,
-        },
-        created_at=now,
-        leased_until=now,
+    return to_staff(
+        person.email, house, now, template="outage", language=person.language, facts=facts
     )

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 from sqlmodel import Session
@@ -16,7 +15,7 @@ from inbox.house import load_house
 from inbox.loops import renewing
 from inbox.mailboxes import Job
 from inbox.settings import Settings
-from inbox.staging import MIN_FREE_BYTES
+from inbox.staging import has_room
 from inbox.vault import Vault
 
 log = logging.getLogger(__name__)
@@ -44,7 +43,7 @@ class Poll:
         room = AT_ONCE - len(self._looks)
         if room < 1 or not await self._database.read(mailboxes.waits, utcnow()):
             return False
-        if shutil.disk_usage(self._settings.data_dir).free < MIN_FREE_BYTES:
+        if not has_room(self._settings.data_dir):
             log.warning("the disk is nearly full: mail waits in its mailboxes")
             await asyncio.sleep(5)
             return False

@@ -2,7 +2,8 @@
 
 Rows are the queue; nothing here is needed for anything to happen, only for it to happen at
 once. A name is ``ring:<loop>`` for a worker's loop (``intake``, ``outbox``, ``clocks``) or a
-live name for browsers (``list``, ``conv-1042``, ``notices-7``).
+live name for browsers (``list``, ``conv-1042``, ``notices-7``, ``chat-3:…`` for a visitor's;
+``account-7`` has one person's streams look again whether their sessions still hold).
 """
 
 import asyncio
@@ -19,6 +20,7 @@ log = logging.getLogger(__name__)
 CHANNEL = "kip:names"
 BUDGET_S = 0.2  # the longest a web request may wait for Redis
 INTAKE, OUTBOX, CLOCKS = "ring:intake", "ring:outbox", "ring:clocks"
+CHAT = "chat-"
 
 
 def connect(url: str) -> Redis:
@@ -34,9 +36,19 @@ def conversation_name(conversation_id: int) -> str:
     return f"conv-{conversation_id}"
 
 
+def chat_name(visitor: str) -> str:
+    """Return the name that a visitor's sockets listen for; browsers of ours never hear it."""
+    return f"{CHAT}{visitor}"
+
+
 def notices_name(agent_id: int) -> str:
     """Return the live name of one person's notices."""
     return f"notices-{agent_id}"
+
+
+def account_name(agent_id: int) -> str:
+    """Return the name under which a person's streams hear that their sessions ended."""
+    return f"account-{agent_id}"
 
 
 class Announcer:

@@ -18,6 +18,11 @@ class Route:
     reason: str  # least_open, kept, nobody_on_duty, all_full
     data: dict[str, Any]
 
+    @property
+    def place(self) -> dict[str, Any]:
+        """Who answers for it then, as an event says it."""
+        return {"team": self.team_id, "owner": self.owner_id}
+
 
 def choose(
     session: Session,
@@ -29,10 +34,10 @@ def choose(
 ) -> Route:
     """Choose team and owner; an owner who belongs to the team keeps the conversation."""
     kind = rulebook.types[request_type]
-    names = people.team_names(session)
-    team_id = kind.team_id or fallback_team_id or next(iter(names), None)
+    wished = (kind.team_id, fallback_team_id, *rulebook.teams)
+    team_id = next((one for one in wished if one in rulebook.teams), None)
     data: dict[str, Any] = {
-        "team": names.get(team_id or 0, ""),
+        "team": rulebook.teams.get(team_id or 0, ""),
         "type_vi": kind.name_vi,
         "type_en": kind.name_en,
     }

@@ -29,6 +29,7 @@ class Rulebook:
     rules: tuple[SLAPolicy, ...]
     calendars: dict[int, WorkingCalendar]
     default_calendar_id: int
+    teams: dict[int, str]  # id -> name, of those that get work
 
     def promise(self, candidates: tuple[str, ...], urgency: str) -> Promise:
         """Return targets and calendar for the request types it may be (usually one).
@@ -86,6 +87,7 @@ def load_rulebook(session: Session) -> Rulebook:
             number: WorkingCalendar.from_spec(spec) for number, spec in rules.calendars.items()
         },
         default_calendar_id=rules.default_calendar_id,
+        teams=rules.teams,
     )
 
 

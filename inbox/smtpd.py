@@ -7,7 +7,6 @@ again; what went wrong is in our log, never in an answer.
 import asyncio
 import contextlib
 import logging
-import shutil
 import signal
 import time
 from collections import Counter
@@ -21,15 +20,17 @@ from inbox.channels.maildata import NeverEnds, NoRoom, TooBig, read_data
 from inbox.channels.mime import dedupe_key
 from inbox.clock import utcnow
 from inbox.db import Database, DatabaseGone
+from inbox.failpoints import failpoint
 from inbox.processes import leave_within
 from inbox.queue import Announcer, connect
 from inbox.settings import Settings
 from inbox.staging import (
     MAX_BACKLOG,
     MAX_MAIL_BYTES,
-    MIN_FREE_BYTES,
     Arrival,
+    Together,
     count_waiting,
+    has_room,
     stage,
 )
 from inbox.store.company import list_doors
@@ -69,15 +70,18 @@ class Receiver:
         self._data_dir = data_dir
         self._known = Known({}, False, 0.0)
         self._big = asyncio.Semaphore(MAX_BIG_AT_ONCE)
+        self._together = Together(self._commit)
+
+    async def _commit(self, arrivals: list[Arrival]) -> None:
+        await self._database.write(_stage_all, arrivals)
 
     async def _look(self) -> Known:
         if time.monotonic() > self._known.until:
             doors = await self._database.read(list_doors, ChannelKind.EMAIL)
             waiting = await self._database.read(count_waiting, MAX_BACKLOG)
-            free = shutil.disk_usage(self._data_dir).free
             self._known = Known(
                 {door.handle: door.id for door in doors},
-                waiting >= MAX_BACKLOG or free < MIN_FREE_BYTES,
+                waiting >= MAX_BACKLOG or not has_room(self._data_dir),
                 time.monotonic() + LOOK_EVERY_S,
             )
         return self._known
@@ -138,10 +142,14 @@ class Receiver:
         async with self._big if is_big else contextlib.nullcontext():
             arrivals = []
             for inbox_id, addresses in wanted.items():
-                key = await asyncio.to_thread(dedupe_key, inbox_id, content)
+                if is_big:
+                    key = await asyncio.to_thread(dedupe_key, inbox_id, content)
+                else:
+                    key = dedupe_key(inbox_id, content)
                 meta = {**envelope_facts, "rcpt": addresses}
                 arrivals.append(Arrival(inbox_id, ChannelKind.EMAIL, key, content, meta))
-            await self._database.write(_stage_all, arrivals)
+            await (self._commit if is_big else self._together.keep)(arrivals)
+            failpoint("smtp.committed")
         return "250 2.0.0 OK, kept"
 
     async def handle_exception(self, error: Exception) -> str:
@@ -163,6 +171,7 @@ def _stage_all(session: Any, arrivals: list[Arrival]) -> None:
     now = utcnow()
     for arrival in arrivals:
         stage(session, arrival, now)
+    failpoint("smtp.staged")
 
 
 class Sink:

@@ -1,16 +1,23 @@
 """Raw first: a message is stored and committed before its sender is told yes."""
 
+import asyncio
+import shutil
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import func, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session
 
-from inbox.db import after_commit, insert_into
+from inbox.db import DatabaseGone, after_commit
+from inbox.errors import InboxError
 from inbox.queue import INTAKE
 from models import ChannelKind, RawMessage, RawState
-from models.base import columns
+from models.base import columns, core
 
 raws = columns(RawMessage)
 
@@ -18,6 +25,30 @@ raws = columns(RawMessage)
 MAX_MAIL_BYTES = 35 * 1024 * 1024
 MAX_BACKLOG = 50_000  # messages not yet taken in; with more, senders keep theirs
 MIN_FREE_BYTES = 100 * 1024 * 1024
+MOST_TOGETHER = 50  # arrivals in one commit
+
+
+class NoRoom(InboxError):
+    """Nothing more is taken until there is room on the disk again; senders keep theirs."""
+
+    status = 503
+
+
+def has_room(data_dir: Path) -> bool:
+    """Tell whether the data directory's disk has room for more; true where there is none."""
+    return not data_dir.exists() or shutil.disk_usage(data_dir).free >= MIN_FREE_BYTES
+
+
+def demand_room(data_dir: Path) -> None:
+    """Refuse to take more on a disk that is nearly full.
+
+    Raises
+    ------
+    NoRoom
+        With a sentence for whoever wrote.
+    """
+    if not has_room(data_dir):
+        raise NoRoom("We cannot take messages just now. Please try again in a few minutes.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,28 +73,32 @@ class Staged:
     is_same: bool = True
 
 
+@cache
+def _insert(dialect: str) -> Any:
+    """Return the statement that stores one; made once, as making it costs more than running."""
+    insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    statement = insert(core(RawMessage))
+    return statement.on_conflict_do_nothing(index_elements=["dedupe_key"]).returning(raws.id)
+
+
 def stage(session: Session, arrival: Arrival, now: datetime) -> Staged:
     """Store a raw message once; the same one again returns the first row."""
-    statement = (
-        insert_into(session, RawMessage)
-        .values(
-            inbox_id=arrival.inbox_id,
-            kind=arrival.kind,
-            dedupe_key=arrival.dedupe_key,
-            body=arrival.body,
-            meta=arrival.meta,
-            public_token=arrival.public_token,
-            received_at=now,
-            state=RawState.PENDING,
-            attempts=0,
-            failures=0,
-            leased_until=now,
-            error="",
-        )
-        .on_conflict_do_nothing(index_elements=["dedupe_key"])
-        .returning(raws.id)
-    )
-    new = session.execute(statement).scalar_one_or_none()
+    values = {
+        "inbox_id": arrival.inbox_id,
+        "kind": arrival.kind,
+        "dedupe_key": arrival.dedupe_key,
+        "body": arrival.body,
+        "meta": arrival.meta,
+        "public_token": arrival.public_token,
+        "received_at": now,
+        "state": RawState.PENDING,
+        "attempts": 0,
+        "failures": 0,
+        "leased_until": now,
+        "error": "",
+    }
+    statement = _insert(session.get_bind().dialect.name)
+    new = session.execute(statement, values).scalar_one_or_none()
     after_commit(session, INTAKE)
     if new is not None:
         return Staged(new, arrival.public_token, is_new=True)
@@ -79,3 +114,59 @@ def count_waiting(session: Session, most: int) -> int:
     """Count messages not yet taken in, up to ``most``."""
     some = select(raws.id).where(raws.state == RawState.PENDING).limit(most).subquery()
     return int(session.execute(select(func.count()).select_from(some)).scalar_one())
+
+
+_Waiting = tuple[list[Arrival], asyncio.Future[None]]
+
+
+class Together:
+    """Commits together what arrives at the same time: one trip to the disk serves them all.
+
+    ``commit`` stores arrivals in one unit of work. While it runs, others gather.
+    """
+
+    def __init__(self, commit: Callable[[list[Arrival]], Awaitable[None]]) -> None:
+        self._commit = commit
+        self._waiting: list[_Waiting] = []
+        self._work: asyncio.Task[None] | None = None
+
+    async def keep(self, arrivals: list[Arrival]) -> None:
+        """Return once these are committed; raises what committing them raises."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((arrivals, done))
+        if self._work is None or self._work.done():
+            self._work = asyncio.create_task(self._run())
+        await done
+
+    async def _run(self) -> None:
+        while self._waiting:
+            some, self._waiting = self._waiting[:MOST_TOGETHER], self._waiting[MOST_TOGETHER:]
+            try:
+                await self._commit([one for arrivals, _ in some for one in arrivals])
+            except Exception as error:
+                if len(some) == 1 or isinstance(error, DatabaseGone):
+                    _settle(some, error)
+                else:  # what is wrong with one is not the others' trouble
+                    await self._apart(some)
+            else:
+                _settle(some)
+
+    async def _apart(self, some: list[_Waiting]) -> None:
+        for one in some:
+            try:
+                await self._commit(one[0])
+            except Exception as error:
+                _settle([one], error)
+            else:
+                _settle([one])
+
+
+def _settle(some: list[_Waiting], error: Exception | None = None) -> None:
+    """Tell everybody, except senders who left, how it went."""
+    for _, done in some:
+        if done.done():
+            continue
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)

@@ -6,9 +6,10 @@ from pathlib import Path
 from sqlalchemy import select, update
 from sqlmodel import Session
 
-from inbox.store.setup import find_live_model
+from inbox.store.audit import add_entry
+from inbox.store.setup import LiveModel, find_live_model
 from inbox.triage import files, starter
-from models import TriageModelVersion
+from models import AuditAction, AuditThing, TriageModelVersion
 from models.base import columns
 
 versions = columns(TriageModelVersion)
@@ -48,16 +49,35 @@ def register_starter(session: Session, path: Path, sha256: str, now: datetime) -
             .where(versions.id == known)
             .values(is_live=True, path=str(path))
         )
+        _write_down(session, known, live, now)
         return True
-    session.add(
-        TriageModelVersion(
-            name=NAME,
-            path=str(path),
-            sha256=sha256,
-            is_starter=True,
-            is_live=True,
-            created_at=now,
-        )
+    made = TriageModelVersion(
+        name=NAME,
+        path=str(path),
+        sha256=sha256,
+        is_starter=True,
+        is_live=True,
+        created_at=now,
     )
+    session.add(made)
     session.flush()
+    after = {"name": NAME, "sha256": sha256}
+    add_entry(
+        session, AuditThing.MODEL, made.id, AuditAction.CREATED, now, by=None, after=after
+    )
+    _write_down(session, made.id, live, now)
     return True
+
+
+def _write_down(session: Session, new: int, old: LiveModel | None, now: datetime) -> None:
+    """Enter that another model answers from now on; the product itself did it."""
+    add_entry(
+        session,
+        AuditThing.MODEL,
+        new,
+        AuditAction.ACTIVATED,
+        now,
+        by=None,
+        before={"live": old.id if old is not None else None},
+        after={"live": new},
+    )

@@ -64,7 +64,7 @@ def environment(language: str) -> Environment:
     return made
 
 
-def render(language: str, name: str, **values: Any) -> str:
+def render(language: str, name: str, /, **values: Any) -> str:
     """Render one template in one language."""
     spoken = language if language in LANGUAGES else "en"
     return environment(spoken).get_template(name).render(lang=spoken, **values)

@@ -1,4 +1,8 @@
-"""Who wrote, and which conversation it belongs to."""
+"""Who wrote, and which conversation it belongs to.
+
+Mail and forms are known by their address, a chat's visitor by the widget's signed token. The
+address that a visitor types is a claim: it names nobody and joins nothing.
+"""
 
 from datetime import datetime
 
@@ -6,9 +10,10 @@ from sqlalchemy import select
 from sqlmodel import Session
 
 from inbox.addressing import conversation_of
+from inbox.channels.addresses import is_strict
 from inbox.channels.base import InboundMessage
+from inbox.store import chat, people
 from inbox.store import conversations as rows
-from inbox.store import people
 from inbox.store.raw import Claimed
 from models import ChannelKind, Contact, Conversation, Message
 from models.base import columns
@@ -28,10 +33,17 @@ def find_writer(
         found = session.get(Contact, owner.contact_id) if owner is not None else None
         if found is not None:
             return found, False
+    if raw.kind is ChannelKind.CHAT:
+        return _find_visitor(session, raw, message, now)
     address = message.from_address
     kind = "email" if address else "phone" if message.phone else "raw"
     value = address or message.phone or str(raw.id)
     known = people.find_contact(session, kind, value)
+    by_mail = raw.kind is ChannelKind.EMAIL
+    if known is not None and by_mail and chat.only_chats(session, known.id):
+        # What a visitor typed was a claim; the mail comes from there.
+        chat.drop_claim(session, known.id, value)
+        known = None
     if known is not None:
         if not known.name and message.from_name:
             known.name = message.from_name[:200]
@@ -48,6 +60,36 @@ def find_writer(
     if address and message.phone:
         people.add_identity(session, contact.id, "phone", message.phone, now)
     return contact, True
+
+
+def _find_visitor(
+    session: Session, raw: Claimed, message: InboundMessage, now: datetime
+) -> tuple[Contact, bool]:
+    """Return the contact of a chat's visitor, who may only now have said a name or address.
+
+    An address that nobody has is kept with the contact, so that agents see it.
+    """
+    value = chat.visitor_value(raw.inbox_id, str(raw.meta["visitor"]))
+    visitor = chat.find_visitor(session, value, to_change=True)
+    if visitor is None:
+        contact = people.create_contact(
+            session,
+            chat.KIND,
+            value,
+            name=message.from_name[:200],
+            language=message.language if message.language in LANGUAGES else "",
+            now=now,
+        )
+        chat.seen(session, [value], raw.received_at)
+    else:
+        contact = session.get_one(Contact, visitor.contact_id)
+        if not contact.name and message.from_name:
+            contact.name = message.from_name[:200]
+            session.add(contact)
+    address = message.from_address
+    if is_strict(address) and "email" not in people.list_identities(session, contact.id):
+        people.add_identity(session, contact.id, "email", address, now)
+    return contact, visitor is None
 
 
 def has_mailed(session: Session, contact_id: int) -> bool:
@@ -72,6 +114,8 @@ def find_thread(
     """
     if "conversation" in raw.meta:  # written on the customer's own page, behind its link
         return rows.get_to_change(session, int(raw.meta["conversation"])), None
+    if raw.kind is ChannelKind.CHAT:
+        return _find_chat(session, raw, message, contact)
     if raw.kind is not ChannelKind.EMAIL:
         return None, None
     ids = [message.in_reply_to, *reversed(message.references)]
@@ -94,3 +138,26 @@ def find_thread(
         .limit(1)
     ).scalar_one_or_none()
     return None, theirs
+
+
+def _find_chat(
+    session: Session, raw: Claimed, message: InboundMessage, contact: Contact
+) -> tuple[Conversation | None, int | None]:
+    """Return the visitor's open conversation, or one done within a week; and a hint.
+
+    Hinted at is what somebody else with the address that the visitor typed wrote last.
+    """
+    current = chat.find_current(session, raw.inbox_id, contact.id, raw.received_at)
+    joined = rows.get_to_change(session, current[0]) if current is not None else None
+    known = people.find_contact(session, "email", message.from_address)
+    if known is None or known.id == contact.id:
+        return joined, None
+    theirs = session.execute(
+        select(conversations.id)
+        .where(conversations.contact_id == known.id)
+        .order_by(conversations.id.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+    if joined is not None and theirs is not None and chat.was_hinted(session, joined.id):
+        return joined, None
+    return joined, theirs

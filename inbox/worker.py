@@ -1,4 +1,4 @@
-"""The worker process: four loops of its own, and arq beside them."""
+"""The worker process: five loops of its own, and arq beside them."""
 
 import asyncio
 import contextlib
@@ -13,6 +13,7 @@ from inbox.loops import Send, TakeIn, Watch, run_loop
 from inbox.polling import Poll
 from inbox.processes import leave_within
 from inbox.queue import CLOCKS, INTAKE, OUTBOX, Announcer, connect, listen
+from inbox.sealing import Seal
 from inbox.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ async def run_worker(settings: Settings) -> None:
         run_loop("sending", Send(database, settings).once, bells[OUTBOX]),
         run_loop("clocks", Watch(database, settings, secret).once, bells[CLOCKS]),
         run_loop("mailboxes", poll.once, asyncio.Event()),
+        run_loop("seals", Seal(database).once, asyncio.Event()),
     ]
     if redis is not None:
         work += [_hear(redis, bells), _keep_arq(database, settings, secret)]

@@ -23,6 +23,7 @@ class AuditThing(StrEnum):
     REQUEST_TYPE = "request_type"
     MODEL = "model"
     TOKEN = "token"  # noqa: S105  (a word, not a secret)
+    MESSAGE = "message"  # one in quarantine
 
 
 class AuditAction(StrEnum):
@@ -47,7 +48,10 @@ class AuditEntry(Table, table=True):
     """
 
     __tablename__ = "audit_entries"
-    __table_args__ = (Index("ix_audit_entries_thing", "thing", "thing_id", "id"),)
+    __table_args__ = (
+        Index("ix_audit_entries_thing", "thing", "thing_id", "id"),
+        Index("ix_audit_entries_at", "at", "id"),
+    )
 
     at: datetime
     actor_id: int | None = Field(default=None, foreign_key="agents.id")  # None: by command

@@ -75,6 +75,7 @@ class EventKind(StrEnum):
     RESOLVED = "resolved"
     REOPENED = "reopened"
     HINTED = "hinted"
+    RESCHEDULED = "rescheduled"  # the working hours changed under it
 
 
 class Conversation(Table, table=True):
@@ -146,10 +147,22 @@ class Conversation(Table, table=True):
 
 
 class Event(Table, table=True):
-    """One thing that happened to a conversation; never changed, never deleted."""
+    """One thing that happened to a conversation; never changed, never deleted.
+
+    Where it changed something, ``data`` has ``from`` and ``to``: values by field.
+    """
 
     __tablename__ = "events"
-    __table_args__ = (Index("ix_events_conversation", "conversation_id", "id"),)
+    __table_args__ = (
+        Index("ix_events_conversation", "conversation_id", "id"),
+        Index("ix_events_at", "at", "id"),
+        Index(
+            "ix_events_actor",
+            *("actor_id", "at", "id"),
+            sqlite_where=text("actor_id IS NOT NULL"),
+            postgresql_where=text("actor_id IS NOT NULL"),
+        ),
+    )
 
     conversation_id: int = Field(foreign_key="conversations.id")
     kind: EventKind = Field(sa_type=stored_as_value(EventKind))

@@ -17,6 +17,7 @@ class ChannelKind(StrEnum):
     FORM = "form"
     CHAT = "chat"
     API = "api"
+    WEBHOOK = "webhook"
 
 
 class Company(Table, table=True):
@@ -36,7 +37,7 @@ class Inbox(Table, table=True):
     """One configured address, form or key of a channel: ``handle`` names it to the outside.
 
     ``settings`` is the kind's own: a chat key has ``sites`` (origins that may show its widget,
-    such as ``https://shop.example``; our own always may).
+    such as ``https://shop.example``; our own always may), a webhook has its sealed ``secret``.
     """
 
     __tablename__ = "inboxes"

@@ -47,6 +47,7 @@ class OutboxKind(StrEnum):
     ACKNOWLEDGEMENT = "acknowledgement"
     PROMISE = "promise"
     NOTICE = "notice"
+    ACCOUNT = "account"  # an invitation or a reset: written when it is sent, never kept
 
 
 class RawMessage(Table, table=True):

@@ -37,7 +37,8 @@ class Team(Table, table=True):
 class Agent(Table, table=True):
     """A person inside. ``epoch`` grows when password or role changes, ending older sessions.
 
-    ``password_hash`` is empty until an invitation is accepted; nothing matches an empty one.
+    ``password_hash`` is empty until an invitation is accepted; nothing matches an empty one,
+    and until then ``is_active`` is false: nobody can be given work before they have come.
     """
 
     __tablename__ = "agents"
@@ -54,6 +55,7 @@ class Agent(Table, table=True):
     theme: str = ""
     backup_id: int | None = Field(default=None, foreign_key="agents.id")
     deactivated_at: datetime | None = None
+    last_seen_at: datetime | None = None  # to five minutes
     created_at: datetime
 
 
@@ -91,6 +93,7 @@ class ApiToken(Table, table=True):
     scope: Scope = Field(sa_type=stored_as_value(Scope))
     created_at: datetime
     revoked_at: datetime | None = None
+    last_used_at: datetime | None = None  # to an hour
 
 
 class IdempotencyKey(SQLModel, table=True):
@@ -113,7 +116,7 @@ class IdempotencyKey(SQLModel, table=True):
 
 
 class OneTimeToken(SQLModel, table=True):
-    """A link that works once: first visit now, invitations and resets later."""
+    """A link that works once: the first visit, an invitation, a new password."""
 
     __tablename__ = "one_time_tokens"
 

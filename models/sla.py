@@ -108,7 +108,11 @@ class EscalationStep(Table, table=True):
 
 
 class Notice(Table, table=True):
-    """Somebody was told something; unique per clock generation, step and person."""
+    """Somebody was told something; unique per clock generation, step and person.
+
+    The step ``handed_over`` stands for several: ``data`` has ``count`` and ``before``, whose
+    they were; the conversation is the most pressing of them.
+    """
 
     __tablename__ = "notices"
     __table_args__ = (
@@ -131,3 +135,4 @@ class Notice(Table, table=True):
     due_at: datetime
     created_at: datetime
     read_at: datetime | None = None
+    data: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())

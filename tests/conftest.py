@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -18,9 +17,7 @@ from inbox.settings import Settings
 from tests.factories import NOW, SECRET, Firm, make_firm
 from tests.postgres import Postgres, start_postgres
 
-BOTH = ("db", "jobs")  # folders whose tests run on either database
-
-_numbers = count(1)
+BOTH = ("db", "jobs", "web")  # folders whose tests run on either database
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -28,9 +25,20 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     marks = metafunc.definition.iter_markers("parametrize")
     chosen = any(mark.args[0] == "database_kind" for mark in marks)
     if "database_kind" in metafunc.fixturenames and not chosen:
-        both = metafunc.definition.path.parent.name in BOTH
+        alike = metafunc.definition.get_closest_marker("one_database") is not None
+        both = metafunc.definition.path.parent.name in BOTH and not alike
         kinds = ["sqlite", "postgresql"] if both else ["sqlite"]
         metafunc.parametrize("database_kind", kinds, scope="session")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what takes minutes unless it is asked for, whatever else ``-m`` says."""
+    if "long" in config.option.markexpr:
+        return
+    long = [item for item in items if item.get_closest_marker("long")]
+    if long:
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in set(long)]
 
 
 def aside(work: Callable[[], Awaitable[None]]) -> None:
@@ -79,10 +87,8 @@ async def database_url(
         yield f"sqlite+aiosqlite:///{data / 'kip.db'}"
         return
     server: Postgres = request.getfixturevalue("postgres")
-    name = f"kip_{next(_numbers)}"
-    await server.execute(f"CREATE DATABASE {name} TEMPLATE kip_template")
-    yield server.url(name)
-    await server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    async with server.copy_of("kip_template") as url:
+        yield url
 
 
 @dataclass

@@ -49,6 +49,7 @@ HOURS = [["08:00", "12:00"], ["13:00", "17:00"]]  # Monday to Friday
 SECRET = b"a secret of these tests only, quite long enough"
 PASSWORD = "một câu dài dễ nhớ"
 SUPPORT = "hotro@congty.example"
+CHAT_KEY = "cua-hang"
 CUSTOMER = "lan@khach.example"
 
 _password_hashes: list[str] = []
@@ -69,6 +70,7 @@ class Firm:
     mail: int
     form: int
     api: int
+    chat: int
     house: House
 
 
@@ -106,7 +108,7 @@ def make_firm(session: Session) -> Firm:
     technical = ("technical_support", "account_access", "complaint", "return_refund")
     team_of = {key: tech.id if key in technical else sales.id for key in STARTER_TARGETS}
     installation.create_starter_types(session, calendar.id, team_of)
-    installation.create_doors(session, SUPPORT, "support", sales.id, created)
+    installation.create_doors(session, SUPPORT, "support", sales.id, created, CHAT_KEY)
     session.flush()
     doors = {door.kind: door.id for door in list_doors(session)}
     house = load_house(session, Settings.model_construct(), SECRET)
@@ -123,6 +125,7 @@ def make_firm(session: Session) -> Firm:
         mail=doors[ChannelKind.EMAIL],
         form=doors[ChannelKind.FORM],
         api=doors[ChannelKind.API],
+        chat=doors[ChannelKind.CHAT],
         house=house,
     )
 
@@ -211,7 +214,12 @@ def arrive(
     house: House | None = None,
 ) -> int:
     """Stage a message and take it in at once; return its conversation's number."""
-    door = {ChannelKind.EMAIL: firm.mail, ChannelKind.FORM: firm.form}.get(channel, firm.api)
+    doors = {
+        ChannelKind.EMAIL: firm.mail,
+        ChannelKind.FORM: firm.form,
+        ChannelKind.CHAT: firm.chat,
+    }
+    door = doors.get(channel, firm.api)
     unique = key or f"test-{next(_numbers)}"
     staged = stage(session, Arrival(door, channel, unique, b"raw", meta or {}), at)
     claimed = [one for one in raws.claim(session, now or at, 100) if one.id == staged.id]

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 ONCE = (
-    "missing here; once, as root: apt-get install -y postgresql chromium dovecot-imapd, "
+    "missing here; once, as root: apt-get install -y postgresql chromium dovecot-imapd strace, "
     "then make test"
 )
 

@@ -2,12 +2,14 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,13 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from tests.machine import ONCE, postgres_programs, unprivileged
 
 START_S = 20
-FAST = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "shared_buffers=32MB")
+_numbers = count(1)
+MEMORY_BYTES = 2 * 1024**3  # what each of two servers of a run keeps to, with room
+FAST = (
+    *("fsync=off", "full_page_writes=off", "synchronous_commit=off", "shared_buffers=32MB"),
+    "max_wal_size=128MB",
+)
+DURABLE = ("shared_buffers=32MB",)  # as companies run it, for tests that kill the server
 
 
 @dataclass(frozen=True)
@@ -40,24 +48,100 @@ class Postgres:
             await connection.exec_driver_sql(statement)
         await engine.dispose()
 
+    @asynccontextmanager
+    async def copy_of(self, template: str) -> AsyncIterator[str]:
+        """Copy a database that nobody is connected to; give the address of the copy."""
+        name = f"copy_{next(_numbers)}"
+        await self.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        try:
+            yield self.url(name)
+        finally:
+            await self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+class Cluster:
+    """A server in a folder that can be stopped, killed and started again."""
+
+    def __init__(self, programs: Path, folder: Path, options: Sequence[str]) -> None:
+        self._programs = programs
+        self._folder = folder
+        self._who = unprivileged()
+        self._options = [part for option in options for part in ("-c", option)]
+        self.server = Postgres(folder)
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def initialise(self) -> None:
+        """Make the folder a database cluster with an empty database."""
+        if self._who:
+            os.chown(self._folder, self._who["user"], self._who["group"])
+        _initialise(self._programs, self._folder, self._who)
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        with (self._folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [
+                    *(self._programs / "postgres", "-D", self._folder / "data"),
+                    *("-k", self._folder, "-c", "listen_addresses="),
+                    *("-c", "max_connections=60", *self._options),
+                ],
+                cwd=self._folder,
+                stdout=log,
+                stderr=log,
+                **_as(self._who),
+            )
+        _wait(self._programs, self._folder)
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """End it: SIGTERM waits for sessions, SIGINT ends them, SIGKILL asks nobody."""
+        if self.process is None:
+            return
+        self.process.send_signal(how)
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process = None
+
 
 @contextmanager
-def start_postgres() -> Iterator[Postgres]:
+def start_cluster(options: Sequence[str] = DURABLE) -> Iterator[Cluster]:
     """Start a server and stop it again; skips the test where PostgreSQL is missing."""
     programs = postgres_programs()
     if programs is None:
         pytest.skip(f"PostgreSQL is {ONCE}")
     # Not pytest's own folder: that one is closed to other users, and a socket's path is short.
-    folder = Path(tempfile.mkdtemp(prefix="kip-pg-"))
-    who = unprivileged()
+    folder = Path(
+        tempfile.mkdtemp(prefix="kip-pg-", dir=_memory() if options is FAST else None)
+    )
+    cluster = Cluster(programs, folder, options)
     try:
-        if who:
-            os.chown(folder, who["user"], who["group"])
-        _initialise(programs, folder, who)
-        with _running(programs, folder, who):
-            yield Postgres(folder)
+        cluster.initialise()
+        cluster.start()
+        yield cluster
     finally:
+        cluster.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def start_postgres(options: Sequence[str] = FAST) -> Iterator[Postgres]:
+    """Start a server with an empty ``kip_template``; skips where PostgreSQL is missing.
+
+    ``options`` are settings of the server; the usual ones do not survive a power cut.
+    """
+    with start_cluster(options) as cluster:
+        _create(postgres_programs() or Path(), cluster.server.folder)
+        yield cluster.server
+
+
+def _memory() -> Path | None:
+    """Return a folder in memory, if there is room: a copy of a database takes 15 ms there."""
+    folder = Path("/dev/shm")
+    if not os.access(folder, os.W_OK) or shutil.disk_usage(folder).free < MEMORY_BYTES:
+        return None
+    return folder
 
 
 def _initialise(programs: Path, folder: Path, who: dict[str, int]) -> None:
@@ -71,33 +155,6 @@ def _initialise(programs: Path, folder: Path, who: dict[str, int]) -> None:
         capture_output=True,
         **_as(who),
     )
-
-
-@contextmanager
-def _running(programs: Path, folder: Path, who: dict[str, int]) -> Iterator[None]:
-    options = [part for option in FAST for part in ("-c", option)]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [
-                *(programs / "postgres", "-D", folder / "data", "-k", folder),
-                *("-c", "listen_addresses=", "-c", "max_connections=60", *options),
-            ],
-            cwd=folder,
-            stdout=log,
-            stderr=log,
-            **_as(who),
-        )
-    try:
-        _wait(programs, folder)
-        _create(programs, folder)
-        yield
-    finally:
-        process.terminate()  # SIGTERM waits for sessions; by now there should be none
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 def _wait(programs: Path, folder: Path) -> None:

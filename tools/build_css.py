@@ -23,9 +23,12 @@ BUNDLES = {
         ("pages", "inbox"),
         ("pages", "review"),
         ("pages", "lists"),
+        ("pages", "settings"),
+        ("pages", "firstday"),
         ("utilities", "utilities"),
     ],
     "public.css": [*COMMON, ("pages", "public"), ("utilities", "utilities")],
+    "shop.css": [("pages", "shop")],  # with public.css, in the demo only
 }
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Make sure that this machine has what some of the tests need: PostgreSQL's programs, a
-# Chromium and Dovecot. As root it installs them; otherwise it prints the one command, and those tests skip.
+# Chromium, Dovecot and strace. As root it installs them; otherwise it prints the one command, and those tests skip.
 set -euo pipefail
 
 missing=()
@@ -14,6 +14,7 @@ fi
 if [ ! -x /usr/sbin/dovecot ] || [ ! -x /usr/lib/dovecot/imap-login ]; then
     missing+=(dovecot-imapd)
 fi
+command -v strace >/dev/null || missing+=(strace)
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then

@@ -6,8 +6,9 @@ test_channel_contract.py then holds it to what take-in and delivery rely on.
 
 from collections.abc import Callable, Mapping
 
-from inbox.channels import mime, webform
+from inbox.channels import mime, webform, webhook
 from inbox.channels.base import Channel, InboundMessage, OutboundMessage, Receipt
+from inbox.channels.chat import ChatChannel
 from inbox.channels.smtp import SmtpSender
 from inbox.errors import Unavailable
 
@@ -51,8 +52,22 @@ class ApiChannel(FormChannel):
     """Messages filed through the API: stored like a form, answered by mail."""
 
 
+class WebhookChannel(FormChannel):
+    """Signed events of another system: stored like a form, answered by mail."""
+
+    def __init__(self, sender: SmtpSender, proof: webhook.Proof | None = None) -> None:
+        super().__init__(sender)
+        self._proof = proof
+
+    def verify(self, headers: Mapping[str, str], body: bytes) -> bool:
+        """Tell whether whoever holds the key's secret signed this just now."""
+        return self._proof is not None and webhook.is_genuine(headers, body, self._proof)
+
+
 CHANNELS: Mapping[str, Callable[[SmtpSender], Channel]] = {
     "email": MailChannel,
     "form": FormChannel,
     "api": ApiChannel,
+    "chat": ChatChannel,
+    "webhook": WebhookChannel,
 }

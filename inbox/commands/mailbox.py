@@ -17,13 +17,16 @@ from inbox.channels.addresses import is_strict
 from inbox.channels.imap import ImapMailbox
 from inbox.channels.imapwire import Folder, ImapServer
 from inbox.clock import utcnow
+from inbox.company import boxes
+from inbox.company.boxes import PORTS
 from inbox.db import Database
 from inbox.errors import Conflict, InboxError, Invalid, NotFound, Unavailable
-from inbox.mailboxes import place_of, server_of
+from inbox.mailboxes import server_of
 from inbox.settings import get_settings
+from inbox.store.audit import add_entry
 from inbox.store.company import find_company, find_door
 from inbox.vault import Vault
-from models import ChannelKind, Inbox, Mailbox, MailboxTls, Team
+from models import AuditAction, AuditThing, ChannelKind, Inbox, Mailbox, MailboxTls, Team
 from models.base import columns
 
 T = TypeVar("T")
@@ -32,7 +35,6 @@ inboxes = columns(Inbox)
 teams = columns(Team)
 
 MOST_PASSWORD_CHARS = 1000
-PORTS = {"tls": 993, "starttls": 143, "none": 143}
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 password_option = click.option(
@@ -192,13 +194,7 @@ def insert_mailbox(
         raise NotFound("There is no company yet: open the link that kip run prints first.")
     door = find_door(session, ChannelKind.EMAIL, handle)
     row.inbox_id = door.id if door is not None else _make_inbox(session, handle, team, now)
-    session.add(row)
-    try:
-        session.flush()
-    except IntegrityError as error:
-        raise Conflict("This folder of this user is fetched already.") from error
-    row.password = vault.seal(password, place_of(row.id))
-    session.flush()
+    boxes.attach(session, row, password, vault, by=None, now=now)
 
 
 def _make_inbox(session: Session, handle: str, team: str | None, now: datetime) -> int:
@@ -217,6 +213,10 @@ def _make_inbox(session: Session, handle: str, team: str | None, now: datetime) 
         session.flush()
     except IntegrityError as error:
         raise Conflict(f"The inbox {handle} is closed; open it again first.") from error
+    after = {"kind": made.kind, "handle": handle, "team_id": team_id}
+    add_entry(
+        session, AuditThing.INBOX, made.id, AuditAction.CREATED, now, by=None, after=after
+    )
     return made.id
 
 
@@ -247,13 +247,17 @@ def update_mailbox(
     now: datetime,
 ) -> None:
     """Change what is given, and make the mailbox due now."""
-    box, _ = find_mailboxes(session, number)[0]
-    box.is_active = box.is_active if is_active is None else is_active
-    box.every_s = every_s or box.every_s
-    if password is not None:
-        box.password = vault.seal(password, place_of(number))
-    box.next_at = now
-    session.add(box)
+    find_mailboxes(session, number)
+    boxes.change(
+        session,
+        number,
+        vault,
+        is_active=is_active,
+        every_s=every_s,
+        password=password,
+        by=None,
+        now=now,
+    )
 
 
 def _facts(box: Mailbox, address: str) -> dict[str, Any]:

@@ -6,13 +6,13 @@ sender's server return it; everything else that can go wrong is 75: keep it, try
 """
 
 import asyncio
-import shutil
 import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from inbox.errors import InboxError
+from inbox.failpoints import failpoint
 
 if TYPE_CHECKING:
     from sqlmodel import Session
@@ -68,6 +68,7 @@ def _receive(recipient: str, sender: str) -> None:
         try:
             inbox_id = await database.read(_find_inbox, settings, recipient)
             await database.write(_stage, _arrival(inbox_id, mail, recipient, sender))
+            failpoint("pipe.committed")
         finally:
             await database.close()
 
@@ -114,13 +115,11 @@ def _find_inbox(session: "Session", settings: "Settings", recipient: str) -> int
         If there is too much to do, or too little room, to take more.
     """
     from inbox.addressing import inbox_named
-    from inbox.staging import MAX_BACKLOG, MIN_FREE_BYTES, count_waiting
+    from inbox.staging import MAX_BACKLOG, count_waiting, demand_room
     from inbox.store.company import list_doors
     from models import ChannelKind
 
-    place = settings.data_dir  # on PostgreSQL this machine may do without one
-    if place.exists() and shutil.disk_usage(place).free < MIN_FREE_BYTES:
-        raise InboxError("The disk is almost full; try again later.")
+    demand_room(settings.data_dir)
     if count_waiting(session, MAX_BACKLOG) >= MAX_BACKLOG:
         raise InboxError("Too many messages wait to be taken in; try again later.")
     doors = {door.handle: door.id for door in list_doors(session, ChannelKind.EMAIL)}
@@ -145,3 +144,4 @@ def _stage(session: "Session", arrival: "Arrival") -> None:
     from inbox.staging import stage
 
     stage(session, arrival, utcnow())
+    failpoint("pipe.staged")

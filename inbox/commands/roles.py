@@ -50,7 +50,8 @@ def web(host: str, port: int) -> None:
         timeout_keep_alive=10,
         timeout_graceful_shutdown=2,
         h11_max_incomplete_event_size=16384,
-        ws_max_size=65536,
+        ws_max_size=65536,  # a chat answers what is over its own 16 KiB in words
+        ws_per_message_deflate=False,  # chat lines are short; each connection saves its buffers
     )
     Server(config).run()
 
@@ -58,10 +59,12 @@ def web(host: str, port: int) -> None:
 @click.command()
 def worker() -> None:
     """Take messages in, send what waits, watch the clocks."""
+    import uvloop
+
     from inbox.worker import run_worker
 
     settings = _begin()
-    asyncio.run(run_worker(settings))
+    uvloop.run(run_worker(settings))
 
 
 @click.command()
@@ -70,10 +73,12 @@ def worker() -> None:
 @click.option("--sink-port", default=None, type=int, hidden=True)
 def smtp(host: str, port: int, sink_port: int | None) -> None:
     """Receive mail for the company's inboxes."""
+    import uvloop
+
     from inbox.smtpd import run_smtp
 
     settings = _begin()
-    asyncio.run(run_smtp(settings, host, port, sink_port))
+    uvloop.run(run_smtp(settings, host, port, sink_port))
 
 
 @click.command()

@@ -1,6 +1,7 @@
 """A new installation: the company, its first administrator, and what works out of the box."""
 
 import re
+import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -9,9 +10,10 @@ from sqlmodel import Session
 
 from inbox.auth import MIN_PASSWORD, hash_token, random_token
 from inbox.channels.addresses import is_strict
+from inbox.company.founding import write_down
 from inbox.errors import Conflict, Invalid, NotFound
 from inbox.sla.policy import STARTER_TARGETS
-from inbox.store import people
+from inbox.store import links
 from inbox.store.company import find_company
 from models import (
     Agent,
@@ -80,13 +82,14 @@ def check_first_visit(answers: FirstVisit) -> None:
         wrong["password"] = TOO_SHORT
     if answers.language not in ("vi", "en"):
         wrong["language"] = "Choose Vietnamese or English."
-    if not _is_zone(answers.time_zone):
+    if not is_zone(answers.time_zone):
         wrong["time_zone"] = "This time zone is not known, try Asia/Ho_Chi_Minh."
     if wrong:
         raise Invalid("Please look at the marked answers.", wrong)
 
 
-def _is_zone(name: str) -> bool:
+def is_zone(name: str) -> bool:
+    """Tell whether this machine knows a time zone."""
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -132,7 +135,7 @@ def set_up(
     Conflict
         If the company exists.
     """
-    if not people.use_one_time_token(session, hash_token(token), SETUP, now):
+    if not links.use_one_time_token(session, hash_token(token), SETUP, now):
         raise NotFound("This link was used or has expired. Start kip run again for a new one.")
     if find_company(session) is not None:
         raise Conflict("This installation is set up already. Sign in.")
@@ -160,6 +163,7 @@ def set_up(
         session, calendar.id, dict.fromkeys(STARTER_TARGETS, team.id), answers.language
     )
     create_doors(session, answers.support_address, "support", team.id, now)
+    write_down(session, now, by=admin.id)
     return admin
 
 
@@ -207,13 +211,28 @@ def create_starter_types(
         )
 
 
+def readable_key() -> str:
+    """Return a random key that can be read out on the telephone: ``mo-ki-ta-fu-ne-la``.
+
+    It is no secret: it stands in every page that shows the widget.
+    """
+    syllables = ("".join(map(secrets.choice, ("bdfghklmnprstv", "aeiou"))) for _ in range(6))
+    return "-".join(syllables)
+
+
 def create_doors(
-    session: Session, address: str, slug: str, team_id: int, now: datetime
+    session: Session,
+    address: str,
+    slug: str,
+    team_id: int,
+    now: datetime,
+    chat_key: str = "",
 ) -> None:
-    """Open an e-mail address, a form and the API."""
+    """Open an e-mail address, a form, the API and a chat; without a key it gets one."""
     for kind, handle, name in (
         (ChannelKind.EMAIL, address.strip().lower(), address.strip()),
         (ChannelKind.FORM, slug, slug),
         (ChannelKind.API, "api", "API"),
+        (ChannelKind.CHAT, chat_key or readable_key(), "Chat"),
     ):
         session.add(Inbox(kind=kind, handle=handle, name=name, team_id=team_id, created_at=now))

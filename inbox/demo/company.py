@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 from sqlmodel import Session
 
 from inbox.auth import hash_token
-from inbox.company import installation
+from inbox.company import founding, installation
 from inbox.starter_model import register_starter
 from inbox.store.setup import find_live_model
 from models import (
@@ -32,8 +32,13 @@ PASSWORD = "kip-demo"  # noqa: S105 -- known to everybody: the demo stays on loo
 TOKEN = "kip-demo-token"  # noqa: S105 -- as above
 HOURS = [["08:00", "12:00"], ["13:30", "17:30"]]
 # The traffic comes from one address and goes on for hours.
-SETTINGS = {"caps": {"per_ip_an_hour": 10_000, "strangers_an_hour": 10_000}}
+SETTINGS = {
+    "caps": dict.fromkeys(
+        ("per_ip_an_hour", "strangers_an_hour", "chats_per_ip_an_hour"), 10_000
+    )
+}
 OPEN_CAP = 1_000
+CHAT_KEY = "demo"
 
 # team -> what it answers
 TEAMS = {
@@ -94,8 +99,14 @@ def create(
         SLAPolicy(name="Khẩn cấp 24/7", urgency=Urgency.URGENT, calendar_id=around_the_clock.id)
     )
     installation.create_doors(
-        session, address("support"), "support", teams["Chăm sóc khách hàng"], now
+        session,
+        address("support"),
+        "support",
+        teams["Chăm sóc khách hàng"],
+        now,
+        CHAT_KEY,
     )
+    founding.write_down(session, now, by=None)
     if starter is not None and find_live_model(session) is None:
         register_starter(session, *starter, now)
 

@@ -202,6 +202,8 @@ def take_in(world: World, letter: Letter, key: str, arrived: datetime, now: date
     is_mail = letter.kind is ChannelKind.EMAIL
     sender = letter.message.from_address
     meta = {"from": sender, "rcpt": [door.handle]} if is_mail else {"peer": "127.0.0.1"}
+    if letter.kind is ChannelKind.CHAT:
+        meta |= {"visitor": sender.partition("@")[0], "key": key}
     token = None if is_mail else random_token()
     arrival = Arrival(door.id, letter.kind, key, letter.body, meta, token)
     staged = stage(world.session, arrival, arrived)

@@ -9,7 +9,7 @@ from email.utils import format_datetime, formataddr
 from typing import Self
 
 from inbox.auth import random_token
-from inbox.channels import mime, webform
+from inbox.channels import chat, mime, webform
 from inbox.channels.base import InboundMessage
 from inbox.channels.webform import Posted
 from inbox.demo.company import address
@@ -56,16 +56,29 @@ def write(story: Story, predict: Predict) -> Letter:
                 email=story.email,
                 subject=story.subject,
                 body=story.text,
-                language="vi" if story.email.endswith("khach.example") else "en",
+                language=_language(story),
             )
         )
         return _read(ChannelKind.FORM, body, webform.read(body), predict)
+    if story.channel == "chat":
+        return _line(story, story.text, predict)
     return _mail(story, story.subject, story.text, predict)
 
 
 def write_again(story: Story, text: str, predict: Predict) -> Letter:
-    """Make a later message, an answer to a mail of ours whatever the first came by."""
+    """Make a later message: in a chat a line, else an answer to a mail of ours."""
+    if story.channel == "chat":
+        return _line(story, text, predict)
     return _mail(story, f"Re: {story.subject}", text, predict)
+
+
+def _line(story: Story, text: str, predict: Predict) -> Letter:
+    body = chat.pack(chat.Line(text, story.name, story.email, _language(story)))
+    return _read(ChannelKind.CHAT, body, chat.read(body), predict)
+
+
+def _language(story: Story) -> str:
+    return "vi" if story.email.endswith("khach.example") else "en"
 
 
 def _mail(story: Story, subject: str, text: str, predict: Predict) -> Letter:

@@ -14,8 +14,9 @@ from inbox.demo.letters import Letter, Predict
 from inbox.demo.texts import Story
 from inbox.rulebook import Rulebook
 from inbox.sla.calendar import WorkingCalendar
+from inbox.store.chat import mark_received, visitors_of
 from inbox.store.people import Person
-from models import ClockKind, Conversation, Outbox, OutboxKind
+from models import ChannelKind, ClockKind, Conversation, Outbox, OutboxKind
 from models.base import columns
 
 outbox = columns(Outbox)
@@ -178,7 +179,10 @@ class Thread:
         found, by = self._open(world)
         conversations.mark_read(world.session, found, now)
         world.session.flush()
-        conversations.reply(world.session, found, text, world.house, by=by, now=now)
+        said = conversations.reply(world.session, found, text, world.house, by=by, now=now)
+        if found.channel is ChannelKind.CHAT:
+            for value, _ in visitors_of(world.session, found.inbox_id, found.contact_id):
+                mark_received(world.session, value, said.id, now)
 
     def write_back(self, world: World, now: datetime) -> None:
         """Let the customer answer our answer."""
@@ -209,6 +213,10 @@ class Thread:
         self.history.at(calendar.due_at(now, 600 + self.place * 613 % 9000), self.solve)
 
     def _take_in_answer(self, world: World, name: str, to: OutboxKind, now: datetime) -> None:
+        key = f"{self.key}:{name}"
+        if self.first.kind is ChannelKind.CHAT:
+            take_in(world, self.letters[name], key, now, now + TAKEN_IN_AFTER)
+            return
         ours = world.session.execute(
             select(outbox.email_message_id)
             .where(outbox.conversation_id == self.number, outbox.kind == to)
@@ -216,4 +224,4 @@ class Thread:
             .limit(1)
         ).scalar_one()
         written = self.letters[name].answering(ours).dated(now)
-        take_in(world, written, f"{self.key}:{name}", now, now + TAKEN_IN_AFTER)
+        take_in(world, written, key, now, now + TAKEN_IN_AFTER)

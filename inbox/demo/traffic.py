@@ -1,11 +1,12 @@
 """Customers of the sample company (``python -m inbox.demo.traffic --base-url URL --smtp H:P``).
 
-They write through the real doors, mail by SMTP and the public form by HTTP, at the pace of a
-busy shop, until told to stop. Only the standard library is loaded: this process counts in what
-the demo takes.
+They write through the real doors, mail by SMTP, the public form by HTTP and the chat by its
+WebSocket, at the pace of a busy shop, until told to stop. Besides the WebSocket's client only
+the standard library is loaded: this process counts in what the demo takes.
 """
 
 import argparse
+import contextlib
 import http.client
 import json
 import logging
@@ -15,6 +16,7 @@ import smtplib
 import time
 import tomllib
 import unicodedata
+import uuid
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -25,12 +27,19 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from websockets.exceptions import WebSocketException
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin
+
 SUPPORT = "support@demo.example"
 FORM = "/f/support"
+CHAT = "/chat/demo"
 LOCAL_NAME = "customers.example"  # what we say of ourselves to the mail receiver
 TOKEN = "kip-demo-token"  # noqa: S105 -- the demo's, known to everybody
 LIVELY_S = 300  # after so long the pace slows down
 LIVELY_PACE_S, CALM_PACE_S = (8, 20), (20, 40)
+TYPING_S = (1.0, 3.0)  # before the next line of a chat
+READING_S = 2.0
 RETRY_S = 1.0
 TIMEOUT_S = 10
 MOST_OPEN = 300  # a forgotten demo must not fill the disk
@@ -96,6 +105,57 @@ class Web:
             after = "&" + urlencode({"after": page["next"]})
         return found
 
+    def chat(self, one: Customer, token: str, lines: list[str]) -> str:
+        """Write lines as the widget does, and see what came back; return the visitor's token.
+
+        Raises
+        ------
+        OSError, ValueError
+            If there is no chat, or not everything is accepted.
+        """
+        scheme = "wss" if self._parts.scheme == "https" else "ws"
+        origin = f"{self._parts.scheme}://{self._parts.netloc}"
+        address = f"{scheme}://{self._parts.netloc}{self._parts.path.rstrip('/')}{CHAT}"
+        try:
+            with connect(
+                address,
+                origin=Origin(origin),
+                open_timeout=TIMEOUT_S,
+                compression=None,
+                proxy=None,
+            ) as socket:
+                return _talk(socket, one, token, lines)
+        except WebSocketException as error:
+            raise ValueError(f"the chat ended: {error}") from error
+
+
+def _talk(socket: ClientConnection, one: Customer, token: str, lines: list[str]) -> str:
+    hello = {"name": one.name, "email": one.email, "language": one.language}
+    socket.send(json.dumps({"type": "hello", "token": token or None, **hello}))
+    welcome = _next(socket, "welcome")
+    last = 0
+    for text in lines:
+        number = str(uuid.uuid4())
+        socket.send(json.dumps({"type": "message", "id": number, "text": text}))
+        _next(socket, "accepted")
+        time.sleep(_random.uniform(*TYPING_S))
+    with contextlib.suppress(TimeoutError):
+        while True:
+            last = _next(socket, "message", READING_S)["id"]
+    if last:
+        socket.send(json.dumps({"type": "received", "id": last}))
+    return str(welcome["token"])
+
+
+def _next(socket: ClientConnection, kind: str, within_s: float = TIMEOUT_S) -> dict[str, Any]:
+    """Return the next frame of a kind; others are passed over, but a refusal is one."""
+    while True:
+        frame: dict[str, Any] = json.loads(socket.recv(timeout=within_s))
+        if frame["type"] == "error":
+            raise ValueError(f"the chat said {frame['code']}")
+        if frame["type"] == kind:
+            return frame
+
 
 class Traffic:
     """Who wrote so far, and what they do next."""
@@ -108,6 +168,7 @@ class Traffic:
         self._customers: deque[Customer] = deque(maxlen=KEPT_CUSTOMERS)
         self._answered: set[str] = set()  # of our mails, by Message-ID
         self._deck: list[dict[str, str]] = []
+        self._chats: deque[tuple[Customer, str]] = deque(maxlen=KEPT_CUSTOMERS)
 
     def act(self) -> None:
         """Let one customer do one thing; a rare one that is not possible yet is a new mail.
@@ -128,7 +189,9 @@ class Traffic:
                 if do():
                     return
                 break
-        if chance > 0.7:
+        if chance > 0.87:
+            self.write_in_chat()
+        elif chance > 0.7:
             self.post_form()
         else:
             self.write_mail()
@@ -162,6 +225,18 @@ class Traffic:
         if status != 303:
             raise ValueError(f"the form answered {status} to what was posted")
         self._customers.append(replace(one, subject=subject))
+
+    def write_in_chat(self) -> None:
+        """Open the widget and write a line or two; somebody who did may come back and go on."""
+        comes_back = bool(self._chats) and _random.random() < 0.4
+        if comes_back:
+            one, token = self._chats.pop()
+            lines = [_random.choice(self._texts["again"][one.language])]
+        else:
+            one, token = self._somebody(), ""
+            subject, text = self._something(one.language)
+            lines = [subject, text] if _random.random() < 0.5 else [text]
+        self._chats.appendleft((one, self._web.chat(one, token, lines)))
 
     def write_again(self) -> bool:
         """Let somebody who wrote a mail write again; False if nobody did."""

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from sqlmodel import Session
 
 from inbox.db import Database
+from inbox.failpoints import failpoint
 
 
 def config(connection: Connection | None = None) -> Config:
@@ -46,6 +47,7 @@ def upgrade(session: Session) -> None:
     ):
         return
     command.upgrade(config(connection), "head")
+    failpoint("migration.done")
 
 
 async def migrate(database: Database) -> None:
@@ -53,3 +55,4 @@ async def migrate(database: Database) -> None:
     if database.is_sqlite:
         await asyncio.to_thread(database.path.parent.mkdir, parents=True, exist_ok=True)
     await database.write(upgrade)
+    failpoint("migration.committed")

@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from inbox.errors import Conflict, Invalid
+from inbox.failpoints import failpoint
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -78,7 +79,9 @@ def write(
             _pack(out, whole, sources, progress)
             out.flush()
             os.fsync(out.fileno())
+        failpoint("backup.written")
         _put(part, target, force)
+        failpoint("backup.renamed")
     finally:
         part.unlink(missing_ok=True)
     return whole

@@ -23,6 +23,7 @@ from sqlmodel import Session
 from inbox import __version__
 from inbox.db import Database, DatabaseGone
 from inbox.errors import InboxError, Invalid, NotFound
+from inbox.failpoints import failpoint
 from inbox.operations import archive, pgtools
 from inbox.operations.archive import Manifest, Progress
 from inbox.settings import Settings
@@ -65,6 +66,7 @@ def make_backup(
             else:
                 copy.touch(mode=0o600)
                 snapshot = asyncio.run(_dump_postgres(database, copy))
+            failpoint("backup.copied")
             sources = {copy.name: copy, **_files(settings.data_dir, snapshot.model_paths)}
             return archive.write(
                 target,

@@ -24,7 +24,8 @@ from inbox.operations.tablerows import (
     remove_extra,
 )
 
-_HISTORY = ("events", "raw_messages", "messages")  # rows of these are only ever added
+# rows of these are only ever added
+_HISTORY = ("events", "audit_entries", "audit_seals", "raw_messages", "messages")
 _SIGNS_OF_LIFE = ("agents", "conversations", *_HISTORY)
 
 

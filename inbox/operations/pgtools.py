@@ -38,11 +38,36 @@ def dump(url: URL, target: Path, snapshot: str) -> None:
 
 
 def load(url: URL, source: Path) -> None:
-    """Replace the tables of the database by those of a dump, all or none."""
-    name = environment(url).get("PGDATABASE", "")
-    options = ["--clean", "--if-exists", "--single-transaction", "--exit-on-error"]
-    plain = ["--no-owner", "--no-privileges", f"--dbname={name}", str(source)]
-    _run("pg_restore", [*options, *plain], environment(url))
+    """Replace everything in the database's schema by a dump, all or nothing.
+
+    The dump may be of older tables than those that are there, whose names it does not know;
+    so all that is there goes first. The database is Kịp's alone.
+    """
+    script, clear = source.with_suffix(".sql"), source.with_suffix(".clear.sql")
+    clear.write_text(_CLEAR, "utf-8")
+    plain = ["--no-owner", "--no-privileges", f"--file={script}", str(source)]
+    _run("pg_restore", plain, {})
+    options = ["--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1"]
+    _run("psql", [*options, f"--file={clear}", f"--file={script}"], environment(url))
+
+
+# Tables and functions of ours, of whatever version.
+_CLEAR = """DO $$
+DECLARE one record;
+BEGIN
+    FOR one IN
+        SELECT quote_ident(tablename) AS name FROM pg_tables WHERE schemaname = current_schema()
+    LOOP
+        EXECUTE 'DROP TABLE ' || one.name || ' CASCADE';
+    END LOOP;
+    FOR one IN
+        SELECT p.oid::regprocedure::text AS name FROM pg_proc p
+        WHERE p.pronamespace = current_schema()::regnamespace AND p.proname LIKE 'kip\\_%'
+    LOOP
+        EXECUTE 'DROP FUNCTION ' || one.name || ' CASCADE';
+    END LOOP;
+END $$;
+"""
 
 
 def _run(name: str, arguments: list[str], env: Mapping[str, str]) -> None:

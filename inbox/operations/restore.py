@@ -17,6 +17,7 @@ from sqlmodel import Session
 
 from inbox.db import Database
 from inbox.errors import Conflict, Invalid
+from inbox.failpoints import failpoint
 from inbox.migrations import current, knows, migrate
 from inbox.operations import archive, pgtools
 from inbox.operations.archive import Manifest, Progress
@@ -78,7 +79,9 @@ def restore(
             fresh.parent.mkdir(mode=0o700)
             _find(files, SQLITE).rename(fresh)
             _prepare_sqlite(fresh, manifest, settings.data_dir)
+            failpoint("restore.prepared")
             kept = _swap_in(fresh, database.path, now)
+            failpoint("restore.swapped")
         else:
             kept = ()
             asyncio.run(_load_postgres(settings, _find(files, POSTGRES), manifest))

@@ -4,21 +4,14 @@ Types are taken down to what a database stores, so that a row goes over unchange
 SQLite to PostgreSQL or back, and hashes the same on both.
 """
 
-import hashlib
-import json
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    JSON,
     Column,
-    Enum,
     Integer,
     LargeBinary,
-    MetaData,
-    String,
     Table,
     bindparam,
     delete,
@@ -28,16 +21,17 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, SQLModel
 
 import models  # noqa: F401  (fills the metadata)
 from inbox.db import Database
 from inbox.errors import Invalid
+from inbox.store.rowdata import plain_table, row_hash
 
 BATCH = 500
 BATCH_BYTES = 16 * 1024 * 1024
+APPEND_ONLY = frozenset({"events", "audit_entries", "audit_seals"})  # the database sees to it
 
 Key = tuple[Any, ...]
 Row = tuple[Any, ...]
@@ -103,25 +97,10 @@ def _plan(table: Table, position: dict[str, int]) -> Plan:
         for key in column.foreign_keys
         if position[key.column.table.name] >= position[table.name]
     )
-    plain = Table(
-        table.name,
-        MetaData(),
-        *(
-            Column(one.name, _plain_type(one), primary_key=one.primary_key)
-            for one in table.columns
-        ),
-    )
+    plain = plain_table(table)
     keys = list(table.primary_key.columns)
     sequence = len(keys) == 1 and isinstance(keys[0].type, Integer)
     return Plan(plain, late, sequence)
-
-
-def _plain_type(column: Column[Any]) -> Any:
-    if isinstance(column.type, Enum):
-        return String()  # as it is stored, also values that we no longer know
-    if isinstance(column.type, JSON):  # None is NULL, not the JSON word
-        return JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
-    return column.type
 
 
 def _after(plan: Plan, key: Key) -> Any:
@@ -165,18 +144,7 @@ async def _batches(database: Database, plan: Plan) -> AsyncIterator[list[Row]]:
 
 
 def _hash(row: Row) -> int:
-    plain = json.dumps(
-        [_canonical(value) for value in row], ensure_ascii=False, sort_keys=True
-    ).encode("utf-8", "surrogatepass")
-    return int.from_bytes(hashlib.sha256(plain).digest())
-
-
-def _canonical(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.isoformat(timespec="microseconds")
-    if isinstance(value, bytes):
-        return hashlib.sha256(value).hexdigest()
-    return value
+    return int.from_bytes(row_hash(row))
 
 
 async def digest(database: Database, plan: Plan, progress: Progress) -> Digest:
@@ -225,7 +193,7 @@ def _put(session: Session, plan: Plan, rows: Sequence[Row]) -> None:
     }
     put = (
         statement.on_conflict_do_update(index_elements=keys, set_=changed)
-        if changed
+        if changed and plan.name not in APPEND_ONLY
         else statement.on_conflict_do_nothing(index_elements=keys)
     )
     session.execute(

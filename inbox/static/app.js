@@ -88,6 +88,8 @@
     const opener = e.target.closest("[data-dialog]"), theme = e.target.closest("[data-theme-to]");
     if (opener) { opener.closest("[popover]")?.hidePopover(); openDialog(opener.dataset.dialog); }
     if (e.target.matches("dialog")) e.target.close();
+    const copier = e.target.closest("[data-copy]");
+    if (copier) navigator.clipboard?.writeText(document.getElementById(copier.dataset.copy).textContent).then(() => say(copier.textContent = copier.dataset.copied), () => toast(words.failed));
     if (theme) { // a cookie, so that the server draws the next page in it
       const to = theme.dataset.themeTo;
       if (to) root.dataset.theme = to; else delete root.dataset.theme;
@@ -95,11 +97,11 @@
     }
   });
   addEventListener("change", (e) => {
-    if (e.target.matches("[data-keys-toggle]")) { words.keys = e.target.checked ? "on" : "off"; store.set("keys", words.keys); }
+    if (e.target.matches("[data-keys-toggle]")) { words.keys = e.target.checked ? "on" : "off"; store.set("keys", words.keys); dressKeys(); }
     if (e.target.matches("#composer [name=kind]")) keep();
   });
-  const toggle = $("[data-keys-toggle]");
-  if (toggle) toggle.checked = words.keys !== "off";
+  const dressKeys = () => $$("[data-keys-toggle]").forEach((toggle) => { toggle.checked = words.keys !== "off"; });
+  dressKeys();
 
   // ---- drafts: kept here for each conversation, with their kind, so that a note never comes back as a reply ----
   const keep = () => {

@@ -1,5 +1,6 @@
 """What every change to a conversation ends with: an event, a new version, an announcement."""
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -27,14 +28,54 @@ def add_event(
     by: int | None = None,
 ) -> None:
     """Write down that something happened."""
-    values = {
+    session.execute(_ADD_EVENT, _event(conversation_id, kind, at, data or {}, by))
+
+
+def add_events(
+    session: Session,
+    conversation_id: int,
+    happened: Iterable[tuple[EventKind, datetime, dict[str, Any]]],
+) -> None:
+    """Write down what the product itself did, in this order, with one statement."""
+    session.execute(
+        _ADD_EVENT, [_event(conversation_id, *what, actor_id=None) for what in happened]
+    )
+
+
+def _event(
+    conversation_id: int,
+    kind: EventKind,
+    at: datetime,
+    data: dict[str, Any],
+    actor_id: int | None,
+) -> dict[str, Any]:
+    return {
         "conversation_id": conversation_id,
         "kind": kind,
         "at": at,
-        "actor_id": by,
-        "data": data or {},
+        "actor_id": actor_id,
+        "data": data,
     }
-    session.execute(_ADD_EVENT, values)
+
+
+def moved(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an event's ``data`` says of a change: ``from`` and ``to``, by field.
+
+    Both hold JSON values (ids of people and teams, an instant as ISO text) of the fields that
+    differ only; nothing differs, nothing is said.
+    """
+    names = [name for name in after if before.get(name) != after[name]]
+    if not names:
+        return {}
+    return {
+        "from": {name: before.get(name) for name in names},
+        "to": {name: after[name] for name in names},
+    }
+
+
+def place_of(conversation: Conversation) -> dict[str, Any]:
+    """Return who answers for a conversation, as ``moved`` compares it."""
+    return {"team": conversation.team_id, "owner": conversation.owner_id}
 
 
 def changed(session: Session, conversation_id: int, *bells: str, **values: Any) -> None:

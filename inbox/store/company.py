@@ -1,6 +1,7 @@
 """The company and its doors."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import select
 from sqlmodel import Session
@@ -45,3 +46,9 @@ def find_door(session: Session, kind: ChannelKind, handle: str) -> Door | None:
         )
     ).one_or_none()
     return None if row is None else Door(*row)
+
+
+def find_settings(session: Session, inbox_id: int) -> dict[str, Any]:
+    """Return what an inbox's kind keeps about it; empty if there is nothing."""
+    found = session.execute(select(inboxes.settings).where(inboxes.id == inbox_id))
+    return dict(found.scalar_one_or_none() or {})

@@ -10,10 +10,12 @@ from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select
 from sqlmodel import Session
 
 from inbox.errors import NotFound
+from inbox.store.chat import visitors_of
 from inbox.store.counts import looker, seen_by, visible_to
 from inbox.store.people import Person
 from models import (
     Attachment,
+    ChannelKind,
     Contact,
     ContactIdentity,
     Conversation,
@@ -71,11 +73,11 @@ class Listed:
     contact_tier: str
 
 
-# Who gave no name is called by the address; "raw" only numbers what has neither.
+# Who gave no name is called by the address; "raw" and "chat" only number what has neither.
 SHOWN_NAME: ColumnElement[str] = func.coalesce(
     func.nullif(contacts.name, ""),
     select(func.min(identities.value))
-    .where(identities.contact_id == contacts.id, identities.kind != "raw")
+    .where(identities.contact_id == contacts.id, identities.kind.not_in(["raw", "chat"]))
     .correlate(Contact)
     .scalar_subquery(),
     "",
@@ -266,6 +268,7 @@ class Thread:
     prediction: TriagePrediction | None
     model_is_starter: bool
     other_open: list[tuple[int, str]]
+    seen_at: datetime | None = None  # of a chat: when its visitor's widget was connected
 
 
 def load_thread(
@@ -323,7 +326,15 @@ def load_thread(
         prediction=prediction[0] if prediction else None,
         model_is_starter=bool(prediction and prediction[1]),
         other_open=other_open(session, conversation, who) if who is not None else [],
+        seen_at=_visitor_seen_at(session, conversation),
     )
+
+
+def _visitor_seen_at(session: Session, conversation: Conversation) -> datetime | None:
+    if conversation.channel is not ChannelKind.CHAT:
+        return None
+    signs = visitors_of(session, conversation.inbox_id, conversation.contact_id)
+    return max((at for _, at in signs if at is not None), default=None)
 
 
 def change(

@@ -126,6 +126,35 @@ def failing_mailboxes(session: Session) -> list[tuple[str, str]]:
     return [(str(address), str(error)) for address, error in rows]
 
 
+@dataclass(frozen=True, slots=True)
+class MailboxState:
+    """How a mailbox goes; ``inbox_id`` is whose settings it belongs to."""
+
+    inbox_id: int
+    address: str
+    is_active: bool
+    failing_since: datetime | None
+    error: str
+    last_ok_at: datetime | None
+
+
+def list_mailboxes(session: Session) -> list[MailboxState]:
+    """Return every mailbox, also those that are paused."""
+    rows = session.execute(
+        select(
+            mailboxes.inbox_id,
+            columns(Inbox).handle,
+            mailboxes.is_active,
+            mailboxes.failing_since,
+            mailboxes.last_error,
+            mailboxes.last_ok_at,
+        )
+        .join(Inbox, columns(Inbox).id == mailboxes.inbox_id)
+        .order_by(mailboxes.id)
+    )
+    return [MailboxState(*row) for row in rows]
+
+
 def record_backup(session: Session, at: datetime) -> None:
     """Remember when the newest backup was made; a counter of minutes needs no table."""
     values = {

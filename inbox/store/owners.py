@@ -6,11 +6,12 @@ from sqlalchemy import bindparam, or_, select
 from sqlmodel import Session
 
 from inbox.store.people import OPEN_COUNT
-from models import Agent, TeamMember
+from models import Agent, Team, TeamMember
 from models.base import columns
 
 agents = columns(Agent)
 members = columns(TeamMember)
+teams = columns(Team)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,14 @@ _EVERYBODY = (
     .order_by(agents.on_duty.desc(), "open_count", agents.name)
 )
 _OF_TEAM = select(members.agent_id).where(members.team_id == bindparam("team_id"))
+_IS_CLOSED = (
+    select(teams.id)
+    .where(teams.id == bindparam("team_id"), teams.is_active.is_(False))
+    .correlate(None)
+    .exists()
+)
 _TEAM_AND_OWNER = _EVERYBODY.where(
-    or_(agents.id.in_(_OF_TEAM), agents.id == bindparam("owner_id"))
+    or_(agents.id.in_(_OF_TEAM), agents.id == bindparam("owner_id"), _IS_CLOSED)
 )
 
 
@@ -38,6 +45,8 @@ def list_assignable(
     session: Session, team_id: int | None, owner_id: int | None
 ) -> list[Assignable]:
     """Return a team's people and the owner, who may be of another; everybody without a team.
+
+    Of a team that is closed, everybody may be chosen.
 
     Those on duty come first, least open work first.
     """

@@ -1,22 +1,22 @@
-"""Agents, teams, sessions, tokens and contacts."""
+"""Agents, teams and contacts, and counters of how often somebody did something."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import and_, bindparam, case, delete, func, insert, or_, select, update
 from sqlmodel import Session
 
 from inbox.db import insert_into
+from inbox.store.audit import add_entry
 from models import (
     Agent,
-    ApiToken,
+    AuditAction,
+    AuditThing,
     Contact,
     ContactIdentity,
     Conversation,
     Counter,
-    LoginSession,
-    OneTimeToken,
     Role,
     Scope,
     Status,
@@ -26,17 +26,12 @@ from models import (
 from models.base import columns
 
 agents = columns(Agent)
-tokens = columns(ApiToken)
 contacts = columns(Contact)
 identities = columns(ContactIdentity)
 conversations = columns(Conversation)
 counters = columns(Counter)
-sessions = columns(LoginSession)
-one_time = columns(OneTimeToken)
 teams = columns(Team)
 members = columns(TeamMember)
-SESSION_LIFE = timedelta(days=14)
-TOUCH_EVERY = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,106 +56,11 @@ class Person:
         return self.role is not Role.AGENT
 
 
-# Every request asks these; making a statement costs more than running it.
-_TEAMS = select(members.team_id).where(members.agent_id == bindparam("agent_id"))
-_SESSION = (
-    select(Agent, sessions.touched_at)
-    .join(LoginSession, sessions.agent_id == agents.id)
-    .where(
-        sessions.id == bindparam("session_id"),
-        sessions.expires_at > bindparam("now"),
-        sessions.epoch == agents.epoch,
-        agents.is_active.is_(True),
-    )
-)
-
-
-def _person(
-    session: Session, agent: Agent, session_id: str, scope: Scope, *, touch: bool = False
-) -> Person:
-    teams = session.execute(_TEAMS, {"agent_id": agent.id}).scalars()
-    return Person(
-        agent.id,
-        agent.name,
-        agent.email,
-        agent.role,
-        agent.language,
-        agent.theme,
-        agent.on_duty,
-        frozenset(teams),
-        session_id,
-        touch,
-        scope,
-    )
-
-
-def find_session_person(session: Session, session_id: str, now: datetime) -> Person | None:
-    """Return who a session belongs to, unless it ended, or the account changed since."""
-    row = session.execute(_SESSION, {"session_id": session_id, "now": now}).one_or_none()
-    if row is None:
-        return None
-    touch = row.touched_at < now - TOUCH_EVERY
-    return _person(session, row[0], session_id, Scope.ADMIN, touch=touch)
-
-
-def is_session_live(session: Session, session_id: str, now: datetime) -> bool:
-    """Tell whether a session still signs somebody in."""
-    return find_session_person(session, session_id, now) is not None
-
-
-def find_token_person(session: Session, token_hash: str) -> Person | None:
-    """Return who a bearer token acts for."""
-    row = session.execute(
-        select(Agent, tokens.scope)
-        .join(ApiToken, tokens.agent_id == agents.id)
-        .where(
-            tokens.token_hash == token_hash,
-            tokens.revoked_at.is_(None),
-            agents.is_active.is_(True),
-        )
-    ).one_or_none()
-    return None if row is None else _person(session, row[0], "", row[1])
-
-
 def find_agent_by_email(session: Session, email: str) -> Agent | None:
     """Return the active agent who signs in with this address."""
     return session.execute(
         select(Agent).where(agents.email == email.strip().lower(), agents.is_active.is_(True))
     ).scalar_one_or_none()
-
-
-def open_session(
-    session: Session, session_id: str, agent_id: int, *, epoch: int, now: datetime
-) -> None:
-    """Record a new signed-in browser, and forget those that ended."""
-    session.execute(delete(LoginSession).where(sessions.expires_at <= now))
-    session.add(
-        LoginSession(
-            id=session_id,
-            agent_id=agent_id,
-            epoch=epoch,
-            created_at=now,
-            touched_at=now,
-            expires_at=now + SESSION_LIFE,
-        )
-    )
-
-
-def touch_session(session: Session, session_id: str, now: datetime) -> None:
-    """Keep a used session alive."""
-    session.execute(
-        update(LoginSession)
-        .where(
-            sessions.id == session_id,
-            sessions.touched_at < now - TOUCH_EVERY,
-        )
-        .values(touched_at=now, expires_at=now + SESSION_LIFE)
-    )
-
-
-def close_session(session: Session, session_id: str) -> None:
-    """End one signed-in browser."""
-    session.execute(delete(LoginSession).where(sessions.id == session_id))
 
 
 def take_turn(
@@ -191,34 +91,6 @@ def forget_count(session: Session, key: str) -> None:
     session.execute(delete(Counter).where(counters.key == key))
 
 
-def use_one_time_token(session: Session, token_hash: str, purpose: str, now: datetime) -> bool:
-    """Use up a link; False if it is unknown, used or expired."""
-    used = session.execute(
-        update(OneTimeToken)
-        .where(
-            one_time.token_hash == token_hash,
-            one_time.purpose == purpose,
-            one_time.used_at.is_(None),
-            one_time.expires_at > now,
-        )
-        .values(used_at=now)
-    )
-    return used.rowcount == 1  # type: ignore[attr-defined,no-any-return]
-
-
-def has_one_time_token(session: Session, token_hash: str, purpose: str, now: datetime) -> bool:
-    """Tell whether a link still works."""
-    found = session.execute(
-        select(one_time.token_hash).where(
-            one_time.token_hash == token_hash,
-            one_time.purpose == purpose,
-            one_time.used_at.is_(None),
-            one_time.expires_at > now,
-        )
-    ).first()
-    return found is not None
-
-
 @dataclass(frozen=True, slots=True)
 class Colleague:
     """A person as shown beside a conversation."""
@@ -229,6 +101,7 @@ class Colleague:
     on_duty: bool
     backup_id: int | None
     language: str
+    is_active: bool = True
 
 
 _COLLEAGUES = select(*(agents[name] for name in Colleague.__dataclass_fields__))
@@ -282,8 +155,20 @@ def list_candidates(session: Session, team_id: int) -> list[Candidate]:
     place under a cap (on SQLite writers take turns anyway).
     """
     if session.get_bind().dialect.name != "sqlite":
-        session.execute(select(teams.id).where(teams.id == team_id).with_for_update())
+        _lock_team(session, team_id)
     return [Candidate(*row) for row in session.execute(_CANDIDATES, {"team_id": team_id})]
+
+
+_LOCKED_TEAM = select(teams.id).where(teams.id == bindparam("team_id")).with_for_update()
+
+
+def _lock_team(session: Session, team_id: int) -> None:
+    """Lock a team's row, once in a savepoint: what is undone gives its locks back."""
+    inside = session.get_nested_transaction() or session.get_transaction()
+    locked: set[tuple[object, int]] = session.info.setdefault("locked_teams", set())
+    if (inside, team_id) not in locked:
+        session.execute(_LOCKED_TEAM, {"team_id": team_id})
+        locked.add((inside, team_id))
 
 
 def list_team_on_duty(session: Session, team_id: int | None) -> list[int]:
@@ -356,9 +241,24 @@ def list_identities(session: Session, contact_id: int) -> dict[str, Sequence[str
     return dict(found)
 
 
-def set_on_duty(session: Session, agent_id: int, on_duty: bool) -> None:
-    """Record that a person is at work or away."""
-    session.execute(update(Agent).where(agents.id == agent_id).values(on_duty=on_duty))
+def set_on_duty(session: Session, agent_id: int, on_duty: bool, now: datetime) -> None:
+    """Record that a person is at work or away, as they say themselves."""
+    done = session.execute(
+        update(Agent)
+        .where(agents.id == agent_id, agents.on_duty.is_(not on_duty))
+        .values(on_duty=on_duty)
+    )
+    if done.rowcount:  # type: ignore[attr-defined]
+        add_entry(
+            session,
+            AuditThing.PERSON,
+            agent_id,
+            AuditAction.CHANGED,
+            now,
+            by=agent_id,
+            before={"on_duty": not on_duty},
+            after={"on_duty": on_duty},
+        )
 
 
 def add_identity(

@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlmodel import Session
 
-from models import ChannelKind, RawMessage, RawState
+from inbox.store.audit import add_entry
+from models import AuditAction, AuditThing, ChannelKind, RawMessage, RawState
 from models.base import columns, core
 
 raws = columns(RawMessage)
@@ -129,11 +130,23 @@ def find_quarantined(session: Session, raw_id: int) -> RawMessage | None:
     ).scalar_one_or_none()
 
 
-def try_again(session: Session, raw_id: int, now: datetime) -> bool:
+def try_again(session: Session, raw_id: int, now: datetime, *, by: int | None = None) -> bool:
     """Put a message from quarantine back into the line; False if it is not there."""
     done = session.execute(
         update(RawMessage)
         .where(raws.id == raw_id, raws.state == RawState.QUARANTINED)
         .values(state=RawState.PENDING, attempts=0, failures=0, leased_until=now)
     )
-    return bool(done.rowcount == 1)  # type: ignore[attr-defined]
+    if done.rowcount != 1:  # type: ignore[attr-defined]
+        return False
+    add_entry(
+        session,
+        AuditThing.MESSAGE,
+        raw_id,
+        AuditAction.CHANGED,
+        now,
+        by=by,
+        before={"state": RawState.QUARANTINED.value},
+        after={"state": RawState.PENDING.value},
+    )
+    return True

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlmodel import Session
 
+from inbox.store.teams import active_team_names
 from models import (
     Calendar,
     Correction,
@@ -44,10 +45,11 @@ class Rules:
     policies: tuple[SLAPolicy, ...]
     calendars: dict[int, dict[str, Any]]  # id -> spec
     default_calendar_id: int
+    teams: dict[int, str]  # id -> name, of those that get work
 
 
 def load_rules(session: Session) -> Rules:
-    """Load the company's rules: three small queries."""
+    """Load the company's rules: four small queries."""
     rules = session.execute(select(SLAPolicy).order_by(policies.id)).scalars().all()
     found = session.execute(select(calendars.id, calendars.spec, calendars.is_default)).all()
     default = next((row.id for row in found if row.is_default), found[0].id if found else 0)
@@ -56,6 +58,7 @@ def load_rules(session: Session) -> Rules:
         policies=tuple(rules),
         calendars={row.id: row.spec for row in found},
         default_calendar_id=default,
+        teams=active_team_names(session),
     )
 
 

@@ -19,6 +19,8 @@ from inbox.rulebook import load_rulebook
 from inbox.settings import Settings
 from inbox.store import conversations as rows
 from inbox.store.people import Person
+from inbox.templating import N_
+from inbox.views.flash import flash
 from inbox.views.inbox import (
     Opened,
     changed,
@@ -81,10 +83,16 @@ async def act(
 
 
 async def answered(
-    request: HttpRequest, number: int, loaded: Opened, toast: Toast
+    request: HttpRequest,
+    number: int,
+    loaded: Opened,
+    sentence: str,
+    kind: str = "done",
+    **values: str,
 ) -> Response[Any]:
-    """Answer an action: parts for htmx, else back to the page it came from."""
+    """Answer an action: parts and a toast for htmx, else back to where it came from."""
     if wants_partial(request):
+        toast = Toast(words(request)(sentence) % values, kind)
         return await changed(request, loaded, toast)
     fields = await form_fields(request)
     target = fields.get("next", "")
@@ -94,10 +102,14 @@ async def answered(
             target = f"/inbox/{number}"
         except NotFound:  # it was just given to another team
             target = "/inbox"
-    return Redirect(safe_next(target), status_code=303)
+    back = Redirect(safe_next(target), status_code=303)
+    return flash(request, back, sentence, **values)
 
 
-@post("/inbox/{number:int}/messages", opt={"access": "agent"})
+@post(
+    "/inbox/{number:int}/messages",
+    opt={"access": "agent", "fields": ("body", "kind", "key", "seen")},
+)
 async def write_message(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     """Send a reply or keep a note; the writer's text is never lost on the way."""
     fields = await form_fields(request)
@@ -130,9 +142,10 @@ async def write_message(request: HttpRequest, number: FromPath[int]) -> Response
         return await _again(
             request, number, text, 422, error=say(error.message), is_note=is_note
         )
+    done = N_("Note kept.") if is_note else N_("Sent.")
     if not wants_partial(request):
-        return Redirect(f"/inbox/{number}", status_code=303)
-    toast = Toast(say("Note kept.") if is_note else say("Sent."), "done" if is_note else "sent")
+        return flash(request, Redirect(f"/inbox/{number}", status_code=303), done)
+    toast = Toast(say(done), "done" if is_note else "sent")
     return await _composer(request, loaded, 201, toast)
 
 
@@ -195,12 +208,12 @@ def _claim(
     service.claim(session, conversation, by=by, now=now)
 
 
-@post("/inbox/{number:int}/claim", opt={"access": "agent"})
+@post("/inbox/{number:int}/claim", opt={"access": "agent", "fields": ("owner", "next")})
 async def claim(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     """Take it myself."""
     seen = number_of((await form_fields(request)).get("owner", ""))
     loaded = await act(request, number, _claim, seen=seen)
-    return await answered(request, number, loaded, Toast(words(request)("It is yours.")))
+    return await answered(request, number, loaded, N_("It is yours."))
 
 
 def _assign(
@@ -218,7 +231,7 @@ def _assign(
     service.assign(session, conversation, owner, by=by, now=now)
 
 
-@post("/inbox/{number:int}/owner", opt={"access": "agent"})
+@post("/inbox/{number:int}/owner", opt={"access": "agent", "fields": ("owner", "seen", "next")})
 async def assign(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     """Give it to a colleague (their id), or to nobody (0)."""
     fields = await form_fields(request)
@@ -227,35 +240,36 @@ async def assign(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
         raise Invalid("Choose somebody.")
     seen = number_of(fields.get("seen", ""))
     loaded = await act(request, number, _assign, owner=owner or None, seen=seen)
-    say = words(request)
     if not owner:
-        return await answered(request, number, loaded, Toast(say("It has no owner now.")))
+        return await answered(request, number, loaded, N_("It has no owner now."))
     name = loaded.colleagues[owner].name
-    toast = Toast(say("It is with %(name)s now.") % {"name": name})
-    return await answered(request, number, loaded, toast)
+    return await answered(request, number, loaded, N_("It is with %(name)s now."), name=name)
 
 
-@post("/inbox/{number:int}/resolution", opt={"access": "agent"})
+@post("/inbox/{number:int}/resolution", opt={"access": "agent", "fields": ()})
 async def resolve(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     """Mark it done and open what is next."""
     await act(request, number, service.resolve)
+    done = N_("#%(n)s is done.")
+    if not wants_partial(request):
+        return flash(request, Redirect("/inbox", status_code=303), done, n=number)
     toast = Toast(
-        words(request)("#%(n)s is done.") % {"n": number},
-        undo_url=f"/inbox/{number}/resolution/undo",
+        words(request)(done) % {"n": number}, undo_url=f"/inbox/{number}/resolution/undo"
     )
-    if wants_partial(request):
-        return await open_next(request, toast)
-    return Redirect("/inbox", status_code=303)
+    return await open_next(request, toast)
 
 
-@post("/inbox/{number:int}/resolution/undo", opt={"access": "agent"})
+@post("/inbox/{number:int}/resolution/undo", opt={"access": "agent", "fields": ("next",)})
 async def reopen(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     """Open it again."""
     loaded = await act(request, number, service.reopen, "rulebook")
-    return await answered(request, number, loaded, Toast(words(request)("It is open again.")))
+    return await answered(request, number, loaded, N_("It is open again."))
 
 
-@post("/inbox/{number:int}/request-type", opt={"access": "agent"})
+@post(
+    "/inbox/{number:int}/request-type",
+    opt={"access": "agent", "fields": ("request_type", "next")},
+)
 async def correct_type(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     """Say what it is really about; policy, team, owner and deadlines follow."""
     fields = await form_fields(request)
@@ -267,11 +281,11 @@ async def correct_type(request: HttpRequest, number: FromPath[int]) -> Response[
         "house",
         request_type=fields.get("request_type", ""),
     )
-    toast = Toast(words(request)("Moved. AI will learn from this."), "learned")
-    return await answered(request, number, loaded, toast)
+    sentence = N_("Moved. AI will learn from this.")
+    return await answered(request, number, loaded, sentence, "learned")
 
 
-@post("/inbox/{number:int}/urgency", opt={"access": "agent"})
+@post("/inbox/{number:int}/urgency", opt={"access": "agent", "fields": ("urgency", "next")})
 async def correct_urgency(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     """Say how urgent it really is."""
     fields = await form_fields(request)
@@ -283,13 +297,13 @@ async def correct_urgency(request: HttpRequest, number: FromPath[int]) -> Respon
         "house",
         urgency=fields.get("urgency", ""),
     )
-    toast = Toast(words(request)("Changed. AI will learn from this."), "learned")
-    return await answered(request, number, loaded, toast)
+    sentence = N_("Changed. AI will learn from this.")
+    return await answered(request, number, loaded, sentence, "learned")
 
 
-@post("/inbox/{number:int}/agreement", opt={"access": "agent"})
+@post("/inbox/{number:int}/agreement", opt={"access": "agent", "fields": ("next",)})
 async def agree(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     """Say that the sorting is right."""
     loaded = await act(request, number, corrections.agree)
-    toast = Toast(words(request)("Thank you. AI will learn from this."), "learned")
-    return await answered(request, number, loaded, toast)
+    sentence = N_("Thank you. AI will learn from this.")
+    return await answered(request, number, loaded, sentence, "learned")

@@ -12,11 +12,11 @@ from inbox.views.site import Asset, HttpRequest, site
 
 FOLDER = Path(__file__).parent.parent / "static"
 TYPES = {
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css",  # the framework names the charset
+    ".js": "text/javascript",
     ".svg": "image/svg+xml",
     ".woff2": "font/woff2",
-    ".txt": "text/plain; charset=utf-8",
+    ".txt": "text/plain",
 }
 
 
@@ -43,9 +43,13 @@ async def static_file(request: HttpRequest, name: FromPath[str]) -> Response[byt
     asset = site(request).assets.get(str(name).lstrip("/"))
     if asset is None:
         raise NotFound("There is no such file.")
-    headers = {"cache-control": "public, max-age=31536000, immutable"}
+    return answer_with(request, asset, {"cache-control": "public, max-age=31536000, immutable"})
+
+
+def answer_with(request: HttpRequest, asset: Asset, headers: dict[str, str]) -> Response[bytes]:
+    """Return a static file, packed for whoever takes it so."""
     content = asset.plain
     if asset.gzipped and "gzip" in request.headers.get("accept-encoding", ""):
         content = asset.gzipped
-        headers |= {"content-encoding": "gzip", "vary": "accept-encoding"}
+        headers = headers | {"content-encoding": "gzip", "vary": "accept-encoding"}
     return Response(content, media_type=asset.content_type, headers=headers)

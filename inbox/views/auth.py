@@ -11,19 +11,21 @@ from litestar import Response, get, post
 from litestar.response import Redirect
 
 from inbox import auth
+from inbox.channels.addresses import normalise
 from inbox.clock import utcnow
 from inbox.company import installation
+from inbox.company.hours import COUNTRY_OF
 from inbox.errors import Invalid, NotFound
 from inbox.sla.holidays import public_holidays
-from inbox.store import people
+from inbox.store import links, people, sessions
 from inbox.views.render import language, page, words
 from inbox.views.security import form_fields, safe_next, session_cookie
 from inbox.views.site import HttpRequest, person, read, site, write
 from models import Agent
 
 CHECKS_A_MINUTE = 5
+MOST_PASSWORD_CHARS = 1024
 _hashing = ThreadPoolExecutor(2, thread_name_prefix="argon2")  # 19 MiB each
-_HOLIDAY_COUNTRY = {"Asia/Ho_Chi_Minh": "VN", "Asia/Saigon": "VN"}
 
 
 @get("/login", name="login", opt={"access": "public"})
@@ -53,7 +55,7 @@ async def _login_page(
     )
 
 
-@post("/login", opt={"access": "public"})
+@post("/login", opt={"access": "public", "fields": ("email", "password", "next")})
 async def log_in(request: HttpRequest) -> Response[Any]:
     """Check the password and begin a session under a new id.
 
@@ -61,31 +63,42 @@ async def log_in(request: HttpRequest) -> Response[Any]:
     five passwords a minute are checked for one address, wherever they come from.
     """
     fields = await form_fields(request)
-    email = fields.get("email", "")[:254].strip().lower()  # counted as it is looked up
-    values = {"email": email, "next": fields.get("next", "")}
+    typed_email = fields.get("email", "")[:254].strip().lower()
+    email = normalise(typed_email)  # counted as it is looked up
+    values = {"email": typed_email, "next": fields.get("next", "")}
     say = words(request)
     now = utcnow()
     key = "login:" + hashlib.sha256(email.encode()).hexdigest()[:32]
-    if not await write(request, _may_check, key):
+    if not await write(request, may_check, key):
         error = say("Too many tries for this address. Wait a minute, then try again.")
         return await _login_page(request, values, error, 429)
     found = await read(request, people.find_agent_by_email, email)
-    right = await asyncio.get_running_loop().run_in_executor(
-        _hashing,
-        auth.verify_password,
-        fields.get("password", "")[:1024],
-        found.password_hash if found else None,
-    )
+    typed = fields.get("password", "")
+    right = await is_password(typed, found.password_hash if found else None)
     if not right or found is None:
         error = say("This e-mail and password do not fit together.")
         return await _login_page(request, values, error, 422)
     old = request.cookies.get(session_cookie(site(request)), "")
     token = auth.random_token() + auth.random_token()
     await write(request, _begin, found, auth.hash_token(token), auth.hash_token(old), key, now)
-    return _signed_in(request, token, safe_next(values["next"]))
+    return signed_in(request, token, safe_next(values["next"]))
 
 
-def _may_check(session: Any, key: str) -> bool:
+async def is_password(typed: str, password_hash: str | None) -> bool:
+    """Compare a password, in the same time whether there is an account or not."""
+    loop = asyncio.get_running_loop()
+    typed = typed[:MOST_PASSWORD_CHARS]
+    return await loop.run_in_executor(_hashing, auth.verify_password, typed, password_hash)
+
+
+async def hash_password(password: str) -> str:
+    """Hash a password, not more than two at a time."""
+    loop = asyncio.get_running_loop()
+    password = password[:MOST_PASSWORD_CHARS]
+    return await loop.run_in_executor(_hashing, auth.hash_password, password)
+
+
+def may_check(session: Any, key: str) -> bool:
     """Count a check; each counted one keeps the window open for another minute."""
     now = utcnow()
     end = now + timedelta(minutes=1)
@@ -95,12 +108,12 @@ def _may_check(session: Any, key: str) -> bool:
 def _begin(
     session: Any, agent: Agent, session_id: str, old_id: str, key: str, now: Any
 ) -> None:
-    people.close_session(session, old_id)
-    people.open_session(session, session_id, agent.id, epoch=agent.epoch, now=now)
+    sessions.close_session(session, old_id)
+    sessions.open_session(session, session_id, agent.id, epoch=agent.epoch, now=now)
     people.forget_count(session, key)
 
 
-def _signed_in(request: HttpRequest, token: str, target: str) -> Response[Any]:
+def signed_in(request: HttpRequest, token: str, target: str) -> Response[Any]:
     where = site(request)
     response = Redirect(target, status_code=303)
     response.set_cookie(
@@ -110,26 +123,27 @@ def _signed_in(request: HttpRequest, token: str, target: str) -> Response[Any]:
         secure=where.settings.secure,
         httponly=True,
         samesite="lax",
-        max_age=int(people.SESSION_LIFE.total_seconds()),
+        max_age=int(sessions.SESSION_LIFE.total_seconds()),
     )
     return response
 
 
-@post("/logout", name="logout", opt={"access": "public"})
+@post("/logout", name="logout", opt={"access": "public", "fields": ()})
 async def log_out(request: HttpRequest) -> Response[Any]:
     """End this browser's session."""
     cookie = request.cookies.get(session_cookie(site(request)), "")
-    await write(request, people.close_session, auth.hash_token(cookie))
+    await write(request, sessions.close_session, auth.hash_token(cookie))
     response = Redirect("/login", status_code=303)
     response.delete_cookie(session_cookie(site(request)), path="/")
     return response
 
 
-@post("/me/on-duty", opt={"access": "agent"})
+@post("/me/on-duty", opt={"access": "agent", "fields": ("on_duty",)})
 async def set_on_duty(request: HttpRequest) -> Response[Any]:
     """Go on duty or off; nobody off duty is given new work."""
     fields = await form_fields(request)
-    await write(request, people.set_on_duty, person(request).id, fields.get("on_duty") == "1")
+    on_duty = fields.get("on_duty") == "1"
+    await write(request, people.set_on_duty, person(request).id, on_duty, utcnow())
     return Redirect("/inbox", status_code=303)
 
 
@@ -139,7 +153,7 @@ async def show_setup(request: HttpRequest) -> Response[Any]:
     token = request.query_params.get("token", "")
     works = await read(
         request,
-        people.has_one_time_token,
+        links.has_one_time_token,
         auth.hash_token(token),
         installation.SETUP,
         utcnow(),
@@ -168,22 +182,23 @@ async def _setup_page(
     )
 
 
-@post("/setup", opt={"access": "public"})
+ANSWERS = ("company", "time_zone", "language", "support_address", "name", "email")
+
+
+@post("/setup", opt={"access": "public", "fields": (*ANSWERS, "token", "password")})
 async def set_up(request: HttpRequest) -> Response[Any]:
     """Create the company and its first administrator, who is signed in at once."""
     fields = await form_fields(request)
-    names = ("company", "time_zone", "language", "support_address", "name", "email")
-    values = {name: fields.get(name, "")[:254] for name in names}
+    values = {name: fields.get(name, "")[:254] for name in ANSWERS}
     token = fields.get("token", "")
     answers = installation.FirstVisit(**values, password=fields.get("password", "")[:1024])
     try:
         installation.check_first_visit(answers)
     except Invalid as error:
         return await _setup_page(request, values, error.fields, token, 422)
-    loop = asyncio.get_running_loop()
-    hashed = await loop.run_in_executor(_hashing, auth.hash_password, answers.password)
+    hashed = await hash_password(answers.password)
     now = utcnow()
-    country = _HOLIDAY_COUNTRY.get(answers.time_zone)
+    country = COUNTRY_OF.get(answers.time_zone)
     days = []
     if country is not None:
         years = list(range(now.year, now.year + 3))
@@ -199,6 +214,6 @@ async def set_up(request: HttpRequest) -> Response[Any]:
     )
     cookie = auth.random_token() + auth.random_token()
     await write(
-        request, people.open_session, auth.hash_token(cookie), admin.id, epoch=0, now=now
+        request, sessions.open_session, auth.hash_token(cookie), admin.id, epoch=0, now=now
     )
-    return _signed_in(request, cookie, "/inbox")
+    return signed_in(request, cookie, "/inbox")

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import logging
 import secrets
 import time
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from litestar import Response, get, post
+from litestar.connection import ASGIConnection
 from litestar.datastructures import UploadFile
 from litestar.params import FromPath
 from litestar.response import Redirect
@@ -20,17 +22,21 @@ from inbox.auth import random_token, sign, signed
 from inbox.channels.addresses import is_strict, normalise
 from inbox.channels.webform import Posted, PostedFile, pack, pack_file
 from inbox.clock import utcnow
-from inbox.errors import Forbidden, Invalid, NotFound, TooLarge
+from inbox.db import DatabaseGone
+from inbox.errors import Forbidden, InboxError, Invalid, NotFound, TooLarge
+from inbox.failpoints import failpoint
 from inbox.rulebook import Rulebook, load_rulebook
 from inbox.sla.promise import hours_text, promised_at, spoken_moment
-from inbox.staging import Arrival, Staged, stage
-from inbox.store.company import Door, find_door
-from inbox.templating import N_, translator
-from inbox.views.render import language, page
+from inbox.staging import Arrival, NoRoom, Staged, demand_room, stage
+from inbox.store.company import Door, find_door, find_settings
+from inbox.templating import LANGUAGES, N_, translator
+from inbox.views.render import UI_COOKIE, build, language, page
 from inbox.views.security import read_form
 from inbox.views.site import HttpRequest, number_of, read, site, write
 from models import ChannelKind, RawMessage
 from models.base import columns
+
+log = logging.getLogger(__name__)
 
 raws = columns(RawMessage)
 
@@ -59,7 +65,7 @@ def check_page_token(request: HttpRequest, purpose: str, token: str) -> None:
         If the token is missing, forged or expired.
     """
     text, _, signature = token.rpartition(".")
-    at = number_of(text.partition(".")[0]) or 0
+    at = number_of(text.partition(".")[0], most=2**53) or 0
     fresh = 0 <= utcnow().timestamp() - at < FORM_LIVES.total_seconds()
     ours = token.isascii() and signed(site(request).secret, purpose, text, signature)
     if not text or not ours or not fresh:
@@ -121,8 +127,11 @@ def _load_form(session: Session, slug: str) -> tuple[Door, Rulebook]:
     return door, load_rulebook(session)
 
 
-async def form_language(request: HttpRequest) -> str:
-    """Return the form's language: the visitor's, else the company's."""
+async def form_language(request: HttpRequest, own: str = "") -> str:
+    """Return the form's language: chosen on the page, its own, the visitor's, the company's."""
+    chosen = (request.query_params.get("lang"), request.cookies.get(UI_COOKIE))
+    if own in LANGUAGES and not any(one in LANGUAGES for one in chosen):
+        return own
     company = await site(request).company()
     return language(request, company.language if company else "vi")
 
@@ -134,9 +143,10 @@ async def _form_page(
     errors: dict[str, str],
     code: int,
 ) -> Response[Any]:
-    _, book = await read(request, _load_form, slug)
+    door, book = await read(request, _load_form, slug)
+    own = await read(request, find_settings, door.id)
     company = await site(request).company()
-    spoken = await form_language(request)
+    spoken = await form_language(request, own.get("language", ""))
     now = utcnow()
     chosen = values.get("request_type") or "general"
     promise = book.promise((chosen if chosen in book.types else "general",), "normal")
@@ -148,7 +158,7 @@ async def _form_page(
         code=code,
         spoken=spoken,
         slug=slug,
-        title="",
+        title=own.get("title", ""),
         intro="",
         types=[
             (key, kind.name(spoken)) for key, kind in book.types.items() if key != "general"
@@ -194,6 +204,36 @@ def check_form(values: Mapping[str, str], types: Mapping[str, Any]) -> dict[str,
 async def post_form(request: HttpRequest, slug: FromPath[str]) -> Response[Any]:
     """Keep what was written, then show its page; sent twice it is the same request."""
     fields, files = await posted_fields(request, KNOWN)
+    try:
+        return await _keep(request, slug, fields, files)
+    except (DatabaseGone, NoRoom) as error:
+        log.warning("a form was refused for now: %s", error.__cause__ or error)
+        return _not_now(request, slug, fields, error, had_files=bool(files))
+
+
+def _not_now(
+    request: HttpRequest,
+    slug: str,
+    fields: Mapping[str, str],
+    error: InboxError,
+    *,
+    had_files: bool,
+) -> Response[Any]:
+    """Give back what was written, in a page that needs no database, to be sent again."""
+    return build(
+        request,
+        "public/not_now.html",
+        code=error.status,
+        company="Kịp",
+        slug=slug,
+        fields={name: text for name, text in fields.items() if name in KNOWN},
+        had_files=had_files,
+    )
+
+
+async def _keep(
+    request: HttpRequest, slug: str, fields: Mapping[str, str], files: list[UploadFile]
+) -> Response[Any]:
     values = {name: fields.get(name, "") for name in FIELDS}
     door, book = await read(request, _load_form, slug)
     errors = check_form(values, book.types)
@@ -203,9 +243,10 @@ async def post_form(request: HttpRequest, slug: FromPath[str]) -> Response[Any]:
     check_page_token(request, f"form:{slug}", token)
     if fields.get("website"):  # a machine filled in what nobody sees
         return Redirect(f"/f/{slug}", status_code=303)
-    posted = Posted(
-        **values, language=await form_language(request), files=await pack_files(files)
-    )
+    demand_room(site(request).settings.data_dir)
+    own = await read(request, find_settings, door.id)
+    spoken = await form_language(request, own.get("language", ""))
+    posted = Posted(**values, language=spoken, files=await pack_files(files))
     arrival = Arrival(
         inbox_id=door.id,
         kind=ChannelKind.FORM,
@@ -215,6 +256,7 @@ async def post_form(request: HttpRequest, slug: FromPath[str]) -> Response[Any]:
         public_token=random_token(),
     )
     staged = await write(request, _stage, arrival)
+    failpoint("form.committed")
     number = await wait_for_take_in(request, staged.id)
     if not staged.is_same and number is not None:
         # Back, edited, sent again: the same request, and what is new in it is kept.
@@ -230,10 +272,12 @@ async def post_form(request: HttpRequest, slug: FromPath[str]) -> Response[Any]:
 
 
 def _stage(session: Session, arrival: Arrival) -> Staged:
-    return stage(session, arrival, utcnow())
+    staged = stage(session, arrival, utcnow())
+    failpoint("form.staged")
+    return staged
 
 
-def peer(request: HttpRequest) -> str:
+def peer(request: ASGIConnection[Any, Any, Any, Any]) -> str:
     """Return the client's address, an IPv6 one as its /64."""
     address = request.client.host if request.client else ""
     return ":".join(address.split(":")[:4]) if ":" in address else address

@@ -9,9 +9,10 @@ from sqlmodel import Session
 
 from inbox.auth import hash_token
 from inbox.clock import utcnow
+from inbox.db import DatabaseGone, DatabaseReplaced
 from inbox.errors import Forbidden
 from inbox.store import health
-from inbox.store.people import find_token_person
+from inbox.store.sessions import find_token_person
 from inbox.views import metrics
 from inbox.views.security import Unauthorised
 from inbox.views.site import HttpRequest, read, site
@@ -39,12 +40,21 @@ async def ready(request: HttpRequest) -> Response[Any]:
     clocks have waited for more than a minute. That is for whoever watches, not for a load
     balancer: a web process without a worker still has to take messages.
     """
-    if "work" not in request.query_params:
+    try:
         await read(request, _ping)
-        return Response("ok", media_type="text/plain")
-    late = (await read(request, health.look, utcnow())).late_work()
+        if "work" not in request.query_params:
+            return Response("ok", media_type="text/plain")
+        late = (await read(request, health.look, utcnow())).late_work()
+    except DatabaseReplaced:
+        return _unready("The database's file was replaced or deleted: stop Kịp and look at it.")
+    except DatabaseGone as error:
+        return _unready(error.message)
     said = "".join(f"{name}: nothing done for {age:.0f} s\n" for name, age in late.items())
     return Response(said or "ok", media_type="text/plain", status_code=503 if late else 200)
+
+
+def _unready(sentence: str) -> Response[Any]:
+    return Response(f"{sentence}\n", media_type="text/plain", status_code=503)
 
 
 @get("/metrics", opt={"access": "link"})

@@ -3,16 +3,18 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
-from inbox.queue import listen
+from inbox.queue import BUDGET_S, CHAT, listen
 
 log = logging.getLogger(__name__)
 
-HEARTBEAT_S = 15.0
+HEARTBEAT_S = 5.0
 MAX_NAMES = 64  # a stream that lags this far is told that there is a gap instead
+PERSONAL = ("notices-", "account-")
 GAP = ("list", "gap")  # after one, a browser looks at everything once
 
 
@@ -22,12 +24,24 @@ class Hub:
     def __init__(self, redis: Redis | None) -> None:
         self._redis = redis
         self._streams: set[asyncio.Queue[str | None]] = set()
+        self._listeners: list[Callable[[str], None]] = []
         self._task: asyncio.Task[None] | None = None
 
     @property
     def live(self) -> bool:
         """Whether there is a Redis to hear from; without one, pages poll."""
         return self._redis is not None
+
+    async def answers(self) -> bool:
+        """Tell whether Redis answers just now."""
+        if self._redis is None:
+            return False
+        try:
+            async with asyncio.timeout(BUDGET_S):
+                await self._redis.ping()
+        except (RedisError, OSError, TimeoutError):
+            return False
+        return True
 
     def start(self) -> None:
         """Begin listening."""
@@ -51,10 +65,16 @@ class Hub:
         async for names in listen(redis):
             self.tell(list(GAP) if names is None else names)
 
+    def hear(self, listener: Callable[[str], None]) -> None:
+        """Have every name told, also those that no stream gets."""
+        self._listeners.append(listener)
+
     def tell(self, names: list[str]) -> None:
-        """Hand names to every stream."""
+        """Hand names to every listener and stream."""
         for name in names:
-            if name.startswith("ring:"):
+            for listener in self._listeners:
+                listener(name)
+            if name.startswith(("ring:", CHAT)):
                 continue
             for stream in self._streams:
                 room = MAX_NAMES - len(GAP) - stream.qsize()
@@ -65,7 +85,7 @@ class Hub:
                         stream.put_nowait(instead)
 
     async def names(self, wanted: frozenset[str]) -> AsyncIterator[str]:
-        """Yield names as they come and "" as a heartbeat; notices only if ``wanted``."""
+        """Yield names as they come and "" as a heartbeat; one person's only if ``wanted``."""
         stream: asyncio.Queue[str | None] = asyncio.Queue()
         self._streams.add(stream)
         try:
@@ -76,7 +96,7 @@ class Hub:
                     name = ""
                 if name is None:
                     return
-                if name.startswith("notices-") and name not in wanted:
+                if name.startswith(PERSONAL) and name not in wanted:
                     continue
                 yield name
         finally:

@@ -24,10 +24,11 @@ from inbox.store.setup import Type
 from inbox.views.models import ConversationPage, ListPage, Row, ScopeCounts
 from inbox.views.present import present_choices, present_conversation
 from inbox.views.present_list import present_list, present_row
-from inbox.views.render import Toast, language, page, wants_partial
+from inbox.views.present_start import addresses, load_day, present_steps
+from inbox.views.render import Toast, language, page, wants_partial, words
 from inbox.views.site import MOST_INT, HttpRequest, person, read, site, write
 from inbox.views.words import Speaker, speaker
-from models import Conversation
+from models import Conversation, Role
 
 log = logging.getLogger(__name__)
 
@@ -149,6 +150,7 @@ async def show_list(request: HttpRequest) -> Response[Any]:
     template = "inbox/_list_refresh.html" if partial else "inbox/list.html"
     if only_next:  # the card beside the list, where no conversation is open
         template = "inbox/_next_up.html"
+    guide = {} if shown.groups or shown.after else await _guide(request)
     return await page(
         request,
         template,
@@ -156,7 +158,20 @@ async def show_list(request: HttpRequest) -> Response[Any]:
         page=shown,
         next_up=next_up,
         conversation=None,
+        **guide,
     )
+
+
+async def _guide(request: HttpRequest) -> dict[str, Any]:
+    """Return what an empty list says besides: where people write, and the first day's steps."""
+    where, who = site(request), person(request)
+    found = await read(request, addresses, where.settings.base_url)
+    steps = None
+    if who.role is not Role.AGENT:
+        day = await read(request, load_day, where.settings)
+        steps = present_steps(day, words(request)) if day.is_shown else None
+    administers = who.role is Role.ADMIN
+    return {"addresses": found, "first_day": steps, "administers": administers}
 
 
 def load_opened(session: Session, number: int, who: Person) -> Opened:

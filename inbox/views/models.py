@@ -94,6 +94,7 @@ class Entry:
     icon: str = ""
     level: str = ""
     text: str = ""
+    is_chat: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,7 @@ class ContactCard:
     language_name: str
     since_text: str
     other_open: list[tuple[int, str]]
+    address_note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

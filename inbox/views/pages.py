@@ -1,7 +1,7 @@
 """The smaller pages: notices, review, quarantine, files, and the demo's sent mail."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from email import policy
@@ -20,14 +20,17 @@ from inbox.db import after_commit
 from inbox.errors import NotFound
 from inbox.queue import INTAKE, notices_name
 from inbox.store import conversations as rows
-from inbox.store import counts
+from inbox.store import counts, people
 from inbox.store import raw as raws
 from inbox.store.counts import visible_to
 from inbox.store.people import Person
+from inbox.templating import N_
+from inbox.views.flash import flash
 from inbox.views.inbox import load_opened, shown_conversation, speaker_for
-from inbox.views.present_events import SLA_STEPS
+from inbox.views.present_events import notice_text
 from inbox.views.present_list import present_row
 from inbox.views.render import Toast, page, words
+from inbox.views.security import page_policy
 from inbox.views.site import HttpRequest, number_of, person, read, site, write
 from inbox.views.words import paragraphs
 from models import Attachment, Blob, Conversation, Message, Notice, RawMessage, SinkMail
@@ -70,7 +73,7 @@ def _notices(session: Session, who: Person) -> Sequence[Any]:
 def _newest_notice(session: Session, who: Person) -> Any:
     """Return the newest notice that this person has not seen, if it is fresh."""
     return session.execute(
-        select(notices.step, notices.conversation_id, conversations.subject)
+        select(notices.step, notices.data, notices.conversation_id, conversations.subject)
         .join(Conversation, conversations.id == notices.conversation_id)
         .where(
             notices.agent_id == who.id,
@@ -98,13 +101,17 @@ async def show_notices(request: HttpRequest) -> Response[Any]:
     who = person(request)
     if request.query_params.get("part") == "count":
         newest = await read(request, _newest_notice, who)
-        return await page(request, "notices/_count.html", toast=_toast(newest, words(request)))
+        who_is = await read(request, people.list_colleagues) if newest else {}
+        return await page(
+            request, "notices/_count.html", toast=_toast(newest, words(request), who_is)
+        )
     found = await read(request, _notices, who)
+    who_is = await read(request, people.list_colleagues)
     speak = await speaker_for(request)
     items = []
     for notice, subject in found:
         late = notice.step in ("due", "overdue")
-        text = speak.say(SLA_STEPS[notice.step]).split(".")[0]
+        text = notice_text(notice.step, notice.data, speak.say, who_is)
         items.append(
             NoticeItem(
                 icon="clock-alert" if late else "hourglass",
@@ -122,10 +129,10 @@ async def show_notices(request: HttpRequest) -> Response[Any]:
     return response
 
 
-def _toast(newest: Any, say: Callable[[str], str]) -> Toast | None:
+def _toast(newest: Any, say: Callable[[str], str], who_is: Mapping[int, Any]) -> Toast | None:
     if newest is None:
         return None
-    text = say(SLA_STEPS[newest.step]).split(".")[0]
+    text = notice_text(newest.step, newest.data, say, who_is)
     return Toast(
         f"#{newest.conversation_id} {newest.subject}: {text}",
         "late",
@@ -247,17 +254,18 @@ async def show_held(request: HttpRequest, raw_id: FromPath[int]) -> Response[Any
     return await page(request, "settings/quarantine_item.html", active="settings", item=item)
 
 
-@post("/settings/quarantine/{raw_id:int}/retry", opt={"access": "supervisor"})
+@post("/settings/quarantine/{raw_id:int}/retry", opt={"access": "supervisor", "fields": ()})
 async def retry_held(request: HttpRequest, raw_id: FromPath[int]) -> Response[Any]:
     """Put a held message back into the line."""
-    if not await write(request, _retry, raw_id):
+    if not await write(request, _retry, raw_id, person(request).id):
         raise NotFound("It is not in quarantine any more.")
-    return Redirect("/settings/quarantine", status_code=303)
+    back = Redirect("/settings/quarantine", status_code=303)
+    return flash(request, back, N_("It is back in the line."))
 
 
-def _retry(session: Session, raw_id: int) -> bool:
+def _retry(session: Session, raw_id: int, by: int) -> bool:
     after_commit(session, INTAKE)
-    return raws.try_again(session, raw_id, utcnow())
+    return raws.try_again(session, raw_id, utcnow(), by=by)
 
 
 def _file(session: Session, blob_id: str, who: Person) -> tuple[str, bytes]:
@@ -361,6 +369,19 @@ def _as_json(mail: SinkMail) -> dict[str, Any]:
         "text": text,
         "at": mail.at.isoformat(),
     }
+
+
+@get("/demo/shop", opt={"access": "public"})
+async def show_shop(request: HttpRequest) -> Response[Any]:
+    """Show a page as the sample company's own shop might, with the chat on it."""
+    _demo_only(request)
+    company = await site(request).company()
+    shown = await page(
+        request, "demo/shop.html", company=company.name if company is not None else ""
+    )
+    base = site(request).origin(request.headers.get("host", ""))
+    shown.headers["content-security-policy"] = page_policy(base, "widget")
+    return shown
 
 
 def _demo_only(request: HttpRequest) -> None:

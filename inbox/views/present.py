@@ -5,11 +5,13 @@ from typing import Any
 
 from inbox.auth import random_token
 from inbox.sla.promise import spoken_moment
+from inbox.store.chat import SPOKEN
 from inbox.store.conversations import Thread
 from inbox.store.owners import Assignable
 from inbox.store.people import Colleague
 from inbox.store.setup import Type
 from inbox.templating import N_
+from inbox.views import present_chat
 from inbox.views.models import (
     Choice,
     ContactCard,
@@ -19,6 +21,7 @@ from inbox.views.models import (
     Hint,
     Sla,
 )
+from inbox.views.present_chat import HINT_TEXT
 from inbox.views.present_events import present_event
 from inbox.views.present_list import owner_of, sureness, type_name
 from inbox.views.render import initial
@@ -29,14 +32,21 @@ from inbox.views.words import (
     paragraphs,
     split_visible,
 )
-from models import ClockKind, Direction, EventKind, Message, SLAClock, Status
+from models import ChannelKind, ClockKind, Direction, EventKind, Message, SLAClock, Status
 
-CHANNEL_ICON = {"email": "mail", "form": "globe", "chat": "message-circle", "api": "zap"}
+CHANNEL_ICON = {
+    "email": "mail",
+    "form": "globe",
+    "chat": "message-circle",
+    "api": "zap",
+    "webhook": "zap",
+}
 CHANNEL_TEXT = {
     "email": N_("e-mail"),
     "form": N_("web form"),
     "chat": N_("chat"),
     "api": N_("API"),
+    "webhook": N_("webhook"),
 }
 CLOCK_LABEL = {
     ClockKind.FIRST_RESPONSE: N_("First reply"),
@@ -103,7 +113,9 @@ def present_conversation(
     decided = row.triage in ("confirmed", "corrected")
     owner = colleagues.get(row.owner_id or 0)
     backup = colleagues.get(owner.backup_id or 0) if owner else None
-    address = (identities.get("email") or [""])[0]
+    by_chat = row.channel == ChannelKind.CHAT
+    address = present_chat.address(thread, identities)
+    can_reply = by_chat or bool(address)
     live = [clock for clock in thread.clocks if clock.met_at is None and not clock.cancelled_at]
     sureness_now = "sure" if decided else sureness(row.request_type_confidence)
     return ConversationPage(
@@ -142,13 +154,13 @@ def present_conversation(
         seen=row.last_message_id or 0,
         key=random_token(),
         hint=_hint(thread, speak),
-        can_reply=bool(address),
+        can_reply=can_reply,
         cannot_reply_reason=(
             ""
-            if address
+            if can_reply
             else speak.say("There is no address to answer to; you can keep notes.")
         ),
-        reply_hint=address,
+        reply_hint=present_chat.presence(thread, speak) if by_chat else address,
         owner_id=row.owner_id or 0,
     )
 
@@ -174,7 +186,7 @@ def present_choices(
 def _contact(thread: Thread, speak: Speaker, identities: Mapping[str, Any]) -> ContactCard:
     contact = thread.contact
     since = speak.say("Customer since %(date)s") % {"date": speak.date(contact.created_at)}
-    address = (identities.get("email") or [""])[0]
+    address = present_chat.address(thread, identities)
     return ContactCard(
         name=contact.name or address or speak.say("Unknown"),
         initial=initial(contact.name or address),
@@ -183,6 +195,7 @@ def _contact(thread: Thread, speak: Speaker, identities: Mapping[str, Any]) -> C
         language_name=LANGUAGE_NAMES.get(contact.language, contact.language),
         since_text=since,
         other_open=thread.other_open,
+        address_note=present_chat.address_note(thread, speak) if address else "",
     )
 
 
@@ -205,6 +218,18 @@ def _entries(
     return [entry for _, _, entry in found]
 
 
+def _delivery(message: Message, thread: Thread, speak: Speaker) -> tuple[str | None, str]:
+    """Return how far an answer has come, as a key and in words."""
+    if message.channel == ChannelKind.CHAT and message.direction in SPOKEN:
+        return present_chat.delivery(message, thread, speak)
+    state, error = thread.deliveries.get(message.id, (None, ""))
+    if state is None:
+        return None, ""
+    text = speak.say(DELIVERY_TEXT[state])
+    text = text % {"reason": error} if "%(reason)s" in text else text
+    return "queued" if state == "claimed" else state, text
+
+
 def present_message(
     message: Message, thread: Thread, speak: Speaker, colleagues: Mapping[int, Colleague]
 ) -> Entry:
@@ -215,11 +240,7 @@ def present_message(
     if message.direction == Direction.AUTOMATIC:
         name = speak.say("Automatic reply")
     shown, hidden = split_visible(message.text, message.visible_text)
-    state, error = thread.deliveries.get(message.id, (None, ""))
-    text = ""
-    if state is not None:
-        text = speak.say(DELIVERY_TEXT[state])
-        text = text % {"reason": error} if "%(reason)s" in text else text
+    state, text = _delivery(message, thread, speak)
     via = speak.say(CHANNEL_TEXT[message.channel])
     if message.is_machine:
         via += ", " + speak.say("automatic mail")
@@ -239,8 +260,9 @@ def present_message(
             (blob, name, speak.size(size))
             for blob, name, size in thread.files.get(message.id, [])
         ],
-        delivery="queued" if state == "claimed" else state,
+        delivery=state,
         delivery_text=text,
+        is_chat=message.channel == ChannelKind.CHAT,
     )
 
 
@@ -351,6 +373,6 @@ def _hint(thread: Thread, speak: Speaker) -> Hint | None:
     for event in thread.events:
         if event.kind == EventKind.HINTED:
             number = int(event.data["number"])
-            text = speak.say("Perhaps this belongs to #%(n)s: the mail refers to it.")
+            text = speak.say(HINT_TEXT[thread.conversation.channel == ChannelKind.CHAT])
             return Hint(number, text % {"n": number})
     return None

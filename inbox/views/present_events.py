@@ -1,7 +1,8 @@
 """Events as one line each, in the reader's language. What needs no line returns None."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Any
 
 from inbox.sla.promise import spoken_moment
 from inbox.store.people import Colleague
@@ -14,6 +15,7 @@ from models import Event, EventKind
 ICON = {
     EventKind.SORTED: "sparkles",
     EventKind.ASSIGNED: "user",
+    EventKind.NOTED: "sticky-note",
     EventKind.ACKNOWLEDGED: "reply",
     EventKind.ACKNOWLEDGEMENT_WITHHELD: "reply",
     EventKind.CORRECTED: "pencil",
@@ -24,6 +26,7 @@ ICON = {
     EventKind.RESOLVED: "check-check",
     EventKind.REOPENED: "undo-2",
     EventKind.REPLY_FAILED: "triangle-alert",
+    EventKind.RESCHEDULED: "calendar",
 }
 WITHHELD = {
     "automatic": N_("No automatic reply: the mail came from a machine."),
@@ -41,6 +44,9 @@ OWNER_REASONS = {
     "unassigned": N_("%(name)s gave it back: it has no owner."),
     "nobody_on_duty": N_("No owner yet: nobody in %(team)s is on duty."),
     "all_full": N_("No owner yet: everybody in %(team)s is at the cap."),
+    "handed_over": N_("%(owner)s has it now: it was handed over when %(before)s left."),
+    "left_to_team": N_("No owner: %(before)s left, and it waits for the team."),
+    "team_closed": N_("Moved to %(team)s: its team was closed."),
     "kept": N_("%(name)s keeps it: %(team)s handles %(type)s too."),
 }
 LINES = {
@@ -52,8 +58,11 @@ LINES = {
     EventKind.RESOLVED: N_("%(name)s marked it done"),
     EventKind.REOPENED: N_("%(name)s opened it again"),
     EventKind.REPLY_FAILED: N_("The reply could not be delivered: %(reason)s"),
+    EventKind.RESCHEDULED: N_("%(name)s let it follow the changed working hours"),
 }
 REPRIORITISED = N_("%(name)s changed the priority to %(what)s")
+HANDED_NOTE = N_("Note of %(name)s: %(text)s")
+LEFT = N_("%(before)s no longer works here.")
 REOPENED_BY_CUSTOMER = N_("Opened again: the customer wrote")
 SLA_STEPS = {
     "half_used": N_("Half of the time is used. Told %(names)s."),
@@ -61,6 +70,22 @@ SLA_STEPS = {
     "due": N_("The deadline has passed. Told %(names)s."),
     "overdue": N_("Still no answer. Told %(names)s."),
 }
+
+
+HANDED_TO_YOU = N_("%(count)s requests of %(before)s are yours now, this one first")
+
+
+def notice_text(
+    step: str,
+    data: Mapping[str, Any],
+    say: Callable[[str], str],
+    colleagues: Mapping[int, Colleague],
+) -> str:
+    """Return what a notice says after its request's subject."""
+    if step in SLA_STEPS:
+        return say(SLA_STEPS[step]).split(".")[0]
+    said = {"count": data["count"], "before": _name(data["before"], colleagues)}
+    return say(HANDED_TO_YOU) % said
 
 
 def present_event(
@@ -108,6 +133,8 @@ def _template(event: Event) -> str:
         return OWNER_REASONS[data["reason"]]
     if event.kind is EventKind.ACKNOWLEDGEMENT_WITHHELD:
         return WITHHELD[data["reason"]]
+    if event.kind is EventKind.NOTED:
+        return "" if "reason" not in data else HANDED_NOTE if data["text"] else LEFT
     if event.kind is EventKind.CORRECTED and data["field"] == "urgency":
         return REPRIORITISED
     if event.kind is EventKind.REOPENED and event.actor_id is None:
@@ -128,6 +155,8 @@ def _values(
     return {
         "name": _name(event.actor_id or data.get("owner"), colleagues),
         "owner": _name(data.get("owner"), colleagues),
+        "before": _before(data, colleagues),
+        "text": str(data.get("text", "")),
         "names": ", ".join(data.get("told", [])) or speak.say("nobody, for nobody is there"),
         "team": str(data.get("team", "")),
         "type": _type(data.get("request_type", ""), types, speak.language)
@@ -148,6 +177,12 @@ def _type(key: str, types: Mapping[str, Type], language: str) -> str:
 def _name(agent_id: int | None, colleagues: Mapping[int, Colleague]) -> str:
     found = colleagues.get(agent_id or 0)
     return found.name if found else ""
+
+
+def _before(data: Mapping[str, Any], colleagues: Mapping[int, Colleague]) -> str:
+    """Return who had it before, if the event says that as a person."""
+    before = data.get("before")
+    return _name(before, colleagues) if isinstance(before, int) else ""
 
 
 def _time(iso: str, speak: Speaker, then: datetime) -> str:

@@ -16,9 +16,10 @@ from inbox.errors import InboxError, Invalid
 from inbox.store import counts
 from inbox.store.people import Person
 from inbox.templating import LANGUAGES, N_, environment, render, translator
-from inbox.views import security
+from inbox.views import flash, security
 from inbox.views.api.shapes import Problem
 from inbox.views.models import Row
+from inbox.views.settings_nav import NavItem, nav_items
 from inbox.views.site import HttpRequest, site
 
 log = logging.getLogger(__name__)
@@ -131,6 +132,7 @@ def build(
     session = request.cookies.get(security.session_cookie(where), "")
     token = security.csrf_token(where, cookie, session)
     field = Markup('<input type="hidden" name="_csrf_token" value="{}">').format(token)
+    whole = not wants_partial(request)
     html = render(
         spoken,
         template,
@@ -141,7 +143,9 @@ def build(
         now_iso=utcnow().isoformat(),
         nav_counts=nav_counts,
         active=active,
+        settings_nav=_settings_nav(request, who, spoken) if active == "settings" else [],
         demo=where.settings.demo,
+        flash_line=flash.waiting(request, spoken) if whole else "",
         row_html=lambda row, query: _row_html(spoken, row, query, where.static),
         **values,
     )
@@ -152,6 +156,8 @@ def build(
         headers={"vary": "HX-Request, Cookie", "cache-control": "private, no-cache"},
     )
     _set_cookie(request, response, security.csrf_cookie(where), cookie)
+    if whole:
+        flash.forget(request, response)
     asked = request.query_params.get("lang", "")
     if asked in LANGUAGES:
         _set_cookie(request, response, UI_COOKIE, asked)
@@ -188,6 +194,15 @@ def _set_cookie(request: HttpRequest, response: Response[Any], name: str, value:
         )
 
 
+def _settings_nav(request: HttpRequest, who: Person | None, spoken: str) -> list[NavItem]:
+    """Return the settings' menu in the page's language."""
+    if who is None:
+        return []
+    say = translator(spoken).gettext
+    items = nav_items(who.role, request.scope["path"])
+    return [item._replace(label=say(item.label)) for item in items]
+
+
 def _theme(request: HttpRequest, who: Person | None) -> str:
     """Return light, dark or "" (the system's): the menu keeps it in a cookie."""
     chosen = request.cookies.get("theme", who.theme if who else "")
@@ -215,7 +230,7 @@ def on_error(request: HttpRequest, error: Exception) -> Response[Any]:
 
 
 def _sorry(request: HttpRequest, error: Exception, status: int, sentence: str) -> Response[Any]:
-    if request.scope["path"].startswith("/api/"):
+    if request.scope["path"].startswith(("/api/", "/hooks/")):
         headers = {"www-authenticate": "Bearer"} if status == 401 else {}
         return Response(
             problem(error),

@@ -3,7 +3,8 @@
 Each route says in ``opt["access"]`` whom it is for: ``public`` (anybody; our cookie protects
 the form if there is one), ``link`` (whoever has the link or form; the page's own token
 protects it), ``token`` (a bearer token), ``agent``, ``supervisor`` or ``admin`` (signed in).
-A route that says nothing is for admins.
+A route that says nothing is for admins. ``opt["fields"]`` names the fields of its form: any
+other is refused. A form with changing fields is read by its handler through a struct instead.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import hmac
 import logging
 import re
 import secrets
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -22,7 +24,7 @@ from inbox.auth import hash_token
 from inbox.clock import utcnow
 from inbox.db import DatabaseGone
 from inbox.errors import Forbidden, InboxError, Invalid, NotFound
-from inbox.store import people
+from inbox.store import sessions
 from inbox.store.people import Person
 from inbox.views.site import MOST_INT, HttpRequest, Site, site
 from models import Role, Scope
@@ -30,10 +32,12 @@ from models import Role, Scope
 log = logging.getLogger(__name__)
 
 KEEP_ALIVE_S = 0.5
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 RANK = {Role.AGENT: 0, Role.SUPERVISOR: 1, Role.ADMIN: 2}
 SCOPES = {Scope.READ: 0, Scope.WRITE: 1, Scope.ADMIN: 2}
-_HOST = re.compile(r"(?:[A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]*\])(?::[0-9]{1,5})?")
+_HOST = re.compile(r"(?:[A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]*\])(?::([0-9]{1,5}))?")
+MOST_PORT = 65_535
 NEEDED = {"agent": Role.AGENT, "supervisor": Role.SUPERVISOR, "admin": Role.ADMIN}
 
 
@@ -67,18 +71,20 @@ async def admit(request: HttpRequest) -> Response[Any] | None:
     await _find_person(request, where)
     if request.method not in SAFE:
         await _demand_own_form(request, where)
-    if access == "public":
-        return None
-    who: Person | None = request.scope["user"]
-    if who is None:
-        return _to_login(request)
-    if RANK[who.role] < RANK[NEEDED[access]]:
-        raise Forbidden("Your role does not open this page. Ask an administrator.")
+    if access != "public":
+        who: Person | None = request.scope["user"]
+        if who is None:
+            return _to_login(request)
+        if RANK[who.role] < RANK[NEEDED[access]]:
+            raise Forbidden("Your role does not open this page. Ask an administrator.")
+    if "fields" in request.route_handler.opt:
+        await _demand_known_fields(request, request.route_handler.opt["fields"])
     return None
 
 
 def _check_address(request: HttpRequest) -> None:
-    if not _HOST.fullmatch(request.headers.get("host", "")):
+    host = _HOST.fullmatch(request.headers.get("host", ""))
+    if host is None or int(host[1] or 0) > MOST_PORT:
         raise Invalid("This address or form could not be read.")
     if not all(_may_be_asked_for(value) for value in request.path_params.values()):
         raise NotFound("There is nothing here.")
@@ -93,9 +99,11 @@ async def _find_person(request: HttpRequest, where: Site) -> None:
     cookie = request.cookies.get(session_cookie(where), "")
     if not cookie:
         return
-    found = await where.database.read(people.find_session_person, hash_token(cookie), utcnow())
+    found = await where.database.read(
+        sessions.find_session_person, hash_token(cookie), utcnow()
+    )
     if found is not None and found.touch:
-        await _keep_alive(where, found)
+        await _keep_alive(where, sessions.touch_session, found.session_id)
     request.scope["user"] = found
 
 
@@ -103,12 +111,15 @@ async def _admit_token(request: HttpRequest, where: Site) -> None:
     kind, _, token = request.headers.get("authorization", "").partition(" ")
     if kind.lower() != "bearer" or not token:
         raise Unauthorised("Send a token: Authorization: Bearer ….")
-    who = await where.database.read(people.find_token_person, hash_token(token.strip()))
+    token_hash = hash_token(token.strip())
+    who = await where.database.read(sessions.find_token_person, token_hash, utcnow())
     if who is None:
         raise Unauthorised("This token is unknown or was revoked.")
     needed = Scope.READ if request.method in SAFE else Scope.WRITE
     if SCOPES[who.scope] < SCOPES[needed]:
         raise Forbidden("This token may only read.")
+    if who.touch:
+        await _keep_alive(where, sessions.touch_token, token_hash)
     request.scope["user"] = who
 
 
@@ -137,13 +148,23 @@ async def _demand_own_form(request: HttpRequest, where: Site) -> None:
         raise Forbidden("This page is too old. Reload it and try again; your text is kept.")
 
 
-async def _keep_alive(where: Site, who: Person) -> None:
-    """Note that a session is used; a page does not wait for the writers' turn for that."""
+async def _demand_known_fields(request: HttpRequest, known: tuple[str, ...]) -> None:
+    """Refuse a form with a field that its page does not have."""
+    kind, _ = request.content_type
+    if kind not in FORMS:
+        return
+    unknown = {name for name, _ in await read_form(request)} - {*known, "_csrf_token"}
+    if unknown:
+        raise Invalid("This form has fields that we do not know. Load the page again.")
+
+
+async def _keep_alive(where: Site, touch: Callable[..., None], key: str) -> None:
+    """Note that a session or token is used; a page does not wait for the writers' turn."""
     try:
         async with asyncio.timeout(KEEP_ALIVE_S):
-            await where.database.write(people.touch_session, who.session_id, utcnow())
+            await where.database.write(touch, key, utcnow())
     except (TimeoutError, DatabaseGone) as error:
-        log.info("a session was not kept alive this time: %s", error)
+        log.info("that somebody is there was not noted this time: %s", error)
 
 
 async def read_form(request: HttpRequest) -> list[tuple[str, Any]]:
@@ -167,7 +188,7 @@ async def read_form(request: HttpRequest) -> list[tuple[str, Any]]:
 async def form_fields(request: HttpRequest) -> dict[str, str]:
     """Return the text fields of a posted form; files are left out."""
     kind, _ = request.content_type
-    if kind not in ("application/x-www-form-urlencoded", "multipart/form-data"):
+    if kind not in FORMS:
         return {}
     return {name: value for name, value in await read_form(request) if isinstance(value, str)}
 
@@ -199,16 +220,20 @@ def safe_next(target: str) -> str:
     return target
 
 
-def page_headers(where: Site, host: str) -> dict[str, str]:
-    """Return the headers of every answer (the policy names our own origin, nothing else)."""
-    base = where.origin(host)
-    policy = (
-        f"default-src 'none'; script-src {base}/static/; style-src {base}/static/; "
+def page_policy(base: str, *more: str) -> str:
+    """Return our pages' content policy; scripts may come from the folders ``more`` too."""
+    scripts = " ".join(f"{base}/{folder}/" for folder in ("static", *more))
+    return (
+        f"default-src 'none'; script-src {scripts}; style-src {base}/static/; "
         "img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; "
         "frame-src 'self'; base-uri 'none'; frame-ancestors 'none'"
     )
+
+
+def page_headers(where: Site, host: str) -> dict[str, str]:
+    """Return the headers of every answer (the policy names our own origin, nothing else)."""
     return {
-        "content-security-policy": policy,
+        "content-security-policy": page_policy(where.origin(host)),
         "x-content-type-options": "nosniff",
         "referrer-policy": "same-origin",
         "cross-origin-opener-policy": "same-origin",

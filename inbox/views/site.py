@@ -15,13 +15,14 @@ from inbox.errors import Forbidden
 from inbox.settings import Settings
 from inbox.store.company import find_company
 from inbox.store.people import Person
+from inbox.views.desk import Desk
 from inbox.views.hub import Hub
 from models import Company
 
 T = TypeVar("T")
 HttpRequest = Request[Person | None, Any, State]
 
-MOST_INT = 2**63 - 1  # what a database's integer holds
+MOST_INT = 2**31 - 1  # what an integer column of either database holds
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _COMPANY_KEPT_S = 2.0
 
@@ -35,6 +36,7 @@ class Site:
     database: Database
     redis: Redis | None
     hub: Hub
+    desk: Desk
     assets: dict[str, "Asset"] = field(default_factory=dict)
     _company: Company | None = None
     _company_until: float = 0.0
@@ -45,6 +47,10 @@ class Site:
             self._company = await self.database.read(find_company)
             self._company_until = time.monotonic() + _COMPANY_KEPT_S
         return self._company
+
+    def forget_company(self) -> None:
+        """Read the company anew next time: it was just changed here."""
+        self._company_until = 0.0
 
     def origin(self, host: str) -> str:
         """Return our own origin as this browser knows it: the base URL's, whatever Host says.
@@ -86,11 +92,11 @@ def site(request: HttpRequest) -> Site:
     return found
 
 
-def number_of(text: str) -> int | None:
-    """Read a whole number that a database can hold; None if it is none."""
+def number_of(text: str, most: int = MOST_INT) -> int | None:
+    """Read a whole number; a larger one is ``most``, what a database holds. None if none."""
     if not (text.isascii() and text.isdigit() and len(text) < 20):
         return None
-    return min(int(text), MOST_INT)
+    return min(int(text), most)
 
 
 def person(request: HttpRequest) -> Person:

@@ -296,6 +296,8 @@ async def test_a_refused_reply_opens_what_was_marked_done(
     row = await database.read(conversation, number)
     assert (row.status, row.resolved_at) == (Status.OPEN, None)
     assert row.next_due_at == NOW + HOUR
+    told = (await database.read(events_of, number))[-1].data  # F105
+    assert (told["from"], told["to"]) == ({"status": "resolved"}, {"status": "open"})
 
 
 async def test_a_refused_acknowledgement_changes_no_clock(

@@ -24,7 +24,8 @@ from inbox.escalation import next_moment
 from inbox.migrations import migrate
 from inbox.settings import Settings
 from inbox.starter_model import find_starter, register_starter
-from inbox.store.people import find_agent_by_email, find_token_person
+from inbox.store.people import find_agent_by_email
+from inbox.store.sessions import find_token_person
 from inbox.store.setup import find_live_model
 from models import (
     Conversation,
@@ -114,7 +115,12 @@ async def test_the_sample_company_has_the_sign_ins_that_scripts_rely_on(
     assert token.email == "agent@demo.example"
     assert token.scope is Scope.ADMIN
     doors = {(door.kind, door.handle) for door in await _rows(sample, Inbox)}
-    assert doors == {("email", "support@demo.example"), ("form", "support"), ("api", "api")}
+    assert doors == {
+        ("email", "support@demo.example"),
+        ("form", "support"),
+        ("api", "api"),
+        ("chat", "demo"),
+    }
 
 
 async def test_the_agent_is_in_every_team_and_the_supervisor_leads_each(
@@ -151,7 +157,7 @@ async def test_the_list_has_late_near_later_and_answered_ones_at_any_hour(
     assert groups["later"] >= 8
     assert len(still_open) - len(owed) >= 4  # answered, not done
     assert {row.language for row in still_open} == {"vi", "en"}
-    assert {row.channel for row in still_open} == {"email", "form"}
+    assert {row.channel for row in still_open} == {"email", "form", "chat"}
     assert all(row.owner_id for row in rows)
     assert max(row.created_at for row in rows) < now
     assert min(row.created_at for row in rows) > now - timedelta(days=30)

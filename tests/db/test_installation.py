@@ -1,5 +1,6 @@
 """The first visit: a one-time link, checked answers, and what works out of the box."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -13,7 +14,7 @@ from inbox.company.installation import SETUP_LINK_LIVES, FirstVisit
 from inbox.db import Database
 from inbox.errors import Conflict, Invalid, NotFound
 from inbox.rulebook import Rulebook, load_rulebook
-from inbox.store import people
+from inbox.store import links
 from inbox.store.company import find_company, find_door, list_doors
 from models import Agent, ChannelKind, OneTimeToken, Role, Team
 from tests.factories import NOW, everything, password_hash
@@ -54,7 +55,9 @@ async def test_the_link_sets_up_everything_for_a_first_message(database: Databas
     assert company is not None
     assert (company.name, company.language) == ("Công ty Thử", "vi")
     assert (admin.email, admin.role) == ("giang@congty.example", Role.ADMIN)
-    assert {(door.kind, door.handle) for door in doors} == {
+    (chat,) = [door for door in doors if door.kind is ChannelKind.CHAT]
+    assert re.fullmatch(r"([a-z]{2}-){5}[a-z]{2}", chat.handle)
+    assert {(door.kind, door.handle) for door in doors if door is not chat} == {
         (ChannelKind.EMAIL, "hotro@congty.example"),
         (ChannelKind.FORM, "support"),
         (ChannelKind.API, "api"),
@@ -97,10 +100,10 @@ async def test_a_link_is_stored_as_its_hash_and_ends_after_a_day(database: Datab
     )
     late = NOW + SETUP_LINK_LIVES
     known = [
-        await database.read(people.has_one_time_token, hash_token(token), "setup", at)
+        await database.read(links.has_one_time_token, hash_token(token), "setup", at)
         for at in (NOW, late)
     ]
-    used = await database.write(people.use_one_time_token, hash_token(token), "setup", late)
+    used = await database.write(links.use_one_time_token, hash_token(token), "setup", late)
 
     assert row == {"hash": hash_token(token), "purpose": "setup"}
     assert known == [True, False]

@@ -5,16 +5,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect
+from sqlalchemy import MetaData, inspect, select
 from sqlmodel import Session, SQLModel
 
 import models
 from inbox.db import Database
-from inbox.migrations import migrate
+from inbox.migrations import config, current, migrate
+from inbox.operations.backup import make_backup
+from inbox.operations.restore import restore
+from inbox.settings import Settings
 from models import Conversation
-from tests.factories import Firm, arrive, conversation
+from tests.factories import NOW, Firm, arrive, conversation
 
 
 def _differences(session: Session) -> list[Any]:
@@ -93,3 +97,97 @@ async def test_an_empty_folder_becomes_a_database(database_kind: str, tmp_path: 
     finally:
         for one in pair:
             await one.close()
+
+
+Rows = dict[str, list[dict[str, Any]]]
+
+
+def _move(session: Session, revision: str) -> None:
+    """Bring the tables to a version, up or down."""
+    before = current(session)
+    go = command.upgrade if before is None or before < revision else command.downgrade
+    go(config(session.connection()), revision)
+
+
+def _everything(session: Session) -> Rows:
+    """Return every row of every table, as the database has it now."""
+    metadata = MetaData()
+    metadata.reflect(session.connection())
+    found: Rows = {}
+    for name, table in metadata.tables.items():
+        if name == "alembic_version":
+            continue
+        rows = session.execute(select(table)).mappings()
+        found[name] = sorted((dict(row) for row in rows), key=repr)
+    return found
+
+
+def _shape(session: Session) -> dict[str, dict[str, str]]:
+    """Return tables, their columns and what these hold."""
+    look = inspect(session.connection())
+    return {
+        table: {
+            one["name"]: f"{one['type']} {one['nullable']}" for one in look.get_columns(table)
+        }
+        for table in look.get_table_names()
+    }
+
+
+async def test_an_upgrade_keeps_every_row(
+    database: Database, firm: Firm, tmp_path: Path
+) -> None:
+    """G19: what the first version's tables hold is there afterwards, and can be worked with."""
+    number = await database.write(arrive, firm)
+    await database.write(_move, "0001")
+    if database.is_sqlite:
+        (tmp_path / "old").mkdir()
+        old = Database(f"sqlite+aiosqlite:///{tmp_path / 'old' / 'kip.db'}")
+        await old.write(_move, "0001")
+        assert await old.read(_shape) == await database.read(_shape)  # as a first version is
+        await old.close()
+    before = await database.read(_everything)
+    assert sum(map(len, before.values())) > 20
+    assert "audit_entries" not in before
+
+    await migrate(database)
+
+    after = await database.read(_everything)
+    for table, rows in before.items():
+        old = [{name: row[name] for name in rows[0]} for row in after[table]] if rows else []
+        assert sorted(old, key=repr) == rows, table
+    assert await database.read(_differences) == []
+    await database.write(arrive, firm)
+    assert (await database.read(conversation, number)).id == number
+
+
+async def test_the_way_back_is_the_backup_made_before(
+    database: Database, database_url: str, firm: Firm, tmp_path: Path
+) -> None:
+    """G19, R17: the backup of the older tables replaces the newer ones."""
+    data = tmp_path / "data"
+    data.mkdir(exist_ok=True)
+    (data / "secret.key").write_text("the key of this installation\n")
+    settings: Settings = Settings.model_construct(data_dir=data, database_url=database_url)
+    kept = tmp_path / "before.backup"
+    number = await database.write(arrive, firm)
+    await database.write(_move, "0001")
+    before = await database.read(_everything)
+    await asyncio.to_thread(make_backup, settings, kept, NOW, force=False, progress=_nothing)
+    await migrate(database)
+    later = await database.write(arrive, firm)
+
+    await asyncio.to_thread(restore, settings, kept, NOW, force=True, progress=_nothing)
+
+    again = Database(database_url)
+    try:
+        assert (await again.read(conversation, number)).id == number
+        assert await again.read(lambda one: one.get(Conversation, later)) is None
+        after = await again.read(_everything)
+        assert len(after["messages"]) == len(before["messages"])
+        assert await again.read(_differences) == []
+    finally:
+        await again.close()
+
+
+def _nothing(_count: int) -> None:
+    """Show no progress."""

@@ -142,3 +142,53 @@ def test_a_token_needs_somebody_to_act_as(data: Path) -> None:
         _run(people.token, "add", "x", "--as", "nobody@test.example", "--scope", "read")
 
     assert _rows(data, "SELECT * FROM api_tokens") == []
+
+
+def test_everybody_is_listed(data: Path) -> None:
+    _add("a@test.example", "--team", "Sales")
+
+    (row,) = json.loads(_run(people.user, "list", "--json").output)
+    assert (row["email"], row["state"], row["teams"]) == ("a@test.example", "active", ["Sales"])
+    assert "a@test.example" in _run(people.user, "list").output
+
+
+def test_a_link_for_a_new_password_is_printed_once(data: Path) -> None:
+    """S21: only its hash is kept."""
+    _add("a@test.example")
+
+    link = _run(people.user, "reset", "A@test.example").output.strip()
+
+    assert link.startswith("http://127.0.0.1:8000/reset/")
+    (row,) = _rows(data, "SELECT * FROM one_time_tokens")
+    assert row.token_hash == hash_token(link.rpartition("/")[2])
+    with pytest.raises(NotFound, match="kip user list"):
+        _run(people.user, "reset", "nobody@test.example")
+
+
+def test_somebody_is_deactivated_with_an_heir(data: Path) -> None:
+    """F135 from the command line; a second time there is nothing left to hand over."""
+    (data / "secret.key").write_text("a secret of these tests only, long enough")
+    _run(people.user, "add", "boss@test.example", "--name", "B", "--role", "admin")
+    _add("a@test.example")
+
+    for _ in range(2):
+        done = _run(people.user, "deactivate", "a@test.example", "--to", "team", "--json")
+        assert json.loads(done.output)["handed_over"] == 0
+
+    states = {row.email: row.is_active for row in _rows(data, "SELECT * FROM agents")}
+    assert states == {"boss@test.example": 1, "a@test.example": 0}
+    with pytest.raises(Conflict, match="last active administrator"):
+        _run(people.user, "deactivate", "boss@test.example", "--to", "team")
+
+
+def test_tokens_are_listed_and_revoked(data: Path) -> None:
+    _add("a@test.example")
+    _run(people.token, "add", "shop", "--as", "a@test.example", "--scope", "read")
+
+    (row,) = json.loads(_run(people.token, "list", "--json").output)
+    assert (row["name"], row["revoked"]) == ("shop", False)
+    _run(people.token, "revoke", str(row["id"]))
+
+    assert "revoked" in _run(people.token, "list").output
+    with pytest.raises(Conflict):
+        _run(people.token, "revoke", str(row["id"]))

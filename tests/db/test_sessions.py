@@ -7,8 +7,8 @@ from sqlmodel import Session
 
 from inbox.auth import hash_token
 from inbox.db import Database
-from inbox.store import people
-from inbox.store.people import SESSION_LIFE, TOUCH_EVERY, find_session_person
+from inbox.store import people, sessions
+from inbox.store.sessions import SESSION_LIFE, TOUCH_EVERY, find_session_person
 from models import Agent, ApiToken, LoginSession, Scope
 from models.base import columns
 from tests.factories import NOW, Firm
@@ -22,7 +22,7 @@ def _change(session: Session, agent_id: int, **values: object) -> None:
 
 
 async def test_a_session_is_its_person_until_it_ends(database: Database, firm: Firm) -> None:
-    await database.write(people.open_session, "id", firm.an.id, epoch=0, now=NOW)
+    await database.write(sessions.open_session, "id", firm.an.id, epoch=0, now=NOW)
 
     person = await database.read(find_session_person, "id", NOW)
 
@@ -40,7 +40,7 @@ async def test_a_session_is_its_person_until_it_ends(database: Database, firm: F
 async def test_a_changed_account_ends_all_its_sessions(database: Database, firm: Firm) -> None:
     """R46: a new password or role grows the epoch; who has left is out at once."""
     for who, values in ((firm.an, {"epoch": 1}), (firm.binh, {"is_active": False})):
-        await database.write(people.open_session, who.name, who.id, epoch=0, now=NOW)
+        await database.write(sessions.open_session, who.name, who.id, epoch=0, now=NOW)
         await database.write(_change, who.id, **values)
 
         assert await database.read(find_session_person, who.name, NOW) is None
@@ -48,8 +48,8 @@ async def test_a_changed_account_ends_all_its_sessions(database: Database, firm:
 
 async def test_signing_out_ends_one_browser(database: Database, firm: Firm) -> None:
     for one in ("desk", "phone"):
-        await database.write(people.open_session, one, firm.an.id, epoch=0, now=NOW)
-    await database.write(people.close_session, "desk")
+        await database.write(sessions.open_session, one, firm.an.id, epoch=0, now=NOW)
+    await database.write(sessions.close_session, "desk")
 
     assert await database.read(find_session_person, "desk", NOW) is None
     assert await database.read(find_session_person, "phone", NOW) is not None
@@ -59,7 +59,7 @@ async def test_use_keeps_a_session_alive_with_few_writes(
     database: Database, firm: Firm
 ) -> None:
     """Touched at most every five minutes."""
-    await database.write(people.open_session, "id", firm.an.id, epoch=0, now=NOW)
+    await database.write(sessions.open_session, "id", firm.an.id, epoch=0, now=NOW)
 
     async def expiry() -> timedelta:
         def work(session: Session) -> timedelta:
@@ -67,18 +67,18 @@ async def test_use_keeps_a_session_alive_with_few_writes(
 
         return await database.read(work)
 
-    await database.write(people.touch_session, "id", NOW + TOUCH_EVERY)
+    await database.write(sessions.touch_session, "id", NOW + TOUCH_EVERY)
     early = await expiry()
-    await database.write(people.touch_session, "id", NOW + TOUCH_EVERY + SECOND)
+    await database.write(sessions.touch_session, "id", NOW + TOUCH_EVERY + SECOND)
 
     assert early == SESSION_LIFE
     assert await expiry() == SESSION_LIFE + TOUCH_EVERY + SECOND
 
 
 async def test_a_new_session_sweeps_out_old_ones(database: Database, firm: Firm) -> None:
-    await database.write(people.open_session, "old", firm.an.id, epoch=0, now=NOW)
+    await database.write(sessions.open_session, "old", firm.an.id, epoch=0, now=NOW)
     later = NOW + SESSION_LIFE
-    await database.write(people.open_session, "new", firm.an.id, epoch=0, now=later)
+    await database.write(sessions.open_session, "new", firm.an.id, epoch=0, now=later)
 
     assert await database.read(lambda s: s.get(LoginSession, "old")) is None
     assert await database.read(lambda s: s.get(LoginSession, "new")) is not None
@@ -100,15 +100,15 @@ async def test_a_token_acts_for_its_person_until_revoked(
         )
 
     await database.write(issue)
-    person = await database.read(people.find_token_person, hash_token("t"))
+    person = await database.read(sessions.find_token_person, hash_token("t"))
     await database.write(
         lambda session: session.execute(update(ApiToken).values(revoked_at=NOW))
     )
 
     assert person is not None
     assert (person.id, person.scope) == (firm.chi.id, Scope.WRITE)
-    assert await database.read(people.find_token_person, hash_token("t")) is None
-    assert await database.read(people.find_token_person, "t") is None
+    assert await database.read(sessions.find_token_person, hash_token("t")) is None
+    assert await database.read(sessions.find_token_person, "t") is None
 
 
 async def test_who_signs_in_is_found_however_the_address_is_typed(
@@ -123,7 +123,7 @@ async def test_who_signs_in_is_found_however_the_address_is_typed(
 
 
 async def test_duty_and_leads(database: Database, firm: Firm) -> None:
-    await database.write(people.set_on_duty, firm.an.id, False)
+    await database.write(people.set_on_duty, firm.an.id, False, NOW)
 
     on_duty = await database.read(people.list_team_on_duty, firm.sales)
     leads = await database.read(people.list_supervisors, firm.sales)

@@ -10,7 +10,8 @@ from inbox import jobs
 from inbox.db import Database
 from inbox.queue import from_json, to_json
 from inbox.settings import Settings
-from inbox.store.people import find_session_person, open_session, take_turn
+from inbox.store.people import take_turn
+from inbox.store.sessions import find_session_person, open_session
 from models import Counter, LoginSession
 from tests.conftest import Clock
 from tests.factories import NOW, Firm, arrive, notices_of

@@ -173,10 +173,10 @@ async def test_a_bug_over_one_message_strikes_only_that_one(
             raise ZeroDivisionError
         return number
 
-    def buggy_predict(model: Any, message: Any, types: Any) -> Any:
+    def buggy_predict(model: Any, message: Any, types: Any, before: str) -> Any:
         if "1" in message.text:
             raise ZeroDivisionError
-        return real_predict(model, message, types)
+        return real_predict(model, message, types, before)
 
     if where == "take-in":
         monkeypatch.setattr(intake, "take_in", buggy_take_in)

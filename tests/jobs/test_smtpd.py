@@ -12,7 +12,7 @@ import pytest
 from aiosmtpd.smtp import Envelope
 from sqlmodel import Session
 
-from inbox import smtpd
+from inbox import smtpd, staging
 from inbox.addressing import make_reply_address
 from inbox.channels.mime import parse
 from inbox.db import Database, DatabaseGone
@@ -299,12 +299,15 @@ async def test_too_big_is_refused_as_said_and_as_sent(
     assert await post.send(make_mail()) == 250
 
 
-@pytest.mark.parametrize("what", ["MAX_BACKLOG", "MIN_FREE_BYTES"])
+@pytest.mark.parametrize(
+    ("where", "what", "value"),
+    [(smtpd, "MAX_BACKLOG", 0), (staging, "MIN_FREE_BYTES", 1 << 62)],
+)
 async def test_with_too_much_to_do_or_no_room_mail_waits_outside(
-    post: Post, monkeypatch: pytest.MonkeyPatch, what: str
+    post: Post, monkeypatch: pytest.MonkeyPatch, where: Any, what: str, value: int
 ) -> None:
     """R10."""
-    monkeypatch.setattr(smtpd, what, 0 if what == "MAX_BACKLOG" else 1 << 62)
+    monkeypatch.setattr(where, what, value)
 
     assert await post.send(make_mail()) == 452
     assert await post.stored() == []

@@ -95,6 +95,20 @@ def test_every_setting_is_in_the_page_of_settings_and_no_other() -> None:
     assert written == {f"KIP_{field.upper()}" for field in Settings.model_fields}
 
 
+def test_the_page_of_security_names_tests_that_exist() -> None:
+    """A row of docs/security.md is worth what its test is."""
+    text = (ROOT / "docs" / "security.md").read_text("utf-8")
+    named = re.findall(r"`(\w+/test_\w+\.py)?(?:::(test_\w+))?`", text)
+    last, missing = "", []
+    for path, test in named:
+        last = path or last
+        file = ROOT / "tests" / last if last else None
+        if file and (not file.exists() or (test and f"def {test}(" not in file.read_text())):
+            missing.append(f"{last}::{test}")
+    assert len(named) > 30
+    assert missing == []
+
+
 def test_only_the_command_line_reads_the_settings() -> None:
     allowed = (
         "inbox/settings.py",

@@ -5,12 +5,13 @@ import base64
 
 import pytest
 
-from inbox.channels import maildata, webform
+from inbox.channels import chat, maildata, webform
 from inbox.channels.base import encode
 from inbox.channels.maildata import NeverEnds, NoRoom, TooBig, read_data
 from inbox.channels.mime import parse
 from inbox.channels.webform import Posted, PostedFile, pack
 
+HELLO = '{"type": "hello", "token": null, "last": %d}'
 HALF = base64.b64encode(b"+2AA-")
 
 
@@ -96,3 +97,10 @@ def test_a_posted_files_name_is_as_safe_as_a_mailed_ones() -> None:
     )
     read = webform.read(pack(Posted(body="x", files=files)))
     assert [file.filename for file in read.attachments] == ["passwd", "hoá đơnfdp.exe"]
+
+
+@pytest.mark.parametrize("frame", ['{"type": "received", "id": %d}', HELLO])
+def test_a_chat_frame_with_a_number_no_column_holds_is_refused(frame: str) -> None:
+    """R49: PostgreSQL's integers end before SQLite's do."""
+    assert chat.read_frame(frame % 2**31) == "bad_frame"
+    assert chat.read_frame(frame % (2**31 - 1)) != "bad_frame"

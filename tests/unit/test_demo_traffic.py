@@ -5,12 +5,14 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
 from aiosmtpd.controller import Controller
+from websockets.sync.server import ServerConnection, serve
 
 from inbox.channels import mime
 from inbox.channels.base import InboundMessage
@@ -195,3 +197,62 @@ def test_a_full_demo_gets_no_more(
     assert waits[1:] == [module.FULL_PAUSE_S] * 2
     assert shop.mails == []
     assert shop.forms == []
+
+
+class Talks:
+    """A chat that keeps what visitors say, in the words of the real one."""
+
+    def __init__(self, code: str = "") -> None:
+        self.code = code  # what every line is refused with
+        self.hellos: list[dict[str, Any]] = []
+        self.lines: list[str] = []
+        self.receipts: list[int] = []
+
+    def serve(self, socket: ServerConnection) -> None:
+        for text in socket:
+            frame = json.loads(text)
+            if frame["type"] == "hello":
+                self.hellos.append(frame)
+                answer = {"type": "welcome", "token": frame["token"] or f"t{len(self.hellos)}"}
+            elif frame["type"] == "received":
+                self.receipts.append(frame["id"])
+                continue
+            else:
+                self.lines.append(frame["text"])
+                told = {"type": "message", "id": len(self.lines), "from": "auto", "text": "x"}
+                socket.send(json.dumps(told))
+                answer = {"type": "accepted", "id": frame["id"]}
+                if self.code:
+                    answer = {"type": "error", "code": self.code}
+            socket.send(json.dumps(answer))
+
+
+@contextmanager
+def serving(talks: Talks) -> Iterator[Traffic]:
+    with serve(talks.serve, "127.0.0.1", 0) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        port = server.socket.getsockname()[1]
+        yield Traffic(Web(f"http://127.0.0.1:{port}"), "127.0.0.1", 1)
+        server.shutdown()
+        thread.join()
+
+
+def test_visitors_chat_and_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TYPING_S", (0.0, 0.01))
+    monkeypatch.setattr(module, "READING_S", 0.05)
+    talks = Talks()
+    with serving(talks) as traffic:
+        while not any(hello["token"] for hello in talks.hellos):
+            traffic.write_in_chat()
+
+    assert talks.hellos[0]["token"] is None
+    assert "@" in talks.hellos[0]["email"]
+    assert talks.lines
+    assert not any("{" in line for line in talks.lines)
+
+
+def test_a_chat_that_takes_nothing_is_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TYPING_S", (0.0, 0.01))
+    with serving(Talks("try_later")) as traffic, pytest.raises(ValueError, match="try_later"):
+        traffic.write_in_chat()

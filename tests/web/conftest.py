@@ -21,6 +21,8 @@ from inbox.migrations import migrate
 from inbox.settings import Settings
 from inbox.views import assets
 from inbox.views.site import Site
+from tests.conftest import aside
+from tests.postgres import Postgres
 from tests.web.scene import BASE, PASSWORD, SECRET, Clock, Scene, create_company
 
 StartScene = Callable[..., Any]
@@ -45,6 +47,22 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "empty").mkdir()
     asyncio.run(_prepare(folder))
     return folder
+
+
+@pytest.fixture(scope="session")
+def prepared_postgres(postgres: Postgres) -> Postgres:
+    """Return a server with the databases ``kip_empty`` and ``kip_company``, made once a run."""
+
+    async def prepare() -> None:
+        for kind in ("empty", "company"):
+            await postgres.execute(f"CREATE DATABASE kip_{kind} TEMPLATE kip_template")
+        database = Database(postgres.url("kip_company"))
+        hashed = await asyncio.to_thread(auth.hash_password, PASSWORD)
+        await database.write(create_company, hashed)
+        await database.close()
+
+    aside(prepare)
+    return postgres
 
 
 _load_assets = functools.cache(assets.load)
@@ -84,19 +102,29 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 async def start(
-    prepared: Path, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    database_kind: str,
+    prepared: Path,
+    tmp_path: Path,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> AsyncIterator[StartScene]:
     """Return what starts an application: ``await start(kind="company", **settings)``."""
     monkeypatch.setattr(assets, "load", _load_assets)
     async with AsyncExitStack() as stack:
 
         async def begin(kind: str = "company", **changes: Any) -> Scene:
-            shutil.copytree(prepared / kind, tmp_path, dirs_exist_ok=True)
+            url = None
+            if database_kind == "sqlite":
+                shutil.copytree(prepared / kind, tmp_path, dirs_exist_ok=True)
+            else:
+                server: Postgres = request.getfixturevalue("prepared_postgres")
+                url = await stack.enter_async_context(server.copy_of(f"kip_{kind}"))
             values: dict[str, Any] = {
                 "data_dir": tmp_path,
                 "secret_key": SecretStr(SECRET),
                 "base_url": BASE,
-                "database_url": None,
+                "database_url": url,
                 "redis_url": None,
                 **changes,
             }

@@ -18,7 +18,7 @@ from inbox.db import Database
 from inbox.loops import TakeIn
 from inbox.queue import INTAKE
 from inbox.staging import Arrival, stage
-from inbox.store import people
+from inbox.store import sessions
 from inbox.store.company import list_doors
 from inbox.views.security import csrf_cookie, csrf_token, session_cookie
 from inbox.views.site import Site
@@ -40,6 +40,7 @@ T = TypeVar("T")
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)  # a Tuesday, 10:00 in Ho Chi Minh City
 BASE = "http://testserver.example"
+CHAT_KEY = "cua-hang"
 SECRET = "a secret of the tests, long enough"
 PASSWORD = "đúng mật khẩu 1"
 READ_TOKEN, WRITE_TOKEN, OUTSIDE_TOKEN = "read-token", "write-token", "outside-token"
@@ -97,7 +98,7 @@ def create_company(session: Session, password_hash: str) -> None:
     }
     installation.create_starter_types(session, hours.id, team_of)
     installation.create_doors(
-        session, "help@congty.example", "support", team_of["general"], NOW
+        session, "help@congty.example", "support", team_of["general"], NOW, CHAT_KEY
     )
     for token, person, scope in (
         (READ_TOKEN, "binh", Scope.READ),
@@ -233,7 +234,7 @@ class Scene:
         token = auth.random_token()
         agent = await self.agent(person)
         await self.write(
-            people.open_session,
+            sessions.open_session,
             auth.hash_token(token),
             agent.id,
             epoch=agent.epoch,

@@ -5,10 +5,8 @@ import re
 from datetime import timedelta
 
 import pytest
-from sqlmodel import Session
 
 from models import (
-    Agent,
     ClockKind,
     Correction,
     Direction,
@@ -17,14 +15,12 @@ from models import (
     Message,
     Outbox,
     OutboxKind,
-    Role,
     SLAClock,
     Status,
-    TeamMember,
     Triage,
 )
 from models.base import columns
-from tests.web.scene import NOW, Scene, address, hidden
+from tests.web.scene import NOW, Scene, hidden
 
 messages = columns(Message)
 outbox = columns(Outbox)
@@ -351,51 +347,6 @@ async def test_agreeing(scene: Scene) -> None:
     found = await scene.all(Correction)
     assert sorted(one.field for one in found) == ["request_type", "urgency"]
     assert all(one.old == one.new for one in found)
-
-
-async def test_fifty_people_take_it(scene: Scene) -> None:
-    """R55: fifty claims from pages that show no owner: one winner, 49 are told who was not."""
-    number = await scene.arrive()
-    await scene.change(number, owner_id=None)
-    orders = await scene.team("Orders")
-
-    def hire(session: Session) -> list[str]:
-        names = [f"agent{n}" for n in range(50)]
-        for name in names:
-            one = Agent(
-                email=address(name),
-                name=name,
-                role=Role.AGENT,
-                password_hash="x",
-                language="en",
-                created_at=NOW,
-            )
-            session.add(one)
-            session.flush()
-            session.add(TeamMember(team_id=orders, agent_id=one.id))
-        return names
-
-    people = [await scene.signed_in(name) for name in await scene.write(hire)]
-    page = (await people[0].get(f"/inbox/{number}")).text
-    form = page[page.index(f'action="/inbox/{number}/claim"') :]
-    fields = {"owner": hidden(form, "owner")}
-    answers = await asyncio.gather(
-        *(browser.post(f"/inbox/{number}/claim", fields, htmx=True) for browser in people)
-    )
-    won = [n for n, answer in enumerate(answers) if answer.status_code == 200]
-    lost = [answer for answer in answers if answer.status_code != 200]
-    assert len(won) == 1
-    winner = await scene.agent(f"agent{won[0]}")
-    assert (await scene.get(number)).owner_id == winner.id
-    assert all(answer.status_code == 409 for answer in lost)
-    assert all("A colleague has just taken it." in answer.text for answer in lost)
-    # Taking it knowingly from a colleague is another thing.
-    taker = await scene.signed_in("ha")
-    page = (await taker.get(f"/inbox/{number}")).text
-    form = page[page.index(f'action="/inbox/{number}/claim"') :]
-    answer = await taker.post(f"/inbox/{number}/claim", {"owner": hidden(form, "owner")})
-    assert answer.status_code == 303
-    assert (await scene.get(number)).owner_id == (await scene.agent("ha")).id
 
 
 async def test_one_key_in_two_conversations_loses_no_answer(scene: Scene) -> None:

@@ -152,7 +152,7 @@ async def test_no_query_per_item(scene: Scene) -> None:
     for more in (1, 60):
         await fill(scene, *({} for _ in range(more)))
         await call(scene, "GET")
-        with counted(scene.database.engine) as statements:
+        with counted(scene.database) as statements:
             answer = await call(scene, "GET")
         assert len(answer.json()["items"]) == min(more, 50)
         ran.append(len(statements))

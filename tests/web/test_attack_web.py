@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.web.scene import PASSWORD, READ_TOKEN, Scene, address, bearer
+from tests.web.scene import PASSWORD, READ_TOKEN, WRITE_TOKEN, Scene, address, bearer
 
 PART = b"--a\r\nContent-Disposition: form-data; name=body"
 
@@ -39,7 +39,9 @@ async def test_a_form_that_lies_about_its_letters_is_refused(
     assert answer.status_code == 422
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1:80; script-src *", "a:99999999", "a b", "[::1"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1:80; script-src *", "a:65536", "a:99999999", "a b", "[::1"]
+)
 @pytest.mark.parametrize("path", ["/login", "/api/v1/conversations", "/nowhere"])
 async def test_a_host_that_is_none_is_answered_with_our_headers(
     scene: Scene, host: str, path: str
@@ -48,6 +50,19 @@ async def test_a_host_that_is_none_is_answered_with_our_headers(
     answer = await scene.browser().client.get(path, headers={"host": host})
     assert 400 <= answer.status_code < 500
     assert "script-src *" not in answer.headers["content-security-policy"]
+
+
+async def test_a_port_that_is_none_stops_a_call_of_the_api(scene: Scene) -> None:
+    """R49: before anything is done."""
+    number = await scene.arrive()
+    headers = {
+        **bearer(WRITE_TOKEN),
+        "idempotency-key": "k",
+        "host": "testserver.example:65536",
+    }
+    url = f"/api/v1/conversations/{number}/replies"
+    answer = await scene.browser().client.post(url, json={"text": "x"}, headers=headers)
+    assert answer.status_code == 422
 
 
 async def test_blanks_around_an_address_are_no_other_account(scene: Scene) -> None:

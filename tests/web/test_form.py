@@ -342,3 +342,28 @@ async def test_an_edited_form_sent_again_loses_no_word(scene: Scene) -> None:
     said = [message.text for message in await scene.all(Message)]
     assert said == ["My desk wobbles.", "My desk broke."]
     assert len(await scene.all(Conversation)) == 1
+
+
+@pytest.mark.parametrize("count", [40, pytest.param(1000, marks=pytest.mark.long)])
+async def test_foreign_addresses_get_five_mails_and_none_of_the_words(
+    scene: Scene, count: int
+) -> None:
+    """S9, R31: many posts from one place with as many addresses that are not the sender's."""
+
+    def usual(session: Session) -> None:
+        session.execute(update(Company).values(settings={}))
+
+    await scene.write(usual)
+    browser = scene.browser()
+    for number in range(count):
+        fields = await filled(
+            browser,
+            email=f"victim{number}@far.example",
+            name="Claim your prize",
+            subject="Claim your prize",
+            body="Claim your prize at evil.example",
+        )
+        assert (await send(browser, fields)).status_code == 303
+    mails = await scene.all(Outbox)
+    assert 1 <= len(mails) <= 5
+    assert not any("prize" in str(one.mail) or "evil" in str(one.mail) for one in mails)

@@ -8,7 +8,18 @@ from sqlalchemy import select, update
 from sqlmodel import Session
 
 from inbox.auth import hash_token
-from models import Agent, ApiToken, RawMessage, RawState, Scope
+from inbox.store.health import record_backup
+from models import (
+    Agent,
+    ApiToken,
+    ChannelKind,
+    Inbox,
+    Mailbox,
+    MailboxTls,
+    RawMessage,
+    RawState,
+    Scope,
+)
 from models.base import columns
 from tests.web.scene import WRITE_TOKEN, Scene, address
 
@@ -95,3 +106,54 @@ async def test_ready_is_about_this_process_and_work_about_the_worker(scene: Scen
     answer = await _ask(scene, "/health/ready?work=1", "203.0.113.9")
     assert answer.status_code == 503
     assert "taking in: nothing done for 75 s" in answer.text
+
+
+async def test_the_health_page_says_what_an_administrator_asks(scene: Scene) -> None:
+    """F112: mailbox, queue, lag of clocks, model version, last backup."""
+    admin = await scene.signed_in("viet")
+    await scene.arrive()
+    page = (await admin.get("/settings/health")).text
+    assert "Everything works." not in page, "there is no Redis in this test"
+    assert "Redis does not answer." in page
+    assert "0 are waiting to be taken in." in page
+    assert "None was made yet." in page
+    assert "1 need attention." in page
+
+    def trouble(session: Session) -> None:
+        door = session.execute(
+            select(Inbox).where(columns(Inbox).kind == ChannelKind.EMAIL).limit(1)
+        ).scalar_one()
+        past = scene.clock.now - timedelta(hours=2)
+        session.add(
+            Mailbox(
+                inbox_id=door.id,
+                host="imap.congty.example",
+                port=993,
+                tls=MailboxTls.TLS,
+                username="support",
+                password="sealed",
+                since=past,
+                created_at=past,
+                next_at=past,
+                leased_until=past,
+                failing_since=past,
+                last_error="They do not know the password.",
+            )
+        )
+        record_backup(session, scene.clock.now - timedelta(hours=3))
+
+    await scene.write(trouble)
+    scene.worker_is_up = False
+    await scene.arrive()
+    scene.clock.now += timedelta(minutes=26)
+    page = (await admin.get("/settings/health")).text
+    assert "They do not know the password." in page
+    assert "1 are waiting to be taken in. Nothing was done for 26 min." in page
+    assert "None was made yet." not in page
+    wrong = page.count("health-wrong")
+    assert wrong >= 3  # Redis, the mailbox, taking in; sending and clocks need the worker too
+    assert f"{wrong} need attention." in page
+
+    # The session has a language; the address overrides it.
+    page = (await admin.get("/settings/health?lang=vi")).text
+    assert "1 tin đang chờ tiếp nhận. Không có gì được xử lý trong 26 phút." in page

@@ -8,10 +8,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import event
 from sqlmodel import Session
 
 from inbox.clocks import NEVER
+from inbox.db import Database
 from inbox.store.people import create_contact, find_contact
 from models import URGENCY_RANK, ChannelKind, Conversation, Status, Triage, Urgency
 from tests.web.scene import NOW, Scene
@@ -251,18 +252,19 @@ async def test_unsure_rows_ask(scene: Scene) -> None:
 
 
 @contextmanager
-def counted(engine: Engine) -> Iterator[list[str]]:
+def counted(database: Database) -> Iterator[list[str]]:
     """Collect the statements that run meanwhile."""
     ran: list[str] = []
+    here = database.engine if database.is_sqlite else database.async_engine.sync_engine
 
     def write_down(_c: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
         ran.append(statement)
 
-    event.listen(engine, "before_cursor_execute", write_down)
+    event.listen(here, "before_cursor_execute", write_down)
     try:
         yield ran
     finally:
-        event.remove(engine, "before_cursor_execute", write_down)
+        event.remove(here, "before_cursor_execute", write_down)
 
 
 async def test_no_query_per_row(scene: Scene) -> None:
@@ -276,7 +278,7 @@ async def test_no_query_per_row(scene: Scene) -> None:
         for path in paths:
             await browser.get(path)
             scene.site._company_until = math.inf  # read each two seconds, not counted here
-            with counted(scene.database.engine) as statements:
+            with counted(scene.database) as statements:
                 assert (await browser.get(path)).status_code == 200
             ran[path].append(len(statements))
     for path, (few, many) in ran.items():

@@ -250,12 +250,26 @@ async def test_next_after_a_login_is_checked_too(scene: Scene) -> None:
     assert answer.headers["location"] == "/inbox"
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "localhost", "[::1]:80"])
+HOSTS = (
+    *("evil.example", "evil.example:80", "localhost", "[::1]:80", "testserver.example.evil"),
+    *(
+        "evil.example.",
+        "EVIL.example",
+        "evil-testserver.example",
+        "127.0.0.1:9",
+        "xn--e1a.evil",
+    ),
+    *("testserver.example:81", "10.0.0.1"),
+)
+
+
+@pytest.mark.parametrize("host", HOSTS)
 async def test_host_changes_nothing(scene: Scene, host: str) -> None:
-    """R54: links, redirects and the policy use the base URL whatever Host says."""
+    """R54, S23: links, redirects and the policy use the base URL whatever Host says."""
     browser = scene.browser()
+    given = {"host": host, "x-forwarded-host": host, "forwarded": f"host={host}"}
     for path in ("/login", "/inbox", "/f/support", "/nowhere"):
-        answer = await browser.get(path, headers={"host": host})
+        answer = await browser.get(path, headers=given)
         assert host not in answer.text
         assert host not in answer.headers.get("location", "")
         assert host not in answer.headers["content-security-policy"]

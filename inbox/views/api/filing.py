@@ -10,8 +10,9 @@ from inbox.auth import random_token
 from inbox.channels.webform import Posted, pack
 from inbox.clock import utcnow
 from inbox.errors import Invalid, NotFound, TooLarge
+from inbox.failpoints import failpoint
 from inbox.rulebook import load_rulebook
-from inbox.staging import Arrival, Staged, stage
+from inbox.staging import Arrival, Staged, demand_room, stage
 from inbox.store import conversations as rows
 from inbox.store import idempotency
 from inbox.store.company import list_doors
@@ -29,9 +30,11 @@ async def file_conversation(request: HttpRequest) -> Response[Any]:
     """File a conversation; 201 when it was taken in, 202 when it is stored and waits."""
     check_query(request)
     body = await read_body(request, shapes.NewConversation)
+    demand_room(site(request).settings.data_dir)
     given = given_key(request, body)
-    posted = await _posted(request, body)
+    posted = await checked(request, body)
     begun = await write(request, _begin, given, posted, peer(request))
+    failpoint("api.committed")
     if isinstance(begun, Answer):
         return respond(begun)
     number = await wait_for_take_in(request, begun.id)
@@ -40,11 +43,21 @@ async def file_conversation(request: HttpRequest) -> Response[Any]:
         # Not kept with the key: the same again tells the number once there is one.
         return respond(shown(shapes.Stored(), 202, f"{base}/s/{begun.public_token}"))
     where = f"{base}/api/v1/conversations/{number}"
-    return respond(await write(request, _finish, given, number, where))
+    answer = await write(request, _finish, given, number, where)
+    failpoint("api.finished")
+    return respond(answer)
 
 
-async def _posted(request: HttpRequest, body: shapes.NewConversation) -> Posted:
-    """Check a body as a form is checked."""
+async def checked(request: HttpRequest, body: shapes.NewConversation) -> Posted:
+    """Check a body as a form is checked.
+
+    Raises
+    ------
+    Invalid
+        With a sentence for each field that is wrong.
+    TooLarge
+        If the text is longer than 1 MB.
+    """
     if len(body.text.encode()) > MAX_TEXT_BYTES:
         raise TooLarge("The text is longer than 1 MB. Put it into a file, or send less.")
     values: dict[str, Any] = {
@@ -86,7 +99,9 @@ def _begin(
         meta={"peer": peer_address},
         public_token=random_token(),
     )
-    return stage(session, arrival, utcnow())
+    staged = stage(session, arrival, utcnow())
+    failpoint("api.staged")
+    return staged
 
 
 def _dedupe_key(given: Given | None) -> str:

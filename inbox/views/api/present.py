@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from msgspec.structs import replace
+from sqlalchemy import func, select
 from sqlmodel import Session
 
 from inbox.clock import utcnow
@@ -13,6 +14,7 @@ from inbox.store import people
 from inbox.store.people import Colleague
 from inbox.views.api import shapes
 from models import (
+    ChannelKind,
     Contact,
     ContactIdentity,
     Conversation,
@@ -25,6 +27,7 @@ from models.base import columns
 
 contacts = columns(Contact)
 identities = columns(ContactIdentity)
+messages = columns(Message)
 Colleagues = dict[int, Colleague]
 
 
@@ -84,13 +87,14 @@ def present_items(
 ) -> list[shapes.ConversationItem]:
     """Present conversations in a fixed number of queries."""
     who = _contacts(session, {row.contact_id for row in found})
+    typed = _typed(session, [row for row in found if row.channel is ChannelKind.CHAT])
     teams = people.team_names(session)
     colleagues = people.list_colleagues(session)
     now = utcnow()
     return [
         present_item(
             row,
-            who[row.contact_id],
+            _addressed(who[row.contact_id], typed.get(row.id, "")),
             teams.get(row.team_id or 0),
             _email(row.owner_id, colleagues),
             now,
@@ -115,18 +119,35 @@ def _contacts(session: Session, ids: set[int]) -> dict[int, shapes.Contact]:
     }
 
 
+def _typed(session: Session, chats: Sequence[Conversation]) -> dict[int, str]:
+    """Return the addresses that visitors of chats say are theirs, by conversation."""
+    if not chats:
+        return {}
+    found = session.execute(
+        select(messages.conversation_id, func.max(messages.sender_address).label("address"))
+        .where(messages.conversation_id.in_([row.id for row in chats]))
+        .group_by(messages.conversation_id)
+    )
+    return {row.conversation_id: row.address or "" for row in found}
+
+
+def _addressed(contact: shapes.Contact, typed: str) -> shapes.Contact:
+    return contact if contact.address else replace(contact, address=typed)
+
+
 def present_conversation(session: Session, row: Conversation) -> shapes.Conversation:
     """Return a conversation with all that was said and done."""
     thread = rows.load_thread(session, row)
     (item,) = present_items(session, [row])
     colleagues = people.list_colleagues(session)
+    teams = people.team_names(session)
     shared: dict[str, Any] = {
         name: getattr(item, name) for name in shapes.ConversationItem.__struct_fields__
     }
     return shapes.Conversation(
         **shared,
         messages=[present_message(one, thread, colleagues) for one in thread.messages],
-        events=[_event(one, colleagues) for one in thread.events],
+        events=[_event(one, colleagues, teams) for one in thread.events],
     )
 
 
@@ -153,12 +174,27 @@ def present_message(
     )
 
 
-def _event(one: Event, colleagues: Colleagues) -> shapes.Event:
+def _named(
+    fields: dict[str, Any], colleagues: Colleagues, teams: dict[int, str]
+) -> dict[str, Any]:
+    """Return the fields of a change with addresses and names in place of ids."""
+    named = dict(fields)
+    if "owner" in fields:
+        named["owner"] = _email(fields["owner"], colleagues)
+    if "team" in fields:
+        named["team"] = teams.get(fields["team"] or 0)
+    return named
+
+
+def _event(one: Event, colleagues: Colleagues, teams: dict[int, str]) -> shapes.Event:
     people_in_it: dict[str, Any] = {
         name: _email(one.data[name], colleagues)
         for name in ("owner", "before")
         if name in one.data
     }
+    for side in ("from", "to"):
+        if side in one.data:
+            people_in_it[side] = _named(one.data[side], colleagues, teams)
     return shapes.Event(
         kind=one.kind,
         at=_second(one.at),

@@ -11,6 +11,7 @@ from sqlmodel import Session
 
 from inbox.clock import utcnow
 from inbox.errors import InboxError, Invalid
+from inbox.failpoints import failpoint
 from inbox.store import idempotency
 from inbox.store.idempotency import Answer, Given
 from inbox.views.api.shapes import encode
@@ -106,7 +107,9 @@ async def post_once(
     request: HttpRequest, body: Struct, work: Callable[[Session], Answer]
 ) -> Response[Any]:
     """Run ``once`` for a request, and answer."""
-    return respond(await write(request, once, given_key(request, body), work))
+    answer = await write(request, once, given_key(request, body), work)
+    failpoint("reply.committed")
+    return respond(answer)
 
 
 def respond(answer: Answer) -> Response[Any]:

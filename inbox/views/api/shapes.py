@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from inbox.views.site import MOST_INT
 from models import (
     ChannelKind,
     DeliveryState,
@@ -153,7 +154,7 @@ class NewReply(Asked):
 
     text: Text
     seen: Annotated[
-        int | None,
+        Annotated[int, Meta(ge=0, le=MOST_INT)] | None,
         Meta(description="The last message you read: refused with 409 if one came after it."),
     ] = None
 

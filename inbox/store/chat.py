@@ -1,0 +1,233 @@
+"""Visitors of the chat and what is there for them to read."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
+from sqlmodel import Session
+
+from models import (
+    ChannelKind,
+    ContactIdentity,
+    Conversation,
+    Direction,
+    Event,
+    EventKind,
+    Message,
+    RawMessage,
+    RawState,
+    Status,
+)
+from models.base import columns
+
+identities = columns(ContactIdentity)
+conversations = columns(Conversation)
+messages = columns(Message)
+raws = columns(RawMessage)
+events = columns(Event)
+
+KIND = "chat"
+SPOKEN = (Direction.OUTBOUND, Direction.AUTOMATIC)
+REOPENS_FOR = timedelta(days=7)  # after it was done
+MOST_AT_ONCE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """A visitor who has written: whose contact, and when the widget was last connected."""
+
+    id: int
+    contact_id: int
+    seen_at: datetime | None
+
+
+def visitor_value(inbox_id: int, visitor: str) -> str:
+    """Return how a visitor of one key is written as an identity."""
+    return f"{inbox_id}:{visitor}"
+
+
+def find_visitor(session: Session, value: str, *, to_change: bool = False) -> Visitor | None:
+    """Return a visitor, or None before the first line was taken in.
+
+    ``to_change`` makes lines of one visitor take turns, so that two never open two
+    conversations.
+    """
+    query = select(identities.id, identities.contact_id, identities.seen_at).where(
+        identities.kind == KIND, identities.value == value
+    )
+    row = session.execute(query.with_for_update() if to_change else query).one_or_none()
+    return None if row is None else Visitor(*row)
+
+
+def visitors_of(
+    session: Session, inbox_id: int, contact_id: int
+) -> list[tuple[str, datetime | None]]:
+    """Return who reads a contact's chats in a widget: identity values and when last seen."""
+    found = session.execute(
+        select(identities.value, identities.seen_at).where(
+            identities.contact_id == contact_id,
+            identities.kind == KIND,
+            identities.value.startswith(f"{inbox_id}:", autoescape=True),
+        )
+    )
+    return [(row.value, row.seen_at) for row in found]
+
+
+def seen(session: Session, values: Iterable[str], now: datetime) -> None:
+    """Note that these visitors' widgets are connected."""
+    session.execute(
+        update(ContactIdentity)
+        .where(identities.kind == KIND, identities.value.in_(list(values)))
+        .values(seen_at=now)
+    )
+
+
+def find_current(
+    session: Session, inbox_id: int, contact_id: int, at: datetime
+) -> tuple[int, Status] | None:
+    """Return the conversation that a visitor's next line belongs to, if there is one."""
+    row = session.execute(
+        select(conversations.id, conversations.status)
+        .where(
+            conversations.contact_id == contact_id,
+            conversations.inbox_id == inbox_id,
+            conversations.channel == ChannelKind.CHAT,
+            or_(
+                conversations.status.in_([Status.OPEN, Status.WAITING, Status.SNOOZED]),
+                (conversations.status == Status.RESOLVED)
+                & (conversations.resolved_at >= at - REOPENS_FOR),
+            ),
+        )
+        .order_by(conversations.id.desc())
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else (row.id, row.status)
+
+
+def _theirs(inbox_id: int, contact_id: int) -> tuple[ColumnElement[bool], ...]:
+    return (
+        conversations.contact_id == contact_id,
+        conversations.inbox_id == inbox_id,
+        conversations.channel == ChannelKind.CHAT,
+    )
+
+
+def list_newer(session: Session, value: str, after: int, *, own: bool = False) -> list[Message]:
+    """Return what a visitor has not got yet, oldest first; ``own`` adds the own lines."""
+    visitor = find_visitor(session, value)
+    if visitor is None:
+        return []
+    inbox_id = int(value.partition(":")[0])
+    directions = (*SPOKEN, Direction.INBOUND) if own else SPOKEN
+    found = session.execute(
+        select(Message)
+        .join(Conversation, conversations.id == messages.conversation_id)
+        .where(
+            *_theirs(inbox_id, visitor.contact_id),
+            messages.id > after,
+            messages.direction.in_(directions),
+        )
+        .order_by(messages.id)
+        .limit(MOST_AT_ONCE)
+    )
+    return list(found.scalars())
+
+
+def newest_ids(session: Session, values: list[str]) -> dict[str, int]:
+    """Return the newest message id for each of these visitors who has one: one query."""
+    found = session.execute(
+        select(identities.value, func.max(messages.id).label("newest"))
+        .join(Conversation, conversations.contact_id == identities.contact_id)
+        .join(Message, messages.conversation_id == conversations.id)
+        .where(
+            identities.kind == KIND,
+            identities.value.in_(values),
+            conversations.channel == ChannelKind.CHAT,
+            messages.direction.in_([*SPOKEN, Direction.INBOUND]),
+        )
+        .group_by(identities.value)
+    )
+    return {row.value: row.newest for row in found}
+
+
+def mark_received(session: Session, value: str, up_to: int, now: datetime) -> list[int]:
+    """Note what a visitor's widget shows, up to an id; return the conversations changed."""
+    visitor = find_visitor(session, value)
+    if visitor is None:
+        return []
+    mine = select(conversations.id).where(
+        *_theirs(int(value.partition(":")[0]), visitor.contact_id)
+    )
+    done = session.execute(
+        update(Message)
+        .where(
+            messages.conversation_id.in_(mine),
+            messages.direction.in_(SPOKEN),
+            messages.id <= up_to,
+            messages.delivered_at.is_(None),
+        )
+        .values(delivered_at=now)
+        .returning(messages.conversation_id)
+        .execution_options(synchronize_session=False)
+    )
+    return sorted(set(done.scalars()))
+
+
+def list_said(session: Session, conversation_id: int, most: int) -> list[str]:
+    """Return the visitor's last lines of a conversation, oldest first."""
+    found = session.execute(
+        select(messages.visible_text)
+        .where(
+            messages.conversation_id == conversation_id,
+            messages.direction == Direction.INBOUND,
+        )
+        .order_by(messages.id.desc())
+        .limit(most)
+    )
+    return list(reversed(found.scalars().all()))
+
+
+def only_chats(session: Session, contact_id: int) -> bool:
+    """Tell whether all we know of a contact is what a visitor typed."""
+    first = (
+        select(conversations.channel)
+        .where(conversations.contact_id == contact_id)
+        .distinct()
+        .limit(2)
+    )
+    return list(session.execute(first).scalars()) == [ChannelKind.CHAT]
+
+
+def drop_claim(session: Session, contact_id: int, address: str) -> None:
+    """Take an address from a visitor who only typed it; it stays with the lines."""
+    session.execute(
+        delete(ContactIdentity).where(
+            identities.contact_id == contact_id,
+            identities.kind == "email",
+            identities.value == address,
+        )
+    )
+
+
+def was_hinted(session: Session, conversation_id: int) -> bool:
+    """Tell whether agents were shown what else may belong to a conversation."""
+    found = session.execute(
+        select(events.id)
+        .where(events.conversation_id == conversation_id, events.kind == EventKind.HINTED)
+        .limit(1)
+    ).first()
+    return found is not None
+
+
+def waits_to_be_read(session: Session, prefix: str) -> bool:
+    """Tell whether a line with a dedupe key beginning so is not taken in yet."""
+    found = session.execute(
+        select(raws.id)
+        .where(
+            raws.state == RawState.PENDING,
+            raws.dedupe_key.startswith(prefix, autoescape=True),
+        )
+        .limit(1)
+    ).first()
+    return found is not None

@@ -1,0 +1,139 @@
+"""Signed-in browsers and bearer tokens: whose they are, and until when."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import bindparam, delete, or_, select, update
+from sqlmodel import Session
+
+from inbox.store.people import Person
+from models import Agent, ApiToken, LoginSession, Scope, TeamMember
+from models.base import columns
+
+agents = columns(Agent)
+tokens = columns(ApiToken)
+sessions = columns(LoginSession)
+members = columns(TeamMember)
+SESSION_LIFE = timedelta(days=14)
+TOUCH_EVERY = timedelta(minutes=5)
+USED_EVERY = timedelta(hours=1)
+
+# Every request asks these; making a statement costs more than running it.
+_TEAMS = select(members.team_id).where(members.agent_id == bindparam("agent_id"))
+_SESSION = (
+    select(Agent, sessions.touched_at)
+    .join(LoginSession, sessions.agent_id == agents.id)
+    .where(
+        sessions.id == bindparam("session_id"),
+        sessions.expires_at > bindparam("now"),
+        sessions.epoch == agents.epoch,
+        agents.is_active.is_(True),
+    )
+)
+
+
+def _person(
+    session: Session, agent: Agent, session_id: str, scope: Scope, *, touch: bool = False
+) -> Person:
+    teams = session.execute(_TEAMS, {"agent_id": agent.id}).scalars()
+    return Person(
+        agent.id,
+        agent.name,
+        agent.email,
+        agent.role,
+        agent.language,
+        agent.theme,
+        agent.on_duty,
+        frozenset(teams),
+        session_id,
+        touch,
+        scope,
+    )
+
+
+def find_session_person(session: Session, session_id: str, now: datetime) -> Person | None:
+    """Return who a session belongs to, unless it ended, or the account changed since."""
+    row = session.execute(_SESSION, {"session_id": session_id, "now": now}).one_or_none()
+    if row is None:
+        return None
+    touch = row.touched_at < now - TOUCH_EVERY
+    return _person(session, row[0], session_id, Scope.ADMIN, touch=touch)
+
+
+def is_session_live(session: Session, session_id: str, now: datetime) -> bool:
+    """Tell whether a session still signs somebody in."""
+    return find_session_person(session, session_id, now) is not None
+
+
+def find_token_person(
+    session: Session, token_hash: str, now: datetime | None = None
+) -> Person | None:
+    """Return who a bearer token acts for; ``touch`` if its use ought to be noted by ``now``."""
+    row = session.execute(
+        select(Agent, tokens.scope, tokens.last_used_at)
+        .join(ApiToken, tokens.agent_id == agents.id)
+        .where(
+            tokens.token_hash == token_hash,
+            tokens.revoked_at.is_(None),
+            agents.is_active.is_(True),
+        )
+    ).one_or_none()
+    if row is None:
+        return None
+    used = row.last_used_at
+    touch = now is not None and (used is None or used < now - USED_EVERY)
+    return _person(session, row[0], "", row[1], touch=touch)
+
+
+def touch_token(session: Session, token_hash: str, now: datetime) -> None:
+    """Note that a token is used, at most once an hour."""
+    session.execute(
+        update(ApiToken)
+        .where(
+            tokens.token_hash == token_hash,
+            or_(tokens.last_used_at.is_(None), tokens.last_used_at < now - USED_EVERY),
+        )
+        .values(last_used_at=now)
+    )
+
+
+def open_session(
+    session: Session, session_id: str, agent_id: int, *, epoch: int, now: datetime
+) -> None:
+    """Record a new signed-in browser, and forget those that ended."""
+    session.execute(delete(LoginSession).where(sessions.expires_at <= now))
+    session.execute(update(Agent).where(agents.id == agent_id).values(last_seen_at=now))
+    session.add(
+        LoginSession(
+            id=session_id,
+            agent_id=agent_id,
+            epoch=epoch,
+            created_at=now,
+            touched_at=now,
+            expires_at=now + SESSION_LIFE,
+        )
+    )
+
+
+def touch_session(session: Session, session_id: str, now: datetime) -> None:
+    """Keep a used session alive."""
+    touched = session.execute(
+        update(LoginSession)
+        .where(
+            sessions.id == session_id,
+            sessions.touched_at < now - TOUCH_EVERY,
+        )
+        .values(touched_at=now, expires_at=now + SESSION_LIFE)
+        .returning(sessions.agent_id)
+    ).scalar_one_or_none()
+    if touched is not None:
+        session.execute(update(Agent).where(agents.id == touched).values(last_seen_at=now))
+
+
+def close_session(session: Session, session_id: str) -> None:
+    """End one signed-in browser."""
+    session.execute(delete(LoginSession).where(sessions.id == session_id))
+
+
+def close_all_sessions(session: Session, agent_id: int) -> None:
+    """End every signed-in browser of a person."""
+    session.execute(delete(LoginSession).where(sessions.agent_id == agent_id))

@@ -1,0 +1,142 @@
+"""Ways in as their pages show them: where they are, what to paste, and how they do."""
+
+from dataclasses import dataclass
+
+from inbox.store.doors import Listed
+from inbox.templating import N_
+from inbox.views.words import Speaker
+from models import ChannelKind, Mailbox
+
+# What a closed one does with what still comes: message keys.
+CLOSED = {
+    ChannelKind.EMAIL: N_(
+        "Mail sent to it is refused, so its sender hears of it; answers to conversations of "
+        "this address too. What lies in its mailboxes stays there unread. Messages that were "
+        "on their way are held and taken in when it is opened again."
+    ),
+    ChannelKind.FORM: N_(
+        "The form is not shown any more. Forms that were on their way are held and taken in "
+        "when it is opened again. Customers' own pages go on working."
+    ),
+    ChannelKind.CHAT: N_(
+        "The widget is not shown any more. Lines that were on their way are held and taken in "
+        "when it is opened again."
+    ),
+    ChannelKind.API: N_("Programs are refused, and keep what they wanted to file."),
+    ChannelKind.WEBHOOK: N_("Programs are refused, and keep what they wanted to file."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """A way in as shown; ``health`` is ok, late, off or quiet."""
+
+    id: int
+    kind: str
+    name: str
+    handle: str
+    address: str
+    team: str
+    is_active: bool
+    last_text: str
+    health: str
+    health_text: str
+    closed_text: str
+    snippets: tuple[tuple[str, str], ...]  # what it is, text to paste
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A mailbox as shown; never its password."""
+
+    id: int
+    text: str
+    folder: str
+    every_s: int
+    is_active: bool
+    health: str
+    health_text: str
+    error: str
+    left: int
+
+
+def present_door(row: Listed, speak: Speaker, base_url: str) -> Door:
+    """Return a way in as shown."""
+    base = base_url.rstrip("/")
+    boxes = [present_box(box, speak) for box in row.mailboxes]
+    bad = next((box for box in boxes if box.health == "late"), None)
+    health, text = ("ok", speak.say("Open"))
+    if not row.is_active:
+        health, text = ("off", speak.say("Closed"))
+    elif bad is not None:
+        health, text = (bad.health, bad.health_text)
+    elif boxes:
+        health, text = (boxes[0].health, boxes[0].health_text)
+    return Door(
+        id=row.id,
+        kind=row.kind.value,
+        name=row.name,
+        handle=row.handle,
+        address=address_of(row.kind, row.handle, base),
+        team=row.team or "",
+        is_active=row.is_active,
+        last_text=speak.clock(row.last_at) if row.last_at else "",
+        health=health,
+        health_text=text,
+        closed_text=speak.say(CLOSED[row.kind]),
+        snippets=tuple(
+            (speak.say(label), text) for label, text in snippets_of(row.kind, row.handle, base)
+        ),
+    )
+
+
+def address_of(kind: ChannelKind, handle: str, base: str) -> str:
+    """Return where the outside finds it."""
+    return {
+        ChannelKind.EMAIL: handle,
+        ChannelKind.FORM: f"{base}/f/{handle}",
+        ChannelKind.CHAT: f"{base}/widget/{handle}.js",
+        ChannelKind.API: f"{base}/api/v1/conversations",
+        ChannelKind.WEBHOOK: f"{base}/hooks/generic/{handle}",
+    }[kind]
+
+
+def snippets_of(kind: ChannelKind, handle: str, base: str) -> tuple[tuple[str, str], ...]:
+    """Return what to paste into a site. Forms take no posts from other sites, so a link."""
+    address = address_of(kind, handle, base)
+    if kind is ChannelKind.FORM:
+        return (
+            (N_("The form's address"), address),
+            (N_("A link for your site"), f'<a href="{address}">…</a>'),
+        )
+    if kind is ChannelKind.CHAT:
+        return ((N_("The chat, for every page"), f'<script src="{address}" async></script>'),)
+    return ()
+
+
+def present_box(box: Mailbox, speak: Speaker) -> Box:
+    """Return a mailbox as shown."""
+    error = box.last_error
+    if not box.is_active:
+        health, text = "off", speak.say("Paused: nothing is fetched.")
+    elif box.failing_since is not None:
+        health = "late"
+        text = speak.say("Cannot be read since %(time)s.") % {
+            "time": speak.clock(box.failing_since)
+        }
+    elif box.last_ok_at is None:
+        health, text = "quiet", speak.say("Not looked into yet.")
+    else:
+        health = "ok"
+        text = speak.say("Read at %(time)s.") % {"time": speak.clock(box.last_ok_at)}
+    return Box(
+        id=box.id,
+        text=f"{box.username} @ {box.host}:{box.port}",
+        folder=box.folder,
+        every_s=box.every_s,
+        is_active=box.is_active,
+        health=health,
+        health_text=text,
+        error=error,
+        left=len(box.left),
+    )

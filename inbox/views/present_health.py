@@ -1,0 +1,153 @@
+"""How the work stands, in lines that an administrator reads: what, how, and what to do."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from inbox.store.health import LATE_S, MailboxState, Numbers
+from inbox.templating import N_
+from inbox.views.words import Speaker
+
+OLD_BACKUP = timedelta(hours=36)  # a nightly one, and room for a slow night
+
+
+class Health(StrEnum):
+    """How a line is shown: all is well, worth knowing, somebody has to act."""
+
+    OK = "ok"
+    NOTE = "note"
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing that was looked at; ``mend`` says what to do, ``href`` where."""
+
+    name: str
+    state: Health
+    text: str
+    mend: str = ""
+    href: str = ""
+
+
+def lines(
+    numbers: Numbers, mailboxes: list[MailboxState], redis: bool, speak: Speaker
+) -> list[Line]:
+    """Return every line, in the order of a message's way."""
+    return [
+        *(_mailbox(one, speak) for one in mailboxes),
+        _work(
+            N_("Taking messages in"),
+            numbers.waiting,
+            N_("%(n)s are waiting to be taken in."),
+            numbers.waiting_s,
+            speak,
+        ),
+        _quarantine(numbers, speak.say),
+        _work(
+            N_("Sending mail"),
+            sum(numbers.sending.values()),
+            N_("%(n)s are waiting to be sent."),
+            numbers.sending_s,
+            speak,
+        ),
+        _sent(numbers, speak.say),
+        _work(
+            N_("Clocks"),
+            numbers.late,
+            N_("%(n)s open requests are past their time."),
+            numbers.steps_s,
+            speak,
+        ),
+        _model(numbers, speak.say),
+        _backup(numbers, speak),
+        _redis(redis, speak.say),
+    ]
+
+
+def _mailbox(box: MailboxState, speak: Speaker) -> Line:
+    name = speak.say("Mailbox %(address)s") % {"address": box.address}
+    if not box.is_active:
+        return Line(
+            name,
+            Health.NOTE,
+            speak.say("It is paused."),
+            "",
+            f"/settings/inboxes/{box.inbox_id}",
+        )
+    if box.failing_since is not None:
+        since = speak.say("It cannot be read since %(time)s.")
+        text = since % {"time": speak.clock(box.failing_since)}
+        return Line(
+            name,
+            Health.WRONG,
+            f"{text} {box.error}".strip(),
+            "",
+            f"/settings/inboxes/{box.inbox_id}",
+        )
+    if box.last_ok_at is None:
+        return Line(
+            name,
+            Health.NOTE,
+            speak.say("It was not looked into yet."),
+            "",
+            f"/settings/inboxes/{box.inbox_id}",
+        )
+    text = speak.say("Last looked into at %(time)s.") % {"time": speak.clock(box.last_ok_at)}
+    return Line(name, Health.OK, text, "", f"/settings/inboxes/{box.inbox_id}")
+
+
+def _work(name: str, count: int, text: str, age_s: float, speak: Speaker) -> Line:
+    """Say how much waits, and whether anybody works on it."""
+    said = speak.say(text) % {"n": count}
+    if age_s <= LATE_S:
+        return Line(speak.say(name), Health.OK, said)
+    late = speak.say("Nothing was done for %(time)s.") % {"time": speak.span(age_s)}
+    mend = speak.say("Start Kịp's worker; if it runs, look into its log.")
+    return Line(speak.say(name), Health.WRONG, f"{said} {late}", mend)
+
+
+def _quarantine(numbers: Numbers, say: Callable[[str], str]) -> Line:
+    text = say("%(n)s messages could not be read.") % {"n": numbers.quarantined}
+    state = Health.NOTE if numbers.quarantined else Health.OK
+    return Line(say("Quarantine"), state, text, "", "/settings/quarantine")
+
+
+def _sent(numbers: Numbers, say: Callable[[str], str]) -> Line:
+    counts = [numbers.sent.get(state, 0) for state in ("failed", "unconfirmed")]
+    values = {"all": sum(numbers.sent.values()), "failed": counts[0], "open": counts[1]}
+    text = say("Of the newest %(all)s mails %(failed)s failed, %(open)s are unconfirmed.")
+    mend = say("Each is marked in its request.") if sum(counts) else ""
+    state = Health.NOTE if sum(counts) else Health.OK
+    return Line(say("Sent mail"), state, text % values, mend)
+
+
+def _model(numbers: Numbers, say: Callable[[str], str]) -> Line:
+    name = say("Classifier")
+    if numbers.model is None:
+        return Line(name, Health.NOTE, say("No model: written rules sort."))
+    kind = (
+        N_("Starter model, %(model)s")
+        if numbers.model_is_starter
+        else N_("Own model, %(model)s")
+    )
+    return Line(name, Health.OK, say(kind) % {"model": numbers.model})
+
+
+def _backup(numbers: Numbers, speak: Speaker) -> Line:
+    name, at = speak.say("Last backup"), numbers.last_backup_at
+    mend = speak.say("Run kip backup by a timer, and keep the file on another machine.")
+    if at is None:
+        return Line(name, Health.NOTE, speak.say("None was made yet."), mend)
+    is_old = speak.now - at > OLD_BACKUP
+    text = f"{speak.date(at)}, {speak.local(at):%H:%M}"
+    return Line(name, Health.NOTE if is_old else Health.OK, text, mend if is_old else "")
+
+
+def _redis(works: bool, say: Callable[[str], str]) -> Line:
+    name = say("Live updates")
+    if works:
+        return Line(name, Health.OK, say("Redis is connected."))
+    mend = say("Look at Redis. Nothing is lost: pages ask by themselves every 20 seconds.")
+    return Line(name, Health.WRONG, say("Redis does not answer."), mend)

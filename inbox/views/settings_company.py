@@ -1,0 +1,65 @@
+"""The company's own page, and where the settings begin."""
+
+from zoneinfo import available_timezones
+
+from litestar import get, post
+from litestar.response import Redirect
+
+from inbox.clock import utcnow
+from inbox.company import profile
+from inbox.company.profile import Profile
+from inbox.errors import Invalid
+from inbox.templating import N_
+from inbox.views.render import page
+from inbox.views.settings_form import AnyResponse, done, spoken_errors, texts_of
+from inbox.views.settings_nav import nav_items
+from inbox.views.site import HttpRequest, person, site, write
+
+FIELDS = ("name", "time_zone", "language")
+
+
+@get("/settings", opt={"access": "supervisor"})
+async def show_settings(request: HttpRequest) -> Redirect:
+    """Lead to the first page that this person may open."""
+    first = nav_items(person(request).role, "/settings")[0]
+    return Redirect(first.address, status_code=303)
+
+
+@get("/settings/company", opt={"access": "admin"})
+async def show_company(request: HttpRequest) -> AnyResponse:
+    """Show name, time zone and language."""
+    company = await site(request).company()
+    values = {field: getattr(company, field) for field in FIELDS} if company else {}
+    return await _company_page(request, values, {}, 200)
+
+
+async def _company_page(
+    request: HttpRequest, values: dict[str, str], errors: dict[str, str], code: int
+) -> AnyResponse:
+    return await page(
+        request,
+        "settings/company.html",
+        code=code,
+        active="settings",
+        values=values,
+        errors=errors,
+        time_zones=sorted(available_timezones()),
+    )
+
+
+@post("/settings/company", opt={"access": "admin", "fields": FIELDS})
+async def save_company(request: HttpRequest) -> AnyResponse:
+    """Change them."""
+    values = await texts_of(request, FIELDS)
+    try:
+        await write(
+            request,
+            profile.save_profile,
+            Profile(**values),
+            by=person(request).id,
+            now=utcnow(),
+        )
+    except Invalid as error:
+        return await _company_page(request, values, spoken_errors(request, error), 422)
+    site(request).forget_company()
+    return done(request, "/settings/company", N_("Saved."))

@@ -1,0 +1,46 @@
+"""The menu of the settings pages, in its order: a new page gets a line here."""
+
+from typing import NamedTuple
+
+from inbox.templating import N_
+from models import Role
+
+
+class SettingsPage(NamedTuple):
+    """A page of the menu and whom it is shown to; its route says the same in ``access``."""
+
+    address: str
+    label: str
+    least: Role
+
+
+class NavItem(NamedTuple):
+    """A line of the menu as one person sees it."""
+
+    address: str
+    label: str
+    is_current: bool
+
+
+PAGES = (
+    SettingsPage("/settings/start", N_("First day"), Role.SUPERVISOR),
+    SettingsPage("/settings/company", N_("Company"), Role.ADMIN),
+    SettingsPage("/settings/hours", N_("Working hours"), Role.SUPERVISOR),
+    SettingsPage("/settings/inboxes", N_("Ways in"), Role.ADMIN),
+    SettingsPage("/settings/people", N_("People"), Role.ADMIN),
+    SettingsPage("/settings/teams", N_("Teams"), Role.ADMIN),
+    SettingsPage("/settings/tokens", N_("API tokens"), Role.ADMIN),
+    SettingsPage("/settings/quarantine", N_("Quarantine"), Role.SUPERVISOR),
+    SettingsPage("/settings/audit", N_("Audit trail"), Role.ADMIN),
+    SettingsPage("/settings/health", N_("Health"), Role.ADMIN),
+)
+_ORDER = list(Role)
+
+
+def nav_items(role: Role, path: str) -> list[NavItem]:
+    """Return the menu for a role; the page that ``path`` belongs to is the current one."""
+    return [
+        NavItem(page.address, page.label, (path + "/").startswith(page.address + "/"))
+        for page in PAGES
+        if _ORDER.index(page.least) <= _ORDER.index(role)
+    ]

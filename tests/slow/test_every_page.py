@@ -1,0 +1,251 @@
+"""Every page for every eye: made from the list of routes, so that none is forgotten."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from inbox.accountmail import RESET, make_link
+from inbox.clock import utcnow
+from inbox.company.invitations import Guest, invite
+from inbox.db import Database
+from inbox.store.staff import find_by_address
+from models import Role
+from tests.conftest import aside
+from tests.machine import ONCE, chromium
+from tests.slow.product import Product
+from tests.web.test_access import list_routes
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(chromium() is None, reason=f"chromium is {ONCE}"),
+]
+
+WHO = {"agent": "agent", "supervisor": "supervisor", "admin": "admin"}
+# Answers that are no page to look at, and why.
+NOT_PAGES = {
+    "GET /": "leads on",
+    "GET /settings": "leads on",
+    "GET /settings/hours": "leads on",
+    "GET /setup": "only before the first visit; see test_first_visit.py",
+    "GET /settings/audit.csv": "a file",
+    "GET /files/{blob_id}": "a file",
+    "GET /demo/mail.json": "for scripts",
+    "GET /live": "a stream",
+    "GET /widget/{script}": "a script",
+    "GET /api/v1/conversations": "for scripts",
+    "GET /api/v1/conversations/{number}": "for scripts",
+    "GET /api/v1/openapi.json": "for scripts",
+    "GET /static/{name}": "a file",
+    "GET /health/live": "for machines",
+    "GET /health/ready": "for machines",
+    "GET /metrics": "for machines",
+}
+# What stands in addresses besides what ``places`` finds out.
+KNOWN = {"slug": "support", "kind": "form", "agent_id": 1, "team_id": 1, "calendar_id": 1}
+KNOWN |= {"inbox_id": 1, "mailbox_id": 1}
+LOOKS = [("light", 1440, "en"), ("dark", 390, "vi")]
+ALL_LOOKS = list(itertools.product(("light", "dark"), (1440, 390), ("en", "vi")))
+WIDTH = "document.scrollingElement.scrollWidth"
+TOO_WIDE = (
+    "[...document.querySelectorAll('main, header, nav, .pane, .thread, .card')]"
+    ".filter((e) => e.getClientRects().length && e.getBoundingClientRect().right > 321)"
+    ".filter((e) => !e.closest('.scroll-x'))"
+    ".map((e) => e.outerHTML.slice(0, 80))"
+)
+
+
+SUBMIT = (
+    "(path) => (document.querySelector(`form[action='${path}/claim']`)"
+    " ?? document.querySelector(`form[action='${path}/agreement']`)).submit()"
+)
+
+
+def pages() -> list[str]:
+    """Return the routes that people look at."""
+    return [name for name in list_routes() if name.startswith("GET ") and name not in NOT_PAGES]
+
+
+def test_what_is_left_out_exists() -> None:
+    """A route that went away, or a new one by an old name, is looked at again."""
+    assert set(NOT_PAGES) <= set(list_routes())
+    assert len(pages()) >= 12
+
+
+def _links(product: Product) -> dict[str, str]:
+    """Make a link to join and one for a new password, beside the running product."""
+    made: dict[str, str] = {}
+
+    async def work() -> None:
+        database = Database(f"sqlite+aiosqlite:///{product.data / 'kip.db'}")
+        now = utcnow()
+        guest = Guest("Đặng Mỹ Linh", "linh@demo.example", Role.AGENT, "vi", frozenset({1}))
+        _, made["join"] = await database.write(invite, guest, None, by=None, now=now)
+        agent = await database.read(find_by_address, "agent@demo.example")
+        assert agent is not None
+        made["reset"] = await database.write(make_link, agent.id, RESET, now)
+        await database.close()
+
+    aside(work)
+    return made
+
+
+@pytest.fixture(scope="module")
+def places(product: Product) -> dict[str, Any]:
+    """Make what the addresses name: a long request, a message held back, links that work."""
+    address = "places@customer.example"
+    answer = product.post_form(
+        email=address,
+        name="Ngô Hoàng Bảo Trâm",
+        subject="A subject that is rather long for a narrow screen, as they often are",
+        body="See https://customer.example/a/very/long/path/without/any/break/in/it/at/all/"
+        + "x" * 80
+        + "\n\nThank you.",
+    )
+    number = product.conversation_of(address)["number"]
+    ((raw_id,),) = product.rows("SELECT max(id) FROM raw_messages")
+    product.write(
+        "UPDATE raw_messages SET state = 'quarantined', error = 'ValueError: a long reason' "
+        "WHERE id = ?",
+        raw_id,
+    )
+    token = urlsplit(answer.headers["location"]).path.rpartition("/")[2]
+    made = {"number": number, "raw_id": raw_id, "token": token}
+    return {**KNOWN, **made, **_links(product)}
+
+
+def _address(name: str, places: dict[str, Any]) -> str:
+    path = name.partition(" ")[2]
+    for link in ("join", "reset"):
+        path = path.replace(f"/{link}/{{token}}", f"/{link}/{places[link]}")
+    return path.format(**places)
+
+
+@dataclass
+class Eyes:
+    """One window for each look and each person, kept for the module."""
+
+    browser: Browser
+    product: Product
+    complaints: list[str] = field(default_factory=list)
+    windows: dict[tuple[Any, ...], Page] = field(default_factory=dict)
+
+    def see(self, path: str, access: str, scheme: str, width: int, language: str) -> Page:
+        """Open a page as whoever it is for, in that language."""
+        key = (WHO.get(access, ""), scheme, width, language)
+        if key not in self.windows:
+            self.windows[key] = self._window(*key)
+        page = self.windows[key]
+        page.set_viewport_size({"width": width, "height": 900})
+        joined = "&" if "?" in path else "?"
+        page.goto(f"{path}{joined}lang={language}")
+        return page
+
+    def _window(self, who: str, scheme: Any, _width: int, _language: str) -> Page:
+        context: BrowserContext = self.browser.new_context(
+            base_url=self.product.base_url, color_scheme=scheme
+        )
+        if who:
+            with self.product.signed_in(who) as client:
+                context.add_cookies(
+                    [
+                        {
+                            "name": one.name,
+                            "value": one.value or "",
+                            "url": self.product.base_url,
+                        }
+                        for one in client.cookies.jar
+                    ]
+                )
+        page = context.new_page()
+        page.on("pageerror", lambda error: self.complaints.append(f"{page.url}: {error}"))
+        page.on(
+            "console",
+            lambda said: (
+                self.complaints.append(f"{page.url}: {said.text}")
+                if said.type == "error"
+                else None
+            ),
+        )
+        page.on(
+            "request",
+            lambda asked: (
+                self.complaints.append(f"{page.url} asked {asked.url}")
+                if not asked.url.startswith((self.product.base_url, "data:", "blob:"))
+                else None
+            ),
+        )
+        return page
+
+
+@pytest.fixture(scope="module")
+def eyes(browser: Browser, product: Product) -> Iterator[Eyes]:
+    """Return the windows, and close them."""
+    made = Eyes(browser, product)
+    yield made
+    for page in made.windows.values():
+        page.context.close()
+
+
+def _look(
+    eyes: Eyes, name: str, path: str, looks: list[tuple[str, int, str]], folder: Path
+) -> None:
+    access = str(list_routes()[name].opt["access"])
+    eyes.complaints.clear()
+    for scheme, width, language in looks:
+        page = eyes.see(path, access, scheme, width, language)
+        assert urlsplit(page.url).path == path, "led elsewhere"
+        assert page.locator("html").get_attribute("lang") == language
+        expect(page.locator("h1")).to_have_count(1)
+        page.screenshot(path=folder / f"{scheme}-{width}-{language}.png")
+        found = Axe().run(page)
+        assert found.violations_count == 0, found.generate_report()
+    page.set_viewport_size({"width": 320, "height": 900})
+    assert page.evaluate(WIDTH) <= 320
+    assert page.evaluate(TOO_WIDE) == []
+    assert eyes.complaints == []
+
+
+@pytest.mark.parametrize("name", pages())
+def test_axe_finds_nothing_and_it_fits(
+    eyes: Eyes, places: dict[str, Any], tmp_path: Path, name: str
+) -> None:
+    """WCAG 2.2 AA as far as a machine can tell; 1.4.10: 320 pixels without scrolling aside."""
+    _look(eyes, name, _address(name, places), LOOKS, tmp_path)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", pages())
+def test_axe_finds_nothing_in_any_look(
+    eyes: Eyes, places: dict[str, Any], tmp_path: Path, name: str
+) -> None:
+    """The same in light and dark, wide and narrow, Vietnamese and English, each with each."""
+    _look(eyes, name, _address(name, places), ALL_LOOKS, tmp_path)
+
+
+@pytest.mark.parametrize(("scheme", "width", "language"), LOOKS)
+def test_the_line_after_an_action(
+    eyes: Eyes, places: dict[str, Any], scheme: str, width: int, language: str
+) -> None:
+    """F103: what a page says once is seen, fits, and hides nothing below it."""
+    path = f"/inbox/{places['number']}"
+    page = eyes.see(path, "supervisor", scheme, width, language)
+    with page.expect_navigation():
+        page.evaluate(SUBMIT, path)  # as a browser without scripts does
+    line = page.locator(".flash")
+    expect(line).to_be_visible()
+    below, box = page.locator("main").bounding_box(), line.bounding_box()
+    assert below is not None
+    assert box is not None
+    assert box["y"] == 0
+    assert below["y"] >= box["y"] + box["height"] - 1
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    page.reload()
+    expect(page.locator(".flash")).to_have_count(0)
