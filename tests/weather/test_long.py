@@ -11,7 +11,7 @@ import pytest
 
 from tests.postgres import start_cluster
 from tests.weather.history import lateness, share
-from tests.weather.storm import LARGE, demand_good, report, storm
+from tests.weather.storm import LARGE, ON_A_BUSY_MACHINE_S, demand_good, report, storm
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 
@@ -25,7 +25,7 @@ def _run(folder: Path, url: str | None) -> None:
     demand_good(history, SEED)
     assert history.worker_kills == LARGE.rounds
     assert len(history.tried) >= 10_000
-    assert share(lateness(history), 0.99) <= 5.0
+    assert share(lateness(history), 0.99) <= ON_A_BUSY_MACHINE_S
 
 
 def test_ten_thousand_messages_on_sqlite(tmp_path: Path) -> None:

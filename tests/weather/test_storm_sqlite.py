@@ -5,12 +5,10 @@ from pathlib import Path
 import pytest
 
 from tests.weather.history import lateness, share
-from tests.weather.storm import SMALL, demand_good, storm
+from tests.weather.storm import ON_A_BUSY_MACHINE_S, SMALL, demand_good, storm
 
 pytestmark = pytest.mark.slow
 
-# A worker takes its time to start where others work too; alone it is below 2 s.
-ON_A_BUSY_MACHINE_S = 20.0
 SEED = 4
 
 
