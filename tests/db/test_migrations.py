@@ -153,8 +153,8 @@ async def test_an_upgrade_keeps_every_row(
 
     after = await database.read(_everything)
     for table, rows in before.items():
-        old = [{name: row[name] for name in rows[0]} for row in after[table]] if rows else []
-        assert sorted(old, key=repr) == rows, table
+        kept = [{name: row[name] for name in rows[0]} for row in after[table]] if rows else []
+        assert sorted(kept, key=repr) == rows, table
     assert await database.read(_differences) == []
     await database.write(arrive, firm)
     assert (await database.read(conversation, number)).id == number
