@@ -1,5 +1,6 @@
 """A PostgreSQL server for one test run, in a folder of its own, reached by a socket."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -20,6 +21,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from tests.machine import ONCE, postgres_programs, unprivileged
 
 START_S = 20
+OWNER = "owner"  # in a server's folder: the process id of the run that it belongs to
 _numbers = count(1)
 MEMORY_BYTES = 2 * 1024**3  # what each of two servers of a run keeps to, with room
 FAST = (
@@ -115,6 +117,7 @@ def start_cluster(options: Sequence[str] = DURABLE) -> Iterator[Cluster]:
     folder = Path(
         tempfile.mkdtemp(prefix="kip-pg-", dir=_memory() if options is FAST else None)
     )
+    (folder / OWNER).write_text(str(os.getpid()))
     cluster = Cluster(programs, folder, options)
     try:
         cluster.initialise()
@@ -141,6 +144,10 @@ def _memory() -> Path | None:
     folder = Path("/dev/shm")
     if not os.access(folder, os.W_OK) or shutil.disk_usage(folder).free < MEMORY_BYTES:
         return None
+    for left in folder.glob(f"kip-pg-*/{OWNER}"):  # by a run that was killed
+        with contextlib.suppress(OSError):  # another worker of this run tidies too
+            if not Path("/proc", left.read_text() or "self").exists():
+                shutil.rmtree(left.parent, ignore_errors=True)
     return folder
 
 

@@ -80,6 +80,9 @@ class MailReader:
         if self._closed:
             raise ReadFailed("The mail reader has been closed.")
         child = await self._free.get()
+        if child is not None and child.is_gone:  # it died while idle: no mail's fault
+            self._children.discard(child)
+            child = None
         healthy = False
         try:
             if child is None:
@@ -142,6 +145,11 @@ class _Child:
         self._process = process
         self.mails = 0
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether the process has ended."""
+        return self._process.returncode is not None
+
     async def ask(self, request: bytes, wall_s: float) -> bytes:
         stdin, stdout = self._process.stdin, self._process.stdout
         if stdin is None or stdout is None:
@@ -160,7 +168,7 @@ class _Child:
 
     async def stop(self) -> None:
         """Kill the process and wait until it is gone."""
-        if self._process.returncode is None:
+        if not self.is_gone:
             try:
                 self._process.kill()
             except ProcessLookupError:

@@ -13,7 +13,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from tests.slow.product import Product, free_port, hidden, make_mail, running, until
+from tests.slow.product import Product, composer, free_port, make_mail, running, until
 
 pytestmark = pytest.mark.slow
 
@@ -28,7 +28,7 @@ def _asked(product: Product, address: str) -> dict[str, Any]:
 
 def _answer(browser: httpx.Client, number: int, text: str) -> httpx.Response:
     """Write into the composer of the page, without any script."""
-    fields = hidden(browser.get(f"/inbox/{number}").text)
+    fields = composer(browser.get(f"/inbox/{number}").text)
     answer = browser.post(
         f"/inbox/{number}/messages", data={**fields, "kind": "reply", "body": text}
     )
@@ -87,7 +87,7 @@ def test_a_click_sent_twice_is_one_answer(product: Product) -> None:
     address = "double@customer.example"
     number = _asked(product, address)["number"]
     with product.signed_in() as browser:
-        fields = hidden(browser.get(f"/inbox/{number}").text)
+        fields = composer(browser.get(f"/inbox/{number}").text)
         fields |= {"kind": "reply", "body": "Only once."}
         for _ in range(2):
             browser.post(f"/inbox/{number}/messages", data=fields)

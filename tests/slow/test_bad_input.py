@@ -169,7 +169,8 @@ def test_requests_that_make_no_sense_get_the_number_that_says_why(product: Produ
 def test_an_answer_to_a_conversation_that_does_not_exist_is_404(product: Product) -> None:
     """R50's neighbour: also for a number that fits no database."""
     with product.signed_in() as browser:
-        fields = hidden(browser.get("/inbox").text) | {"kind": "reply", "body": "Hello?"}
+        token = hidden(browser.get("/inbox").text)["_csrf_token"]
+        fields = {"_csrf_token": token, "kind": "reply", "body": "Hello?"}
         for number in (999_999, 2**63, 10**30):
             answer = browser.post(f"/inbox/{number}/messages", data=fields)
             assert answer.status_code == 404, number

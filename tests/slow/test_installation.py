@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.measure import family_of, pss_mib
 from tests.postgres import start_postgres
-from tests.slow.product import Product, hidden, make_mail, running, until
+from tests.slow.product import Product, composer, make_mail, running, until
 
 pytestmark = pytest.mark.slow
 
@@ -19,7 +19,7 @@ def _ask_and_answer(product: Product, address: str) -> None:
     product.send_mail(make_mail(f"Vy <{address}>", "Máy giặt không vắt"), address)
     number = product.conversation_of(address)["number"]
     with product.signed_in() as browser:
-        fields = hidden(browser.get(f"/inbox/{number}").text)
+        fields = composer(browser.get(f"/inbox/{number}").text)
         said = {**fields, "kind": "reply", "body": "Em cho thợ qua chiều nay ạ."}
         browser.post(f"/inbox/{number}/messages", data=said).raise_for_status()
 

@@ -7,7 +7,7 @@ import smtplib
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -77,6 +77,7 @@ class Place:
                 cwd=self.data,
                 env=self.environment(failpoint),
                 preexec_fn=die_with_parent(),  # noqa: PLW1509 -- no threads
+                start_new_session=True,  # ended as one group: strace's death frees its child
                 **more,
             )
 
@@ -135,9 +136,9 @@ class Place:
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """End a role at once."""
-    if process.poll() is None:
-        process.send_signal(signal.SIGKILL)
+    """End a role at once, with whatever it started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 

@@ -28,12 +28,16 @@ class Relay:
         self.mood = "good"
         self.took: list[str] = []
         self.port = 0
+        self.talks: set[asyncio.Task[None] | None] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Speak SMTP, as far as the mood goes."""
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            await self._serve(reader, writer)
-        writer.close()
+        self.talks.add(asyncio.current_task())
+        try:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                await self._serve(reader, writer)
+        finally:
+            writer.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.mood == "hangs up":
@@ -84,6 +88,11 @@ async def relay(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Relay]:
     made.port = server.sockets[0].getsockname()[1]
     yield made
     server.close()
+    talks = [talk for talk in made.talks if talk is not None]
+    for talk in talks:
+        talk.cancel()
+    await asyncio.gather(*talks, return_exceptions=True)
+    await asyncio.sleep(0)  # closed connections let go of their sockets
 
 
 @pytest.fixture
