@@ -135,7 +135,7 @@ async def download_audit(request: HttpRequest) -> Stream:
     wanted = _wanted(_asked(request), speak.zone)
     return Stream(
         _lines(request, wanted, speak),
-        media_type="text/csv; charset=utf-8",
+        media_type="text/csv",
         headers={
             "content-disposition": 'attachment; filename="audit.csv"',
             "cache-control": "private, no-store",

@@ -1,4 +1,4 @@
-"""The same five hundred messages on PostgreSQL, whose postmaster is killed as well."""
+"""The same five hundred messages on PostgreSQL."""
 
 import asyncio
 from pathlib import Path
