@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlmodel import Session
 
-from inbox import clocks, routing
+from inbox import record, routing
 from inbox.acknowledgement import Caps, House
 from inbox.auth import random_token, sign, signed
 from inbox.channels.chat import Line, pack
@@ -352,8 +352,7 @@ def sort_again(
     promise = rulebook.promise(said.clock_candidates or (said.request_type,), urgency)
     talk = Talk(conversation.inbox_id, conversation.contact_id, team_id)
     promise = hasten(session, talk, promise, now=now, wrote_at=wrote_at)
-    clocks.recompute(session, number, promise, latest_due=None, now=now, only_earlier=True)
-    return values | clocks.summary(session, number)
+    return values | record.keep(session, number, now=now, promise=promise, only_earlier=True)
 
 
 def _is_given(session: Session, number: int) -> bool:

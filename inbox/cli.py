@@ -27,6 +27,7 @@ COMMANDS = {
     "audit": ("audit", "Who changed what, and proof of it."),
     "mail": ("mail", "Read mail as intake does."),
     "sla": ("sla", "Due times."),
+    "report": ("report", "How promises were kept."),
     "triage": ("triage", "Train, measure and ask the classifier."),
 }
 

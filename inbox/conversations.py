@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, or_, select, update
 from sqlmodel import Session
 
-from inbox import acknowledgement, chat, clocks
+from inbox import acknowledgement, chat, record
 from inbox.acknowledgement import House
 from inbox.addressing import make_message_id, make_reply_address
 from inbox.channels.addresses import is_strict
@@ -17,15 +17,14 @@ from inbox.channels.base import OutboundMessage, as_facts
 from inbox.db import after_commit
 from inbox.errors import Conflict, Invalid
 from inbox.failpoints import failpoint
-from inbox.queue import CLOCKS, OUTBOX
-from inbox.rulebook import Rulebook
+from inbox.queue import OUTBOX
 from inbox.store import conversations as rows
 from inbox.store import owners, people
 from inbox.store.changes import add_event, changed, door_address, last_inbound_id, moved
 from inbox.store.people import Person
+from inbox.timeline import Happened
 from models import (
     ChannelKind,
-    ClockKind,
     Conversation,
     Direction,
     EventKind,
@@ -81,18 +80,20 @@ def reply(
     body = _written(text)
     by_chat = conversation.channel is ChannelKind.CHAT
     address = "" if by_chat else _address_of(session, conversation)
-    _check_seen(session, conversation, seen, now)
+    check_seen(session, conversation, seen, now)
     message = _store(session, conversation, body, Direction.OUTBOUND, by, key, now)
     if by_chat:  # the row is the answer: the visitor's socket reads it
         chat.tell_visitors(session, conversation)
     else:
         _post(session, conversation, message, house, address, now)
-    met = clocks.meet(session, conversation.id, clocks.REPLY_KINDS, now)
-    data = {"message": message.id, "clocks": met}
-    add_event(session, conversation.id, EventKind.REPLIED, now, data, by=by.id)
-    values = clocks.summary(session, conversation.id)
+    said = Happened(EventKind.REPLIED, now, {"message": message.id}, by.id)
+    values = record.keep(session, conversation.id, said, now=now)
     if conversation.first_responded_at is None:
         values["first_responded_at"] = now
+    if conversation.waiting_until is not None and conversation.status is Status.OPEN:
+        values["status"] = (
+            Status.WAITING
+        )  # for somebody else; the customer had written meanwhile
     changed(
         session, conversation.id, OUTBOX, last_message_id=message.id, asked_again=0, **values
     )
@@ -228,65 +229,6 @@ def _owned_by(owner_id: int | None) -> ColumnElement[bool]:
     return owner.is_(None) if owner_id is None else owner == owner_id
 
 
-def resolve(session: Session, conversation: Conversation, *, by: Person, now: datetime) -> None:
-    """Mark a conversation as done; an answer still owed is taken out of the count.
-
-    Raises
-    ------
-    Conflict
-        If it is done already.
-    """
-    before = conversation.status.value
-    clocks.meet(session, conversation.id, [ClockKind.RESOLUTION], now)
-    clocks.cancel(session, conversation.id, clocks.REPLY_KINDS, now)
-    values = clocks.summary(session, conversation.id)
-    open_still = conversations.status != Status.RESOLVED
-    if not rows.change(
-        session,
-        conversation.id,
-        open_still,
-        status=Status.RESOLVED,
-        resolved_at=now,
-        **values,
-    ):
-        raise Conflict("Someone has already marked it done.")
-    data = moved({"status": before}, {"status": Status.RESOLVED.value})
-    add_event(session, conversation.id, EventKind.RESOLVED, now, data, by=by.id)
-    changed(session, conversation.id)
-
-
-def reopen(
-    session: Session,
-    conversation: Conversation,
-    rulebook: Rulebook,
-    *,
-    by: Person,
-    now: datetime,
-) -> None:
-    """Open a finished conversation again; somebody owes the customer an answer from now.
-
-    Raises
-    ------
-    Conflict
-        If it is open.
-    """
-    if not rows.change(
-        session,
-        conversation.id,
-        conversations.status == Status.RESOLVED,
-        status=Status.OPEN,
-        resolved_at=None,
-    ):
-        raise Conflict("It is open already.")
-    data = moved({"status": Status.RESOLVED.value}, {"status": Status.OPEN.value})
-    add_event(session, conversation.id, EventKind.REOPENED, now, data, by=by.id)
-    promise = rulebook.promise((conversation.request_type,), conversation.urgency)
-    promise = chat.for_chat(session, conversation, promise, now=now)
-    for kind in (ClockKind.NEXT_RESPONSE, ClockKind.RESOLUTION):
-        clocks.start(session, conversation.id, kind, promise, started_at=now, now=now)
-    changed(session, conversation.id, CLOCKS, **clocks.summary(session, conversation.id))
-
-
 def mark_read(session: Session, conversation: Conversation, now: datetime) -> None:
     """Record that somebody opened it; this stops no clock and moves no version."""
     done = session.execute(
@@ -320,9 +262,13 @@ def _same_key(session: Session, key: str | None) -> Message | None:
     ).scalar_one_or_none()
 
 
-def _check_seen(
+def check_seen(
     session: Session, conversation: Conversation, seen: int | None, now: datetime
 ) -> None:
+    """Raise ``NewerMessage`` if somebody wrote after the last message that was read.
+
+    ``seen`` is that message; None asks for no check.
+    """
     if seen is None:
         return
     newer = session.execute(

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlmodel import Session
 
-from inbox import acknowledgement, chat, clocks, routing
+from inbox import acknowledgement, chat, clocks, record, routing
 from inbox.acknowledgement import House
 from inbox.channels.addresses import is_strict
 from inbox.channels.base import InboundMessage
@@ -24,6 +24,7 @@ from inbox.store.changes import (
     place_of,
 )
 from inbox.store.people import Person
+from inbox.timeline import Happened
 from models import (
     URGENCY_RANK,
     ClockKind,
@@ -63,28 +64,13 @@ def correct(
     Invalid
         If there is no such type or urgency.
     """
-    if request_type is not None and request_type not in rulebook.types:
-        raise Invalid("There is no such request type.")
-    if urgency is not None and urgency not in list(Urgency):
-        raise Invalid("Urgency is one of urgent, high, normal, low.")
+    _check(rulebook, request_type, urgency)
     new_type = request_type or conversation.request_type
     new_urgency = urgency or conversation.urgency
-    values: dict[str, Any] = {"triage": Triage.CORRECTED, "second_type": None}
-    if request_type is not None:
-        _record(session, conversation, "request_type", request_type, by, now)
-        values |= {"request_type": new_type, "request_type_confidence": 1.0}
-        if request_type == conversation.request_type:
-            values["triage"] = Triage.CONFIRMED
-    if urgency is not None:
-        _record(session, conversation, "urgency", urgency, by, now)
-        values |= {
-            "urgency": Urgency(urgency),
-            "urgency_rank": URGENCY_RANK[Urgency(urgency)],
-            "urgency_confidence": 1.0,
-        }
-        if request_type is None:  # the type itself was not looked at
-            values["triage"] = conversation.triage
-            values.pop("second_type")
+    for field, new in (("request_type", request_type), ("urgency", urgency)):
+        if new is not None:
+            _record(session, conversation, field, new, by, now)
+    values = _said(conversation, request_type, urgency)
     promise = rulebook.promise((new_type,), new_urgency)
     promise = chat.for_chat(session, conversation, promise, now=now)
     route = routing.choose(
@@ -99,16 +85,40 @@ def correct(
         data |= moved(place_of(conversation), route.place)
         add_event(session, conversation.id, EventKind.ASSIGNED, now, data, by=by.id)
     values |= {"team_id": route.team_id, "owner_id": route.owner_id}
-    values |= _promise_again(session, conversation, promise, house, now)
-    clocks.recompute(
-        session,
-        conversation.id,
-        promise,
-        latest_due=values.get("promised_at", conversation.promised_at),
-        now=now,
-    )
-    values |= clocks.summary(session, conversation.id)
+    told = _promise_again(session, conversation, promise, house, now)
+    if told:
+        values["promised_at"] = conversation.promised_at
+    values |= record.keep(session, conversation.id, *told, now=now, promise=promise)
     changed(session, conversation.id, CLOCKS, OUTBOX, **values)
+
+
+def _check(rulebook: Rulebook, request_type: str | None, urgency: str | None) -> None:
+    if request_type is not None and request_type not in rulebook.types:
+        raise Invalid("There is no such request type.")
+    if urgency is not None and urgency not in list(Urgency):
+        raise Invalid("Urgency is one of urgent, high, normal, low.")
+
+
+def _said(
+    conversation: Conversation, request_type: str | None, urgency: str | None
+) -> dict[str, Any]:
+    """Return the columns that hold what a person said of the sorting."""
+    values: dict[str, Any] = {}
+    if urgency is not None:
+        values |= {
+            "urgency": Urgency(urgency),
+            "urgency_rank": URGENCY_RANK[Urgency(urgency)],
+            "urgency_confidence": 1.0,
+        }
+    if request_type is None:  # the type itself was not looked at
+        return values
+    same = request_type == conversation.request_type
+    return values | {
+        "triage": Triage.CONFIRMED if same else Triage.CORRECTED,
+        "second_type": None,
+        "request_type": request_type,
+        "request_type_confidence": 1.0,
+    }
 
 
 def agree(session: Session, conversation: Conversation, *, by: Person, now: datetime) -> None:
@@ -128,20 +138,20 @@ def _promise_again(
     promise: Promise,
     house: House,
     now: datetime,
-) -> dict[str, Any]:
-    """Return the new promise, if there is one, and send it; one at most in a conversation."""
+) -> list[Happened]:
+    """Make and send a new promise, if there is one; one at most in a conversation."""
     live = clocks.list_live(session, conversation.id, [ClockKind.FIRST_RESPONSE])
     if not live or conversation.promised_at is None:
-        return {}
+        return []
     target_s = clocks.target_of(promise, ClockKind.FIRST_RESPONSE)
     due = promise.calendar.due_at(live[0].started_at, target_s) if target_s else None
     if due is None:
-        return {}
+        return []
     decision = corrected_promise(conversation.promised_at, due)
     if not decision.send or decision.promised_at is None or decision.promised_at <= now:
-        return {}
+        return []
     if _was_promised_again(session, conversation.id):
-        return {}
+        return []
     before = conversation.promised_at.isoformat()
     conversation.promised_at = decision.promised_at
     first = InboundMessage(
@@ -163,8 +173,7 @@ def _promise_again(
         session.add(mail)
     data: dict[str, Any] = {"promised_at": decision.promised_at.isoformat()}
     data |= moved({"promised_at": before}, data)
-    add_event(session, conversation.id, EventKind.PROMISED_AGAIN, now, data)
-    return {"promised_at": decision.promised_at}
+    return [Happened(EventKind.PROMISED_AGAIN, now, data)]
 
 
 def _was_promised_again(session: Session, number: int) -> bool:

@@ -14,24 +14,24 @@ from typing import Any, Protocol
 from sqlalchemy import delete, select, update
 from sqlmodel import Session
 
-from inbox import accountmail, clocks
+from inbox import accountmail, clocks, record
 from inbox.channels.base import OutboundMessage, Receipt, from_facts
 from inbox.clock import utcnow
 from inbox.db import Database, DatabaseGone, after_commit
 from inbox.errors import Rejected, Unavailable, Unconfirmed
 from inbox.failpoints import failpoint
 from inbox.queue import CLOCKS, conversation_name
-from inbox.rulebook import load_rulebook
 from inbox.store.changes import moved
 from inbox.store.conversations import change, get_to_change
 from inbox.templating import render
-from models import ClockKind, DeliveryState, Event, EventKind, Outbox, OutboxKind, Status
+from inbox.timeline import Happened
+from models import ClockKind, DeliveryState, EventKind, Message, Outbox, OutboxKind, Status
 from models.base import columns
 
 log = logging.getLogger(__name__)
 
 outbox = columns(Outbox)
-events = columns(Event)
+messages = columns(Message)
 
 LEASE = timedelta(seconds=60)  # of a fenced mail; longer than any answer takes
 CLAIM = timedelta(seconds=5)  # until the fence; renewed while others of the batch go out
@@ -259,28 +259,26 @@ def _fail(session: Session, job: Job, reason: str, now: datetime) -> None:
         return
     number = job.conversation_id
     conversation = get_to_change(session, number)  # nobody answers or resolves it meanwhile
-    status = conversation.status.value if conversation is not None else ""
-    met: list[int] = []
-    for event in session.execute(
-        select(Event).where(events.conversation_id == number, events.kind == EventKind.REPLIED)
-    ).scalars():
-        if event.data.get("message") == job.message_id:
-            met = list(event.data.get("clocks", []))
-    clocks.run_on(session, met, load_rulebook(session).calendars, now)
-    values = clocks.summary(session, number)
+    if conversation is None:
+        return
+    data: dict[str, Any] = {"reason": reason[:300], "message": job.message_id}
+    answered_at = session.execute(
+        select(messages.created_at).where(messages.id == job.message_id)
+    ).scalar_one_or_none()
+    if answered_at is not None:
+        data["answered_at"] = answered_at.isoformat()
+    status = conversation.status
+    opened: dict[str, Any] = {}
+    happened = [Happened(EventKind.REPLY_FAILED, now, data)]
+    if answered_at is not None and record.was_met(session, number, answered_at):
+        # Who is owed an answer is not done with, and nobody waits for what was never asked.
+        data |= moved({"status": status.value}, {"status": Status.OPEN.value})
+        opened = {"status": Status.OPEN, "resolved_at": None}
+        if status in (Status.WAITING, Status.SNOOZED):
+            happened.insert(0, Happened(EventKind.RESUMED, now, {"reason": "reply_failed"}))
+            opened |= {"waiting_until": None, "wait_reason": "", "followed_up_at": None}
+    values = opened | record.keep(session, number, *happened, now=now)
     if clocks.list_live(session, number, [ClockKind.FIRST_RESPONSE]):
         values["first_responded_at"] = None
-    data: dict[str, Any] = {"reason": reason[:300], "message": job.message_id}
-    if values["next_due_at"] is not None:  # who is owed an answer is not done with
-        values |= {"status": Status.OPEN, "resolved_at": None}
-        data |= moved({"status": status}, {"status": Status.OPEN.value})
-    session.add(
-        Event(
-            conversation_id=number,
-            kind=EventKind.REPLY_FAILED,
-            at=now,
-            data=data,
-        )
-    )
     change(session, number, **values)
     after_commit(session, "list", CLOCKS)

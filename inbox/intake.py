@@ -4,7 +4,6 @@ Everything happens in one transaction. What was read (``InboundMessage``) and pr
 (``Prediction``) comes as values; nothing is parsed, classified or rendered in here.
 """
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 from sqlalchemy import bindparam, insert, select, update
 from sqlmodel import Session
 
-from inbox import acknowledgement, chat, clocks, routing, threads
+from inbox import acknowledgement, chat, clocks, record, routing, threads
 from inbox.acknowledgement import House
 from inbox.auth import random_token
 from inbox.channels.base import InboundMessage
@@ -20,21 +19,20 @@ from inbox.db import after_commit
 from inbox.errors import Conflict
 from inbox.queue import CLOCKS, OUTBOX, conversation_name
 from inbox.rulebook import Promise, Rulebook
+from inbox.sla.history import Wait
 from inbox.sla.promise import promised_at
 from inbox.store.changes import add_event, add_events, moved
 from inbox.store.company import Door
 from inbox.store.conversations import change
 from inbox.store.raw import Claimed
+from inbox.timeline import Happened
 from inbox.triage.prediction import Prediction
 from models import (
     URGENCY_RANK,
-    Attachment,
-    Blob,
     ChannelKind,
     ClockKind,
     Contact,
     Conversation,
-    Direction,
     EventKind,
     Message,
     OutboxKind,
@@ -66,6 +64,8 @@ _DONE = (
     .values(state=RawState.DONE, conversation_id=bindparam("taken"), error="")
 )
 _REMEMBER = insert(core(TriagePrediction))
+REOPENED = EventKind.REOPENED
+_END_OF = {Status.WAITING: EventKind.RESUMED, Status.SNOOZED: EventKind.RESUMED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,7 @@ def _open(
     session.flush()
     number = conversation.id
     clocks.write(session, number, started, promise.calendar, now)
-    stored = _message(session, incoming, number, contact, now)
+    stored = threads.store_message(session, raw, message, number, contact)
     conversation.last_message_id = stored.id
     _remember(session, said, context, number, stored.id, now)
     answered = _acknowledge(
@@ -188,6 +188,7 @@ def _open(
     happened = [
         (EventKind.RECEIVED, arrived, {"channel": raw.kind.value, **opened}),
         (EventKind.SORTED, now, {**kind, **sorted_as}),
+        (EventKind.RULED, arrived, clocks.opening(promise, conversation.promised_at)),
         (EventKind.ASSIGNED, now, place),
         answered,
     ]
@@ -285,7 +286,7 @@ def _append(
 ) -> None:
     """Add the customer's next message; a machine's mail is shown and changes nothing."""
     raw, message = incoming.raw, incoming.message
-    stored = _message(session, incoming, conversation.id, contact, now)
+    stored = threads.store_message(session, raw, message, conversation.id, contact)
     values: dict[str, Any] = {"last_message_id": stored.id}
     if not (message.is_automatic or message.is_bounce):
         values |= _owe_answer(session, conversation, context, raw.received_at, now)
@@ -316,63 +317,20 @@ def _owe_answer(
     """Start the next-response clock, or count that the customer had to ask again."""
     number = conversation.id
     values: dict[str, Any] = {"last_inbound_at": arrived}
-    if clocks.list_live(session, number, clocks.REPLY_KINDS):
-        return {**values, "asked_again": conversations.asked_again + 1}
+    asked = Happened(EventKind.ASKED, arrived, {})
+    if conversation.status is Status.OPEN and record.owes_answer(session, number):
+        values["asked_again"] = conversations.asked_again + 1
+        return values | record.keep(session, number, asked, now=now)
     promise = context.rulebook.promise((conversation.request_type,), conversation.urgency)
     promise = chat.for_chat(session, conversation, promise, now=now, wrote_at=arrived)
+    happened = [asked]
     if conversation.status is not Status.OPEN:
         values |= {"status": Status.OPEN, "resolved_at": None}
         data = moved({"status": conversation.status.value}, {"status": Status.OPEN.value})
-        add_event(session, number, EventKind.REOPENED, now, data)
-        if not clocks.list_live(session, number, [ClockKind.RESOLUTION]):
-            clocks.start(
-                session, number, ClockKind.RESOLUTION, promise, started_at=arrived, now=now
-            )
-    clocks.start(session, number, ClockKind.NEXT_RESPONSE, promise, started_at=arrived, now=now)
-    return values | clocks.summary(session, number)
-
-
-def _message(
-    session: Session, incoming: Incoming, number: int, contact: Contact, now: datetime
-) -> Message:
-    """Store the message with its files."""
-    raw, read = incoming.raw, incoming.message
-    stored = Message(
-        conversation_id=number,
-        direction=Direction.INBOUND,
-        channel=raw.kind,
-        contact_id=contact.id,
-        sender_address=read.from_address,
-        is_machine=read.is_automatic or read.is_bounce,
-        text=read.text,
-        visible_text=read.visible_reply,
-        notes=list(read.notes),
-        email_message_id=read.message_id or None,
-        client_key=raw.meta.get("key"),
-        raw_id=raw.id,
-        created_at=raw.received_at,
-    )
-    session.add(stored)
-    session.flush()
-    for file in read.attachments:
-        blob = Blob(
-            id=random_token(),
-            sha256=hashlib.sha256(file.data).hexdigest(),
-            size_bytes=len(file.data),
-            content=file.data,
-        )
-        session.add(blob)
-        session.flush()
-        session.add(
-            Attachment(
-                message_id=stored.id,
-                blob_id=blob.id,
-                filename=file.filename or "file",
-                content_type=file.content_type,
-                size_bytes=len(file.data),
-            )
-        )
-    return stored
+        happened.append(Happened(_END_OF.get(conversation.status, REOPENED), now, data))
+    if conversation.wait_reason != Wait.THIRD_PARTY:
+        values |= {"waiting_until": None, "wait_reason": "", "followed_up_at": None}
+    return values | record.keep(session, number, *happened, now=now, promise=promise, kinds=())
 
 
 def _remember(

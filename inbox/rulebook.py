@@ -1,6 +1,7 @@
 """The company's rules, ready to be asked: which targets, which calendar, and by which rule."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from sqlmodel import Session
 
@@ -19,6 +20,8 @@ class Promise:
     calendar_id: int
     calendar: WorkingCalendar
     policy: str  # the names of the rules that matched
+    version: int = 0  # of the calendar's content
+    resumes: bool = True  # see ``models.SLAPolicy``
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,7 @@ class Rulebook:
     calendars: dict[int, WorkingCalendar]
     default_calendar_id: int
     teams: dict[int, str]  # id -> name, of those that get work
+    versions: Mapping[int, int] = field(default_factory=dict)  # of the calendars, as of now
 
     def promise(self, candidates: tuple[str, ...], urgency: str) -> Promise:
         """Return targets and calendar for the request types it may be (usually one).
@@ -39,12 +43,8 @@ class Rulebook:
         found = [self._one(key, urgency) for key in candidates]
         if len(found) == 1:
             return found[0]
-        return Promise(
-            strictest([promise.targets for promise in found]),
-            found[0].calendar_id,
-            found[0].calendar,
-            found[0].policy,
-        )
+        targets = strictest([promise.targets for promise in found])
+        return replace(found[0], targets=targets)
 
     def _one(self, key: str, urgency: str) -> Promise:
         matching = [
@@ -74,6 +74,8 @@ class Rulebook:
             calendar_id,
             self.calendars[calendar_id],
             " · ".join(names),
+            self.versions.get(calendar_id, 0),
+            with_targets.resumes,
         )
 
 
@@ -88,6 +90,7 @@ def load_rulebook(session: Session) -> Rulebook:
         },
         default_calendar_id=rules.default_calendar_id,
         teams=rules.teams,
+        versions=rules.versions,
     )
 
 

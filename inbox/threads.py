@@ -4,18 +4,20 @@ Mail and forms are known by their address, a chat's visitor by the widget's sign
 address that a visitor types is a claim: it names nobody and joins nothing.
 """
 
+import hashlib
 from datetime import datetime
 
 from sqlalchemy import select
 from sqlmodel import Session
 
 from inbox.addressing import conversation_of
+from inbox.auth import random_token
 from inbox.channels.addresses import is_strict
 from inbox.channels.base import InboundMessage
 from inbox.store import chat, people
 from inbox.store import conversations as rows
 from inbox.store.raw import Claimed
-from models import ChannelKind, Contact, Conversation, Message
+from models import Attachment, Blob, ChannelKind, Contact, Conversation, Direction, Message
 from models.base import columns
 
 messages = columns(Message)
@@ -161,3 +163,45 @@ def _find_chat(
     if joined is not None and theirs is not None and chat.was_hinted(session, joined.id):
         return joined, None
     return joined, theirs
+
+
+def store_message(
+    session: Session, raw: Claimed, read: InboundMessage, number: int, contact: Contact
+) -> Message:
+    """Store what somebody outside wrote, with its files."""
+    stored = Message(
+        conversation_id=number,
+        direction=Direction.INBOUND,
+        channel=raw.kind,
+        contact_id=contact.id,
+        sender_address=read.from_address,
+        is_machine=read.is_automatic or read.is_bounce,
+        text=read.text,
+        visible_text=read.visible_reply,
+        notes=list(read.notes),
+        email_message_id=read.message_id or None,
+        client_key=raw.meta.get("key"),
+        raw_id=raw.id,
+        created_at=raw.received_at,
+    )
+    session.add(stored)
+    session.flush()
+    for file in read.attachments:
+        blob = Blob(
+            id=random_token(),
+            sha256=hashlib.sha256(file.data).hexdigest(),
+            size_bytes=len(file.data),
+            content=file.data,
+        )
+        session.add(blob)
+        session.flush()
+        session.add(
+            Attachment(
+                message_id=stored.id,
+                blob_id=blob.id,
+                filename=file.filename or "file",
+                content_type=file.content_type,
+                size_bytes=len(file.data),
+            )
+        )
+    return stored

@@ -1,4 +1,4 @@
-"""The worker process: five loops of its own, and arq beside them."""
+"""The worker process: its own loops, and arq beside them."""
 
 import asyncio
 import contextlib
@@ -8,11 +8,14 @@ import signal
 from redis.asyncio import Redis
 
 from inbox import jobs
+from inbox.company.following import Follow
 from inbox.db import Database
+from inbox.drift import Drift
 from inbox.loops import Send, TakeIn, Watch, run_loop
 from inbox.polling import Poll
 from inbox.processes import leave_within
 from inbox.queue import CLOCKS, INTAKE, OUTBOX, Announcer, connect, listen
+from inbox.reporting.closing import Close
 from inbox.sealing import Seal
 from inbox.settings import Settings
 
@@ -38,8 +41,11 @@ async def run_worker(settings: Settings) -> None:
         run_loop("take-in", take_in.once, bells[INTAKE]),
         run_loop("sending", Send(database, settings).once, bells[OUTBOX]),
         run_loop("clocks", Watch(database, settings, secret).once, bells[CLOCKS]),
+        run_loop("hours", Follow(database).once, asyncio.Event()),
+        run_loop("waits", Drift(database, settings, secret).once, asyncio.Event()),
         run_loop("mailboxes", poll.once, asyncio.Event()),
         run_loop("seals", Seal(database).once, asyncio.Event()),
+        run_loop("reports", Close(database).once, asyncio.Event()),
     ]
     if redis is not None:
         work += [_hear(redis, bells), _keep_arq(database, settings, secret)]

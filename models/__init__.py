@@ -11,6 +11,7 @@ from models.conversation import (
     Triage,
     Urgency,
 )
+from models.cover import Absence, Ask
 from models.inbox import ChannelKind, Company, Counter, Inbox
 from models.mailbox import Mailbox, MailboxTls
 from models.message import (
@@ -38,13 +39,27 @@ from models.people import (
     Team,
     TeamMember,
 )
-from models.sla import Calendar, ClockKind, EscalationStep, Notice, SLAClock, SLAPolicy
+from models.report import Counted, Outcome, ReportClosing, ReportDay, ReportFact
+from models.sla import (
+    Calendar,
+    CalendarVersion,
+    ClockKind,
+    EscalationStep,
+    Following,
+    Ladder,
+    Notice,
+    Rehearsal,
+    SLAClock,
+    SLAPolicy,
+)
 from models.triage import Correction, RequestType, TriageModelVersion, TriagePrediction
 
 __all__ = [
     "URGENCY_RANK",
+    "Absence",
     "Agent",
     "ApiToken",
+    "Ask",
     "Attachment",
     "AuditAction",
     "AuditEntry",
@@ -52,6 +67,7 @@ __all__ = [
     "AuditThing",
     "Blob",
     "Calendar",
+    "CalendarVersion",
     "ChannelKind",
     "ClockKind",
     "Company",
@@ -59,14 +75,17 @@ __all__ = [
     "ContactIdentity",
     "Conversation",
     "Correction",
+    "Counted",
     "Counter",
     "DeliveryState",
     "Direction",
     "EscalationStep",
     "Event",
     "EventKind",
+    "Following",
     "IdempotencyKey",
     "Inbox",
+    "Ladder",
     "LoginSession",
     "Mailbox",
     "MailboxTls",
@@ -75,8 +94,13 @@ __all__ = [
     "OneTimeToken",
     "Outbox",
     "OutboxKind",
+    "Outcome",
     "RawMessage",
     "RawState",
+    "Rehearsal",
+    "ReportClosing",
+    "ReportDay",
+    "ReportFact",
     "RequestType",
     "Role",
     "SLAClock",

@@ -75,6 +75,17 @@ class EventKind(StrEnum):
     RESOLVED = "resolved"
     REOPENED = "reopened"
     HINTED = "hinted"
+    RULED = "ruled"  # which rule holds from now on: policy, calendar, targets
+    ASKED = "asked"  # the customer wrote again
+    WAITED = "waited"  # a wait or snooze began: reason, until
+    RESUMED = "resumed"
+    EXCUSED = "excused"  # no answer is owed, for a stated reason
+    FOLLOWED_UP = "followed_up"
+    COVERED = "covered"  # the backup took over, or it was given back
+    PASSED_ON = "passed_on"
+    DEPARTMENT_ASKED = "department_asked"
+    DEPARTMENT_ANSWERED = "department_answered"
+    TAKEN_NOTE = "taken_note"  # "I have it": an alert was taken note of
     RESCHEDULED = "rescheduled"  # the working hours changed under it
 
 
@@ -106,6 +117,18 @@ class Conversation(Table, table=True):
             sqlite_where=text("triage = 'needs_review' AND status = 'open'"),
             postgresql_where=text("triage = 'needs_review' AND status = 'open'"),
         ),
+        Index(
+            "ix_conversations_waiting",
+            "waiting_until",
+            sqlite_where=text("waiting_until IS NOT NULL"),
+            postgresql_where=text("waiting_until IS NOT NULL"),
+        ),
+        Index(
+            "ix_conversations_covered",
+            "covered_for_id",
+            sqlite_where=text("covered_for_id IS NOT NULL"),
+            postgresql_where=text("covered_for_id IS NOT NULL"),
+        ),
         {"sqlite_autoincrement": True},
     )
 
@@ -136,6 +159,12 @@ class Conversation(Table, table=True):
     promised_at: datetime | None = None
     sla_state: SLAState = Field(default=SLAState.NONE, sa_type=stored_as_value(SLAState))
 
+    product_group: str | None = None
+    waiting_until: datetime | None = None  # of a wait or a snooze
+    wait_reason: str = ""  # sla.history.Wait, or "" when nothing waits
+    followed_up_at: datetime | None = None
+    covered_for_id: int | None = Field(default=None, foreign_key="agents.id")
+    passed_on: int = 0
     asked_again: int = 0
     last_message_id: int | None = None
     created_at: datetime

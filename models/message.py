@@ -46,6 +46,8 @@ class OutboxKind(StrEnum):
     REPLY = "reply"
     ACKNOWLEDGEMENT = "acknowledgement"
     PROMISE = "promise"
+    FOLLOW_UP = "follow_up"  # nobody answered until a wait ended
+    CLOSING = "closing"  # nor after that
     NOTICE = "notice"
     ACCOUNT = "account"  # an invitation or a reset: written when it is sent, never kept
 

@@ -2,11 +2,12 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from models.base import Table, stored_as_value
+from models.base import Table, json_column, stored_as_value
 
 
 class Role(StrEnum):
@@ -32,6 +33,8 @@ class Team(Table, table=True):
 
     name: str = Field(unique=True)
     is_active: bool = True
+    department: str = ""
+    gives_by: str = "least_open"  # or round_robin, weight
 
 
 class Agent(Table, table=True):
@@ -54,6 +57,10 @@ class Agent(Table, table=True):
     language: str = "vi"
     theme: str = ""
     backup_id: int | None = Field(default=None, foreign_key="agents.id")
+    calendar_id: int | None = Field(default=None, foreign_key="calendars.id")  # own hours
+    weight: int = 1
+    skills: list[str] = Field(default_factory=list, sa_column=json_column())
+    alerts: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
     deactivated_at: datetime | None = None
     last_seen_at: datetime | None = None  # to five minutes
     created_at: datetime
@@ -67,6 +74,7 @@ class TeamMember(SQLModel, table=True):
     team_id: int = Field(foreign_key="teams.id", primary_key=True)
     agent_id: int = Field(foreign_key="agents.id", primary_key=True, index=True)
     leads: bool = False
+    last_given_at: datetime | None = None
 
 
 class LoginSession(SQLModel, table=True):

@@ -4,10 +4,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Index, UniqueConstraint, text
+from sqlalchemy import Connection, Index, UniqueConstraint, event, insert, inspect, text
 from sqlmodel import Field
 
-from models.base import Table, json_column, stored_as_value
+from models.base import Table, core, json_column, stored_as_value
 from models.conversation import Urgency
 
 
@@ -29,6 +29,29 @@ class Calendar(Table, table=True):
     is_default: bool = False
 
 
+class CalendarVersion(Table, table=True):
+    """What a calendar said, from its ``id`` on until the next one; never changed.
+
+    Written with the calendar itself, whoever saves it. Promises name the version that they
+    were counted by.
+    """
+
+    __tablename__ = "calendar_versions"
+    __table_args__ = (Index("ix_calendar_versions_calendar", "calendar_id", "id"),)
+
+    calendar_id: int = Field(foreign_key="calendars.id")
+    spec: dict[str, Any] = Field(sa_column=json_column())
+
+
+@event.listens_for(Calendar, "after_insert")
+@event.listens_for(Calendar, "after_update")
+def _keep_version(_mapper: object, connection: Connection, calendar: Calendar) -> None:
+    """Keep what a calendar says now, unless only its name changed."""
+    if inspect(calendar).attrs.spec.history.has_changes():
+        values = {"calendar_id": calendar.id, "spec": calendar.spec}
+        connection.execute(insert(core(CalendarVersion)).values(values))
+
+
 class SLAPolicy(Table, table=True):
     """A rule of the promise. None as a condition matches anything, as a value falls through.
 
@@ -44,10 +67,60 @@ class SLAPolicy(Table, table=True):
     urgency: Urgency | None = Field(
         default=None, sa_type=stored_as_value(Urgency), nullable=True
     )
+    tier: str | None = None
+    channel: str | None = None
+    product_group: str | None = None
+    inbox_id: int | None = Field(default=None, foreign_key="inboxes.id")
     calendar_id: int | None = Field(default=None, foreign_key="calendars.id")
+    ladder_id: int | None = Field(default=None, foreign_key="ladders.id")
+    is_active: bool = True
+    resumes: bool = True  # reopened, the resolution clock goes on; else it starts anew
     first_response_s: int | None = None
     next_response_s: int | None = None
     resolution_s: int | None = None
+
+
+class Ladder(Table, table=True):
+    """Who is told and what is done as a promise runs out; ``steps`` as ``sla.ladder`` reads."""
+
+    __tablename__ = "ladders"
+
+    name: str = Field(unique=True)
+    steps: list[Any] = Field(default_factory=list, sa_column=json_column())
+    is_default: bool = False
+
+
+class Rehearsal(Table, table=True):
+    """The last days played again under a draft; nothing is sent, nothing is changed."""
+
+    __tablename__ = "rehearsals"
+
+    made_by_id: int = Field(foreign_key="agents.id")
+    created_at: datetime
+    draft: dict[str, Any] = Field(sa_column=json_column())
+    done: int = 0  # conversations of ``total``
+    total: int = 0
+    finished_at: datetime | None = None
+    error: str = ""
+    result: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
+
+
+class Following(Table, table=True):
+    """Open conversations follow a calendar's hours, a batch at a time, in the background.
+
+    ``after`` is the last number that was looked at; ``done`` of ``total`` were.
+    """
+
+    __tablename__ = "followings"
+
+    calendar_id: int = Field(foreign_key="calendars.id")
+    started_by_id: int = Field(foreign_key="agents.id")
+    started_at: datetime
+    after: int = 0
+    total: int = 0
+    done: int = 0
+    moved: int = 0
+    finished_at: datetime | None = None
 
 
 class SLAClock(Table, table=True):
@@ -68,6 +141,20 @@ class SLAClock(Table, table=True):
             sqlite_where=text("met_at IS NULL AND cancelled_at IS NULL"),
             postgresql_where=text("met_at IS NULL AND cancelled_at IS NULL"),
         ),
+        # What was decided since a day was closed (inbox.reporting).
+        Index("ix_sla_clocks_due", "due_at"),
+        Index(
+            "ix_sla_clocks_met",
+            "met_at",
+            sqlite_where=text("met_at IS NOT NULL"),
+            postgresql_where=text("met_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_sla_clocks_cancelled",
+            "cancelled_at",
+            sqlite_where=text("cancelled_at IS NOT NULL"),
+            postgresql_where=text("cancelled_at IS NOT NULL"),
+        ),
     )
 
     conversation_id: int = Field(foreign_key="conversations.id", index=True)
@@ -78,8 +165,13 @@ class SLAClock(Table, table=True):
     started_at: datetime
     due_at: datetime
     generation: int = 1
+    pauses: list[Any] = Field(default_factory=list, sa_column=json_column())  # [[ISO, ISO]]
+    paused_at: datetime | None = None
+    breached_at: datetime | None = None  # a due time that passed unmet and was moved later
     met_at: datetime | None = None
+    met_by_id: int | None = Field(default=None, foreign_key="agents.id")
     cancelled_at: datetime | None = None
+    excuse: str = ""
 
 
 class EscalationStep(Table, table=True):
@@ -135,4 +227,6 @@ class Notice(Table, table=True):
     due_at: datetime
     created_at: datetime
     read_at: datetime | None = None
+    taken_at: datetime | None = None  # "I have it"
+    mailed_at: datetime | None = None
     data: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())

@@ -24,6 +24,7 @@ BUNDLES = {
         ("pages", "review"),
         ("pages", "lists"),
         ("pages", "settings"),
+        ("pages", "reports"),
         ("pages", "firstday"),
         ("utilities", "utilities"),
     ],

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
-from inbox import clocks, conversations, corrections
+from inbox import clocks, closing, conversations, corrections
 from inbox.demo import letters
 from inbox.demo.company import SIGN_IN, ZONE, address
 from inbox.demo.history import TAKEN_IN_AFTER, History, World, take_in
@@ -206,7 +206,9 @@ class Thread:
     def solve(self, world: World, now: datetime) -> None:
         """Mark it done."""
         found, by = self._open(world)
-        conversations.resolve(world.session, found, by=by, now=now)
+        owed = clocks.list_live(world.session, self.number, clocks.REPLY_KINDS)
+        reason = "no_answer_needed" if owed else ""
+        closing.resolve(world.session, found, by=by, now=now, reason=reason)
 
     def _solve_after(self, world: World, now: datetime) -> None:
         calendar = world.rulebook.calendars[world.rulebook.default_calendar_id]

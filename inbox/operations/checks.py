@@ -195,6 +195,7 @@ def check_work(numbers: Numbers) -> list[Finding]:
         _lag("taking in", f"{numbers.waiting} waiting", numbers.waiting_s),
         _lag("sending", f"{sum(numbers.sending.values())} waiting", numbers.sending_s),
         _lag("clocks", f"{numbers.late} of {numbers.open} open are late", numbers.steps_s),
+        _adrift(numbers.adrift),
         _held(numbers.quarantined),
         _sent(numbers.sent),
         _backup(numbers),
@@ -214,6 +215,13 @@ def _lag(name: str, text: str, age_s: float) -> Finding:
         mend = "Start Kịp; if it runs, look at the worker's lines in its log."
         return wrong(name, f"{text}; nothing done for {age_s:.0f} s.", mend)
     return ok(name, text)
+
+
+def _adrift(count: int) -> Finding:
+    if count:
+        mend = "The worker gives each a date at night; until then look at Answered."
+        return note("dates", f"{count} open requests have neither clock nor date.", mend)
+    return ok("dates", "every open request has a running clock or a date")
 
 
 def _held(count: int) -> Finding:

@@ -42,6 +42,16 @@ def add_events(
     )
 
 
+def add_happened(
+    session: Session,
+    happened: Iterable[tuple[int, EventKind, datetime, dict[str, Any], int | None]],
+) -> None:
+    """Write down events of any conversations: number, kind, when, data and who did it."""
+    found = [_event(*what) for what in happened]
+    if found:
+        session.execute(_ADD_EVENT, found)
+
+
 def _event(
     conversation_id: int,
     kind: EventKind,

@@ -63,6 +63,7 @@ class Listed:
     owner_id: int | None
     next_due_at: datetime | None
     order_at: datetime
+    waiting_until: datetime | None
     sla_state: str
     asked_again: int
     created_at: datetime

@@ -13,6 +13,7 @@ from sqlalchemy import func, select, text
 from sqlmodel import Session
 
 from inbox.db import insert_into
+from inbox.store.adrift import list_adrift
 from inbox.store.setup import find_live_model
 from models import (
     Conversation,
@@ -64,6 +65,7 @@ class Numbers:
     model: str | None
     model_is_starter: bool
     last_backup_at: datetime | None
+    adrift: int = 0  # unfinished, and nothing would bring them back; counted up to ``MOST``
 
     def late_work(self) -> dict[str, float]:
         """Return the kinds of work that nobody seems to do, and for how many seconds."""
@@ -95,6 +97,7 @@ def look(session: Session, now: datetime) -> Numbers:
         model=live.sha256[:12] if live else None,
         model_is_starter=bool(live and live.is_starter),
         last_backup_at=last_backup_at(session),
+        adrift=len(list_adrift(session, MOST)),
     )
 
 

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlmodel import Session
 
 from inbox.store.teams import active_team_names
 from models import (
     Calendar,
+    CalendarVersion,
     Correction,
     RequestType,
     SLAPolicy,
@@ -19,6 +20,7 @@ from models.base import columns
 types = columns(RequestType)
 policies = columns(SLAPolicy)
 calendars = columns(Calendar)
+calendar_versions = columns(CalendarVersion)
 versions = columns(TriageModelVersion)
 corrections = columns(Correction)
 
@@ -46,12 +48,24 @@ class Rules:
     calendars: dict[int, dict[str, Any]]  # id -> spec
     default_calendar_id: int
     teams: dict[int, str]  # id -> name, of those that get work
+    versions: dict[int, int]  # calendar id -> the version of its content
+
+
+_CALENDARS = select(
+    calendars.id,
+    calendars.spec,
+    calendars.is_default,
+    select(func.max(calendar_versions.id))
+    .where(calendar_versions.calendar_id == calendars.id)
+    .scalar_subquery()
+    .label("version"),
+)
 
 
 def load_rules(session: Session) -> Rules:
     """Load the company's rules: four small queries."""
     rules = session.execute(select(SLAPolicy).order_by(policies.id)).scalars().all()
-    found = session.execute(select(calendars.id, calendars.spec, calendars.is_default)).all()
+    found = session.execute(_CALENDARS).all()
     default = next((row.id for row in found if row.is_default), found[0].id if found else 0)
     return Rules(
         types={kind.key: kind for kind in list_types(session)},
@@ -59,6 +73,7 @@ def load_rules(session: Session) -> Rules:
         calendars={row.id: row.spec for row in found},
         default_calendar_id=default,
         teams=active_team_names(session),
+        versions={row.id: row.version for row in found},
     )
 
 

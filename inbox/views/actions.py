@@ -9,9 +9,10 @@ from litestar.params import FromPath
 from litestar.response import Redirect
 from sqlmodel import Session
 
+from inbox import closing, corrections, waits
 from inbox import conversations as service
-from inbox import corrections
 from inbox.clock import utcnow
+from inbox.closing import ReasonNeeded
 from inbox.conversations import NewerMessage
 from inbox.errors import Conflict, Invalid, NotFound
 from inbox.house import load_house
@@ -108,7 +109,7 @@ async def answered(
 
 @post(
     "/inbox/{number:int}/messages",
-    opt={"access": "agent", "fields": ("body", "kind", "key", "seen")},
+    opt={"access": "agent", "fields": ("body", "kind", "key", "seen", "then")},
 )
 async def write_message(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     """Send a reply or keep a note; the writer's text is never lost on the way."""
@@ -126,7 +127,7 @@ async def write_message(request: HttpRequest, number: FromPath[int]) -> Response
             loaded = await act(
                 request,
                 number,
-                service.reply,
+                waits.reply_and_wait if fields.get("then") == "wait" else service.reply,
                 "house",
                 text=text,
                 key=key,
@@ -143,6 +144,8 @@ async def write_message(request: HttpRequest, number: FromPath[int]) -> Response
             request, number, text, 422, error=say(error.message), is_note=is_note
         )
     done = N_("Note kept.") if is_note else N_("Sent.")
+    if fields.get("then") == "wait" and not is_note:
+        done = N_("Sent. It waits for the customer now.")
     if not wants_partial(request):
         return flash(request, Redirect(f"/inbox/{number}", status_code=303), done)
     toast = Toast(say(done), "done" if is_note else "sent")
@@ -246,10 +249,30 @@ async def assign(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     return await answered(request, number, loaded, N_("It is with %(name)s now."), name=name)
 
 
-@post("/inbox/{number:int}/resolution", opt={"access": "agent", "fields": ()})
+@post("/inbox/{number:int}/resolution", opt={"access": "agent", "fields": ("reason", "seen")})
 async def resolve(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
-    """Mark it done and open what is next."""
-    await act(request, number, service.resolve)
+    """Mark it done and open what is next; an answer still owed needs a reason."""
+    fields = await form_fields(request)
+    reason, seen = fields.get("reason", ""), number_of(fields.get("seen", ""))
+    try:
+        await act(request, number, closing.resolve, reason=reason, seen=seen)
+    except NewerMessage as error:
+        sentence = words(request)("Not done: %(who)s wrote %(n)s seconds ago.")
+        said = {"who": error.who, "n": error.seconds_ago}
+        raise Conflict(sentence % said) from error
+    except ReasonNeeded:
+        if wants_partial(request):
+            raise
+        reasons = [(key, words(request)(text)) for key, text in closing.REASONS.items()]
+        return await page(
+            request,
+            "inbox/reason.html",
+            code=422,
+            active="inbox",
+            number=number,
+            reasons=reasons,
+            seen=seen or "",
+        )
     done = N_("#%(n)s is done.")
     if not wants_partial(request):
         return flash(request, Redirect("/inbox", status_code=303), done, n=number)
@@ -262,7 +285,7 @@ async def resolve(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
 @post("/inbox/{number:int}/resolution/undo", opt={"access": "agent", "fields": ("next",)})
 async def reopen(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     """Open it again."""
-    loaded = await act(request, number, service.reopen, "rulebook")
+    loaded = await act(request, number, closing.reopen, "rulebook")
     return await answered(request, number, loaded, N_("It is open again."))
 
 

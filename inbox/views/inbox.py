@@ -21,6 +21,7 @@ from inbox.store.conversations import Cursor, Listed, Thread
 from inbox.store.owners import Assignable
 from inbox.store.people import Colleague, Person
 from inbox.store.setup import Type
+from inbox.timeline import Calendars, happened_of, load_calendars
 from inbox.views.models import ConversationPage, ListPage, Row, ScopeCounts
 from inbox.views.present import present_choices, present_conversation
 from inbox.views.present_list import present_list, present_row
@@ -28,7 +29,7 @@ from inbox.views.present_start import addresses, load_day, present_steps
 from inbox.views.render import Toast, language, page, wants_partial, words
 from inbox.views.site import MOST_INT, HttpRequest, person, read, site, write
 from inbox.views.words import Speaker, speaker
-from models import Conversation, Role
+from models import Conversation, Role, Status
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +60,7 @@ class Opened:
     identities: Mapping[str, Any]
     confirmed: int
     assignable: list[Assignable]
+    calendars: Calendars  # that its events name
 
 
 async def speaker_for(request: HttpRequest) -> Speaker:
@@ -69,17 +71,23 @@ async def speaker_for(request: HttpRequest) -> Speaker:
 
 
 def load_list(
-    session: Session, who: Person, scope: str, after: Cursor | None, *, with_excerpt: bool
+    session: Session,
+    who: Person,
+    scope: str,
+    after: Cursor | None,
+    *,
+    with_excerpt: bool,
+    status: Status = Status.OPEN,
 ) -> ListRows:
     """Load a page of the list in a fixed number of queries."""
-    found = rows.list_conversations(session, who, mine=scope == "mine", after=after)
+    mine = scope == "mine"
+    found = rows.list_conversations(session, who, mine=mine, status=status, after=after)
     excerpt = ""
     if with_excerpt and found:
         excerpt = rows.last_words(session, found[0].id)[:EXCERPT_CHARS]
-    mine, team = counts.scopes(session, who)
     return ListRows(
         found,
-        ScopeCounts(mine, team),
+        ScopeCounts(*counts.scopes(session, who)),
         {kind.key: kind for kind in setup.list_types(session)},
         people.list_colleagues(session),
         excerpt,
@@ -87,13 +95,20 @@ def load_list(
 
 
 async def list_page(
-    request: HttpRequest, scope: str, *, current: int = 0, with_excerpt: bool = False
+    request: HttpRequest,
+    scope: str,
+    *,
+    current: int = 0,
+    with_excerpt: bool = False,
+    status: Status = Status.OPEN,
 ) -> tuple[ListPage, Row | None]:
     """Return the list as shown, and what is next for the person."""
     who = person(request)
     text = request.query_params.get("after") or None
     after = read_cursor(text)
-    loaded = await read(request, load_list, who, scope, after, with_excerpt=with_excerpt)
+    loaded = await read(
+        request, load_list, who, scope, after, with_excerpt=with_excerpt, status=status
+    )
     speak = await speaker_for(request)
     shown = present_list(
         loaded.rows,
@@ -188,8 +203,9 @@ def load_opened(session: Session, number: int, who: Person) -> Opened:
 
 def opened(session: Session, conversation: Conversation, who: Person) -> Opened:
     """Load everything on the page of a conversation that was loaded for this person."""
+    thread = rows.load_thread(session, conversation, who)
     return Opened(
-        thread=rows.load_thread(session, conversation, who),
+        thread=thread,
         listed=rows.get_listed(session, conversation.id),
         types={kind.key: kind for kind in setup.list_types(session)},
         colleagues=people.list_colleagues(session),
@@ -197,6 +213,7 @@ def opened(session: Session, conversation: Conversation, who: Person) -> Opened:
         identities=people.list_identities(session, conversation.contact_id),
         confirmed=setup.count_confirmed(session, ENOUGH_CONFIRMED),
         assignable=owners.list_assignable(session, conversation.team_id, conversation.owner_id),
+        calendars=load_calendars(session, happened_of(thread.events)),
     )
 
 
@@ -211,6 +228,7 @@ def shown_conversation(loaded: Opened, speak: Speaker, me: int) -> ConversationP
         loaded.identities,
         me=me,
         confirmed=loaded.confirmed,
+        calendars=loaded.calendars,
     )
     shown.choices = present_choices(loaded.assignable, speak, owner_id=shown.owner_id, me=me)
     return shown
@@ -218,6 +236,21 @@ def shown_conversation(loaded: Opened, speak: Speaker, me: int) -> ConversationP
 
 def _mark_read(session: Session, number: int, who: Person) -> None:
     service.mark_read(session, rows.get_for_agent(session, number, who), utcnow())
+
+
+@get("/waiting", opt={"access": "agent"})
+async def show_waiting(request: HttpRequest) -> Response[Any]:
+    """Show what waits for somebody, or sleeps (``kind=snoozed``), and until when."""
+    snoozed = request.query_params.get("kind") == "snoozed"
+    status = Status.SNOOZED if snoozed else Status.WAITING
+    shown, _ = await list_page(request, scope_of(request), status=status)
+    return await page(
+        request,
+        "inbox/waiting.html",
+        active="waiting",
+        page=shown,
+        kind=status.value,
+    )
 
 
 @get("/inbox/{number:int}", name="conversation", opt={"access": "agent"})

@@ -184,3 +184,7 @@ class ConversationPage:
     reply_hint: str = ""
     owner_id: int = 0
     choices: list[Choice] = field(default_factory=list)
+    owes: bool = False  # an answer; ending that needs one of the reasons
+    reasons: list[tuple[str, str]] = field(default_factory=list)
+    waits: bool = False
+    until_text: str = ""

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from inbox.auth import random_token
+from inbox.closing import REASONS
 from inbox.sla.promise import spoken_moment
 from inbox.store.chat import SPOKEN
 from inbox.store.conversations import Thread
@@ -11,17 +12,17 @@ from inbox.store.owners import Assignable
 from inbox.store.people import Colleague
 from inbox.store.setup import Type
 from inbox.templating import N_
+from inbox.timeline import Calendars
 from inbox.views import present_chat
 from inbox.views.models import (
     Choice,
     ContactCard,
     ConversationPage,
-    Deadline,
     Entry,
     Hint,
-    Sla,
 )
 from inbox.views.present_chat import HINT_TEXT
+from inbox.views.present_deadlines import present_deadlines
 from inbox.views.present_events import present_event
 from inbox.views.present_list import owner_of, sureness, type_name
 from inbox.views.render import initial
@@ -47,17 +48,6 @@ CHANNEL_TEXT = {
     "chat": N_("chat"),
     "api": N_("API"),
     "webhook": N_("webhook"),
-}
-CLOCK_LABEL = {
-    ClockKind.FIRST_RESPONSE: N_("First reply"),
-    ClockKind.NEXT_RESPONSE: N_("Next reply"),
-    ClockKind.RESOLUTION: N_("Solved"),
-}
-MET_TEXT = {  # by: is it the resolution, was it late
-    (False, False): N_("answered in %(time)s"),
-    (False, True): N_("answered %(time)s late"),
-    (True, False): N_("solved in %(time)s"),
-    (True, True): N_("solved %(time)s late"),
 }
 DELIVERY_TEXT = {
     "queued": N_("waiting to be sent"),
@@ -97,7 +87,7 @@ KIND = {
 }
 
 
-def present_conversation(
+def present_conversation(  # noqa: PLR0913
     thread: Thread,
     speak: Speaker,
     types: Mapping[str, Type],
@@ -107,6 +97,7 @@ def present_conversation(
     *,
     me: int,
     confirmed: int,
+    calendars: Calendars | None = None,
 ) -> ConversationPage:
     """Return a conversation as shown to an agent."""
     row = thread.conversation
@@ -133,7 +124,7 @@ def present_conversation(
         owner=owner_of(row.owner_id, colleagues, me),
         contact=_contact(thread, speak, identities),
         messages=_entries(thread, speak, types, colleagues),
-        deadlines=[_deadline(clock, thread, speak) for clock in _shown_clocks(thread)],
+        deadlines=present_deadlines(thread, calendars or {}, speak),
         policy_text=_policy(live or list(thread.clocks), row.urgency),
         promise_text=(
             spoken_moment(row.promised_at, speak.zone.key, speak.now, speak.language)
@@ -162,6 +153,10 @@ def present_conversation(
         ),
         reply_hint=present_chat.presence(thread, speak) if by_chat else address,
         owner_id=row.owner_id or 0,
+        owes=any(clock.kind is not ClockKind.RESOLUTION for clock in live),
+        reasons=[(key, speak.say(text)) for key, text in REASONS.items()],
+        waits=bool(row.wait_reason),
+        until_text=speak.clock(row.waiting_until) if row.waiting_until else "",
     )
 
 
@@ -264,55 +259,6 @@ def present_message(
         delivery_text=text,
         is_chat=message.channel == ChannelKind.CHAT,
     )
-
-
-def _shown_clocks(thread: Thread) -> list[SLAClock]:
-    """Return the last clock of each kind, met or running."""
-    last = {clock.kind: clock for clock in thread.clocks if clock.cancelled_at is None}
-    order = {
-        ClockKind.FIRST_RESPONSE: 0,
-        ClockKind.NEXT_RESPONSE: 1,
-        ClockKind.RESOLUTION: 2,
-    }
-    return sorted(last.values(), key=lambda clock: order[clock.kind])
-
-
-def _deadline(clock: SLAClock, thread: Thread, speak: Speaker) -> Deadline:
-    say = speak.say
-    label = say(CLOCK_LABEL[clock.kind])
-    target = speak.span(clock.target_s)
-    steps = [
-        say("Arrived %(time)s.") % {"time": speak.clock(clock.started_at)},
-        say("Rule: %(rule)s, %(target)s of working time.")
-        % {"rule": clock.policy, "target": target},
-        say("Only working hours count; that ends %(time)s.")
-        % {"time": speak.clock(clock.due_at)},
-    ]
-    if clock.met_at is not None:
-        late = clock.met_at > clock.due_at
-        since = clock.due_at if late else clock.started_at
-        took = speak.span((clock.met_at - since).total_seconds())
-        text = say(MET_TEXT[clock.kind is ClockKind.RESOLUTION, late]) % {"time": took}
-        due = say("Was due %(time)s.") % {"time": speak.clock(clock.due_at)}
-        return Deadline(label, Sla("met", text, clock.met_at.isoformat()), None, due, steps)
-    sla = speak.until(clock.due_at)
-    whole = (clock.due_at - clock.started_at).total_seconds() or 1
-    used = (speak.now - clock.started_at).total_seconds()
-    if sla.state == "late":
-        detail = say("Was due %(time)s.") % {"time": speak.clock(clock.due_at)}
-        told = _told(thread, clock.id)
-        if told:
-            detail += " " + say("Told %(names)s.") % {"names": told}
-    else:
-        detail = say("Due %(time)s.") % {"time": speak.clock(clock.due_at)}
-    return Deadline(label, sla, max(0, min(100, round(100 * used / whole))), detail, steps)
-
-
-def _told(thread: Thread, clock_id: int) -> str:
-    for event in reversed(thread.events):
-        if event.kind == EventKind.ESCALATED and event.data.get("clock") == clock_id:
-            return ", ".join(event.data.get("told", []))
-    return ""
 
 
 def _policy(clocks: list[SLAClock], urgency: str) -> str:

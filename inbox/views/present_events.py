@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from inbox.closing import REASONS
 from inbox.sla.promise import spoken_moment
 from inbox.store.people import Colleague
 from inbox.store.setup import Type
@@ -27,6 +28,10 @@ ICON = {
     EventKind.REOPENED: "undo-2",
     EventKind.REPLY_FAILED: "triangle-alert",
     EventKind.RESCHEDULED: "calendar",
+    EventKind.WAITED: "hourglass",
+    EventKind.RESUMED: "undo-2",
+    EventKind.FOLLOWED_UP: "reply",
+    EventKind.EXCUSED: "check",
 }
 WITHHELD = {
     "automatic": N_("No automatic reply: the mail came from a machine."),
@@ -57,9 +62,21 @@ LINES = {
     EventKind.CONFIRMED: N_("%(name)s says the sorting is right"),
     EventKind.RESOLVED: N_("%(name)s marked it done"),
     EventKind.REOPENED: N_("%(name)s opened it again"),
+    EventKind.RESUMED: N_("%(name)s goes on with it"),
     EventKind.REPLY_FAILED: N_("The reply could not be delivered: %(reason)s"),
     EventKind.RESCHEDULED: N_("%(name)s let it follow the changed working hours"),
+    EventKind.FOLLOWED_UP: N_("Nobody answered: asked once more, waiting until %(until)s"),
+    EventKind.EXCUSED: N_("No answer is owed: %(excuse)s"),
 }
+WAITED = {
+    "customer": N_("%(name)s waits for the customer until %(until)s"),
+    "third_party": N_("%(name)s waits for somebody else until %(until)s"),
+    "snoozed": N_("%(name)s lets it sleep until %(until)s"),
+}
+GIVEN_A_DATE = N_("It had no date: waiting for the customer until %(until)s")
+WAIT_OVER = N_("The wait is over")
+CLOSED_UNANSWERED = N_("Closed: nobody answered, and we said so")
+OWED_AGAIN = N_("Somebody has to look at it again")
 REPRIORITISED = N_("%(name)s changed the priority to %(what)s")
 HANDED_NOTE = N_("Note of %(name)s: %(text)s")
 LEFT = N_("%(before)s no longer works here.")
@@ -137,9 +154,20 @@ def _template(event: Event) -> str:
         return "" if "reason" not in data else HANDED_NOTE if data["text"] else LEFT
     if event.kind is EventKind.CORRECTED and data["field"] == "urgency":
         return REPRIORITISED
-    if event.kind is EventKind.REOPENED and event.actor_id is None:
-        return REOPENED_BY_CUSTOMER
+    if event.actor_id is None and event.kind in BY_NOBODY:
+        return BY_NOBODY[event.kind](data)
+    if event.kind is EventKind.WAITED:
+        return WAITED[data["reason"]]
     return LINES.get(event.kind, "")
+
+
+BY_NOBODY: dict[EventKind, Callable[[Mapping[str, Any]], str]] = {
+    EventKind.REOPENED: lambda data: OWED_AGAIN if "owed" in data else REOPENED_BY_CUSTOMER,
+    EventKind.RESOLVED: lambda _: CLOSED_UNANSWERED,
+    EventKind.RESUMED: lambda _: WAIT_OVER,
+    EventKind.WAITED: lambda _: GIVEN_A_DATE,
+}
+"""What Kịp did by itself, or the customer."""
 
 
 def _values(
@@ -166,6 +194,8 @@ def _values(
         if new in URGENCY_NAMES
         else _type(new, types, speak.language),
         "time": _time(promised, speak, event.at) if promised else "",
+        "until": _time(data["until"], speak, event.at) if "until" in data else "",
+        "excuse": speak.say(REASONS.get(data.get("reason", ""), "")),
         "reason": str(data.get("reason", "")),
     }
 

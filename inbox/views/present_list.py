@@ -83,6 +83,8 @@ def _reasons(row: Listed, speak: Speaker, deadline: str) -> str:
     parts.append(f"P{PRIORITY[row.urgency]}")
     if row.contact_tier not in ("", "standard"):
         parts.append(row.contact_tier)
+    if row.waiting_until is not None:
+        parts.append(speak.say("until %(time)s") % {"time": speak.clock(row.waiting_until)})
     since = row.last_inbound_at or row.created_at
     parts.append(speak.say("waiting since %(time)s") % {"time": speak.clock(since)})
     return " · ".join(parts)
@@ -90,6 +92,8 @@ def _reasons(row: Listed, speak: Speaker, deadline: str) -> str:
 
 def group_key(row: Listed, now: datetime, midnight: datetime) -> str:
     """Return the heading a row stands under."""
+    if row.status in ("waiting", "snoozed"):
+        return row.status
     if row.next_due_at is None:
         return "answered"
     if row.next_due_at <= now:
@@ -119,6 +123,8 @@ def present_list(  # noqa: PLR0913
         "today": say("Later today"),
         "later": say("Tomorrow and later"),
         "answered": say("Answered"),
+        "waiting": say("Waiting"),
+        "snoozed": say("Snoozed"),
     }
     here = speak.local(speak.now)
     midnight = (here + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)

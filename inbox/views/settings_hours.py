@@ -11,7 +11,7 @@ from litestar.response import Redirect
 from sqlmodel import Session
 
 from inbox.clock import utcnow
-from inbox.company import hours, open_work
+from inbox.company import following, hours, open_work
 from inbox.company.hours import COUNTRY_OF, Week
 from inbox.company.installation import WEEKDAYS
 from inbox.company.staff import LOOK_AGAIN
@@ -277,6 +277,7 @@ async def show_open(request: HttpRequest, calendar_id: FromPath[int]) -> AnyResp
         "settings/hours_open.html",
         active="settings",
         calendar=calendar,
+        under_way=await read(request, following.find_running, calendar_id),
         effects=shown,
         moved=len({effect.number for effect in effects}),
         earlier=sum(effect.new_due_at < effect.due_at for effect in effects),
@@ -293,6 +294,10 @@ async def apply_to_open(request: HttpRequest, calendar_id: FromPath[int]) -> Any
     if fields["apply"] != "1":
         return Redirect(f"{_address(calendar_id)}/open", status_code=303)
     by, total = person(request).id, 0
+    if await read(request, following.count_open, calendar_id) > following.AT_ONCE:
+        await write(request, following.begin, calendar_id, by=by, now=utcnow())
+        sentence = N_("Open conversations begin to follow these hours. See how far it is here.")
+        return done(request, f"{_address(calendar_id)}/open", sentence)
     after: int | None = 0
     while after is not None:
         work = open_work.apply_batch

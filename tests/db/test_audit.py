@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
-from inbox import conversations, corrections
+from inbox import closing, conversations, corrections
 from inbox.auth import hash_token
 from inbox.commands import mailbox as mailbox_command
 from inbox.commands import people as people_command
@@ -79,13 +79,13 @@ def _give_back(session: Session, firm: Firm, number: int) -> None:
 
 
 def _resolve(session: Session, firm: Firm, number: int) -> None:
-    conversations.resolve(session, _on(session, number), by=firm.dung, now=LATER)
+    closing.resolve(session, _on(session, number), by=firm.dung, now=LATER, reason="duplicate")
 
 
 def _reopen(session: Session, firm: Firm, number: int) -> None:
-    conversations.resolve(session, _on(session, number), by=firm.an, now=NOW)
+    closing.resolve(session, _on(session, number), by=firm.an, now=NOW, reason="duplicate")
     rules = load_rulebook(session)
-    conversations.reopen(session, _on(session, number), rules, by=firm.dung, now=LATER)
+    closing.reopen(session, _on(session, number), rules, by=firm.dung, now=LATER)
 
 
 def _correct(**values: str) -> Act:
@@ -176,7 +176,7 @@ async def test_what_the_customer_and_time_change_has_from_and_to(
     def live(session: Session) -> int:
         number = arrive(session, firm)
         fire_due_steps(session, firm.house, NOW + timedelta(days=3))
-        conversations.resolve(session, _on(session, number), by=firm.an, now=NOW)
+        closing.resolve(session, _on(session, number), by=firm.an, now=NOW, reason="duplicate")
         return number
 
     number = await database.write(live)

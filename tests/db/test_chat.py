@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import update
 from sqlmodel import Session
 
-from inbox import chat, conversations, corrections
+from inbox import chat, closing, conversations, corrections
 from inbox.channels.chat import Line
 from inbox.chat import NewLine
 from inbox.conversations import reply
@@ -128,7 +128,7 @@ class TestConversations:
         def work(session: Session) -> None:
             number = line(session, firm)
             row = conversation(session, number)
-            conversations.resolve(session, row, by=firm.an, now=NOW)
+            closing.resolve(session, row, by=firm.an, now=NOW, reason="duplicate")
             later = line(session, firm, at=NOW + days * DAY)
 
             assert (later == number) is same

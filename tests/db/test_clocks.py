@@ -8,13 +8,14 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
-from inbox import clocks
+from inbox import clocks, record
 from inbox import conversations as service
 from inbox.company import installation
 from inbox.db import Database
 from inbox.rulebook import Promise, load_rulebook
 from inbox.sla.policy import Targets
-from models import Calendar, ClockKind, SLAClock, SLAPolicy, SLAState, Urgency
+from inbox.timeline import Happened
+from models import Calendar, ClockKind, EventKind, SLAClock, SLAPolicy, SLAState, Urgency
 from tests.factories import (
     NOW,
     Firm,
@@ -90,23 +91,16 @@ async def test_a_policy_may_have_no_such_clock(database: Database, firm: Firm) -
     """F29."""
     number = await database.write(arrive, firm)
 
-    def work(session: Session) -> list[SLAClock | None]:
-        clocks.meet(session, number, ClockKind, NOW)
-        return [
-            clocks.start(
-                session,
-                number,
-                kind,
-                _promise(session, first_response_s=60),
-                started_at=NOW,
-                now=NOW,
-            )
-            for kind in (ClockKind.RESOLUTION, ClockKind.NEXT_RESPONSE)
-        ]
+    def work(session: Session) -> None:
+        promise = _promise(session, first_response_s=60)
+        record.keep(session, number, now=NOW, promise=promise)
+        record.keep(session, number, Happened(EventKind.REPLIED, NOW, {}), now=NOW)
+        record.keep(session, number, Happened(EventKind.ASKED, NOW, {}), now=NOW)
 
-    resolution, following = await database.write(work)
-    assert resolution is None
-    assert following is not None
+    await database.write(work)
+    first, resolution, following = await database.read(clocks_of, number)
+    assert (first.due_at, first.met_at) == (NOW + timedelta(minutes=1), NOW)
+    assert (resolution.cancelled_at, resolution.excuse) == (NOW, "policy")
     assert following.due_at == NOW + timedelta(minutes=1)
 
 
@@ -118,8 +112,8 @@ async def test_a_conversation_has_one_live_clock_of_a_kind(
 
     def work(session: Session) -> None:
         promise = _promise(session, first_response_s=60)
-        kind = ClockKind.FIRST_RESPONSE
-        clocks.start(session, number, kind, promise, started_at=NOW, now=NOW)
+        again = clocks.set_up([ClockKind.FIRST_RESPONSE], promise, NOW)
+        clocks.write(session, number, again, promise.calendar, NOW)
 
     with pytest.raises(IntegrityError):
         await database.write(work)
@@ -173,10 +167,10 @@ async def test_a_clock_taken_back_runs_on_from_its_start_unless_there_is_a_newer
     await database.write(_reply, firm, number, NOW)
 
     def take_back(session: Session) -> None:
-        met = [clock.id for clock in clocks_of(session, number) if clock.met_at]
-        calendars = load_rulebook(session).calendars
-        clocks.run_on(session, met, calendars, NOW + HOUR / 4)
-        clocks.run_on(session, met, calendars, NOW + HOUR / 4)  # again is harmless
+        data = {"answered_at": NOW.isoformat()}
+        failed = Happened(EventKind.REPLY_FAILED, NOW + HOUR / 4, data)
+        record.keep(session, number, failed, now=NOW + HOUR / 4)
+        record.keep(session, number, failed, now=NOW + HOUR / 4)  # again is harmless
 
     await database.write(take_back)
 
@@ -246,8 +240,8 @@ async def test_cancelled_clocks_leave_every_count(database: Database, firm: Firm
     number = await database.write(arrive, firm)
 
     def work(session: Session) -> dict[str, Any]:
-        clocks.cancel(session, number, clocks.REPLY_KINDS, DUE + HOUR)
-        return clocks.summary(session, number)
+        excused = Happened(EventKind.EXCUSED, DUE + HOUR, {"reason": "duplicate"})
+        return record.keep(session, number, excused, now=DUE + HOUR)
 
     values = await database.write(work)
     assert values["sla_state"] is SLAState.NONE

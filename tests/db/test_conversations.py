@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlmodel import Session
 
+from inbox import closing
 from inbox import conversations as service
 from inbox.addressing import conversation_of
 from inbox.clocks import REPLY_KINDS, list_live
@@ -169,12 +170,16 @@ async def test_two_who_take_it_at_once_have_one_winner(database: Database, firm:
 async def test_done_is_done_once_and_can_be_opened_again(
     database: Database, firm: Firm
 ) -> None:
-    """F118 in part: an answer still owed leaves the count."""
+    """F118: an answer still owed leaves the count, for a stated reason."""
     number = await database.write(arrive, firm)
 
-    def resolve(session: Session) -> None:
-        service.resolve(session, conversation(session, number), by=firm.an, now=NOW)
+    def resolve(session: Session, reason: str = "answered_by_phone") -> None:
+        row = conversation(session, number)
+        closing.resolve(session, row, by=firm.an, now=NOW, reason=reason)
 
+    for reason in ("", "because"):
+        with pytest.raises(Invalid):
+            await database.write(resolve, reason)
     await database.write(resolve)
     done = await database.read(conversation, number)
     with pytest.raises(Conflict):
@@ -183,7 +188,7 @@ async def test_done_is_done_once_and_can_be_opened_again(
     def reopen(session: Session) -> None:
         book = load_rulebook(session)
         row = conversation(session, number)
-        service.reopen(session, row, book, by=firm.an, now=NOW + HOUR)
+        closing.reopen(session, row, book, by=firm.an, now=NOW + HOUR)
 
     await database.write(reopen)
     again = await database.read(conversation, number)
@@ -193,6 +198,7 @@ async def test_done_is_done_once_and_can_be_opened_again(
     first = (await database.read(clocks_of, number))[0]
     assert (done.status, done.resolved_at, done.next_due_at) == (Status.RESOLVED, NOW, None)
     assert (first.met_at, first.cancelled_at) == (None, NOW)
+    assert first.excuse == "answered_by_phone"
     assert (again.status, again.resolved_at) == (Status.OPEN, None)
     assert again.next_due_at == NOW + 2 * HOUR
 
@@ -202,7 +208,7 @@ async def test_a_customer_who_writes_again_reopens_it(database: Database, firm: 
     number = await database.write(arrive, firm)
     await database.write(_reply, firm, number)
     await database.write(
-        lambda session: service.resolve(
+        lambda session: closing.resolve(
             session, conversation(session, number), by=firm.an, now=NOW
         )
     )
@@ -320,7 +326,7 @@ async def test_a_message_that_comes_while_it_is_marked_done_is_not_forgotten(
 
     def resolve(session: Session) -> None:
         row = rows.get_for_agent(session, number, firm.an, to_change=True)
-        service.resolve(session, row, by=firm.an, now=NOW)
+        closing.resolve(session, row, by=firm.an, now=NOW, reason="duplicate")
 
     number = await database.write(arrive, firm)
     await database.write(_reply, firm, number)

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import update
 from sqlmodel import Session
 
+from inbox import closing, delivery
 from inbox import conversations as service
-from inbox import delivery
 from inbox.channels.base import OutboundMessage, Receipt
 from inbox.db import Database
 from inbox.delivery import CLAIM, LEASE, Job
@@ -286,7 +286,7 @@ async def test_a_refused_reply_opens_what_was_marked_done(
     number = await database.write(arrive, firm)
     await database.write(_reply, firm, number)
     await database.write(
-        lambda session: service.resolve(
+        lambda session: closing.resolve(
             session, conversation(session, number), by=firm.an, now=NOW
         )
     )

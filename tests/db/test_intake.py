@@ -83,8 +83,10 @@ async def test_everything_about_a_new_message_is_there_at_once(
         assert row.resolution_due_at == NOW + timedelta(days=2)
         assert row.promised_at == NOW + HOUR
         assert row.sla_state is SLAState.ON_TIME
-        assert kinds_of(session, number) == ["received", "sorted", "assigned", "acknowledged"]
-        why = events_of(session, number)[2].data
+        assert kinds_of(session, number) == [
+            *("received", "sorted", "ruled", "assigned", "acknowledged")
+        ]
+        why = events_of(session, number)[3].data
         assert (why["reason"], why["owner"], why["team"]) == (
             "least_open",
             firm.an.id,

@@ -17,7 +17,7 @@ CHANGES: dict[str, tuple[str, dict[str, Any]]] = {
     "request-type": ("PUT", {"request_type": "complaint"}),
     "urgency": ("PUT", {"urgency": "urgent"}),
     "owner": ("PUT", {"owner": None}),
-    "status": ("PUT", {"status": "resolved"}),
+    "status": ("PUT", {"status": "resolved", "reason": "spam"}),
 }
 POSTS = ["replies", "notes"]
 

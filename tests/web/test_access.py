@@ -64,7 +64,13 @@ TABLE = {
     ),
     "POST /inbox/{number}/claim": Row(LOGIN, 303, 404, 303, 303),
     "POST /inbox/{number}/owner": Row(LOGIN, 303, 404, 303, 303, body={"owner": "0"}),
-    "POST /inbox/{number}/resolution": Row(LOGIN, 303, 404, 303, 303),
+    "POST /inbox/{number}/resolution": Row(
+        LOGIN, 303, 404, 303, 303, body={"reason": "duplicate"}
+    ),
+    "GET /waiting": Row(LOGIN, 200, 200, 200, 200),
+    "POST /inbox/{number}/wait": Row(LOGIN, 303, 404, 303, 303),
+    "POST /inbox/{number}/wait/undo": Row(LOGIN, 409, 404, 409, 409),
+    "POST /inbox/{number}/snooze": Row(LOGIN, 422, 404, 422, 422),
     "POST /inbox/{number}/resolution/undo": Row(LOGIN, 409, 404, 409, 409),
     "POST /inbox/{number}/request-type": Row(
         LOGIN, 303, 404, 303, 303, body={"request_type": "complaint"}
@@ -73,6 +79,11 @@ TABLE = {
     "POST /inbox/{number}/agreement": Row(LOGIN, 303, 404, 303, 303),
     "GET /notices": AGENTS,
     "GET /review": SUPERVISORS,
+    "GET /reports": Row(LOGIN, 403, 403, 303, 303),
+    "GET /reports/sla": SUPERVISORS,
+    "GET /reports/sla.csv": SUPERVISORS,
+    "GET /reports/sla/list": SUPERVISORS,
+    "GET /reports/sla/list.csv": SUPERVISORS,
     "GET /settings/audit": Row(LOGIN, 403, 403, 403, 200),
     "GET /settings/audit.csv": Row(LOGIN, 403, 403, 403, 200),
     "GET /settings": Row(LOGIN, 403, 403, 303, 303),
@@ -166,7 +177,7 @@ TABLE = {
         401, 401, 401, 401, 401, 403, 200, {"owner": None}
     ),
     "PUT /api/v1/conversations/{number}/status": Row(
-        401, 401, 401, 401, 401, 403, 200, {"status": "resolved"}
+        401, 401, 401, 401, 401, 403, 200, {"status": "resolved", "reason": "spam"}
     ),
     "POST /api/v1/conversations/{number}/replies": Row(
         401, 401, 401, 401, 401, 403, 201, {"text": "x"}

@@ -213,7 +213,11 @@ async def test_done_and_back(scene: Scene) -> None:
     """Done: closed, clocks stopped; a second click is told; undo: open, owed again."""
     number = await scene.arrive()
     browser = await scene.signed_in("binh")
-    answer = await browser.post(f"/inbox/{number}/resolution")
+    owed = await browser.post(f"/inbox/{number}/resolution")  # F118: first say why
+    assert owed.status_code == 422
+    assert 'name="reason" value="answered_by_phone"' in owed.text
+    why = {"reason": "duplicate"}
+    answer = await browser.post(f"/inbox/{number}/resolution", why)
     assert (answer.status_code, answer.headers["location"]) == (303, "/inbox")
     row = await scene.get(number)
     assert (row.status, row.resolved_at, row.next_due_at) == (Status.RESOLVED, NOW, None)
@@ -244,13 +248,13 @@ async def test_done_opens_what_is_next(scene: Scene) -> None:
     """With htmx: the next conversation with an undo, then that nothing is left."""
     first, second = await scene.arrive(), await scene.arrive()
     browser = await scene.signed_in("binh")
-    answer = await browser.post(f"/inbox/{first}/resolution", htmx=True)
+    answer = await browser.post(f"/inbox/{first}/resolution", {"reason": "spam"}, htmx=True)
     assert answer.status_code == 200
     assert answer.headers["hx-push-url"] == f"/inbox/{second}"
     assert f'id="head-{second}"' in answer.text
     assert f'action="/inbox/{first}/resolution/undo"' in answer.text
     assert f"#{first} is done." in answer.text
-    last = await browser.post(f"/inbox/{second}/resolution", htmx=True)
+    last = await browser.post(f"/inbox/{second}/resolution", {"reason": "spam"}, htmx=True)
     assert "Nothing is waiting for you" in last.text
 
 

@@ -171,11 +171,13 @@ async def test_odd_owners(scene: Scene) -> None:
 
 
 async def test_status(scene: Scene) -> None:
-    """Done and open again; either one twice is one."""
+    """Done and open again; either one twice is one. An owed answer needs a reason (F118)."""
     number = await scene.arrive()
+    problem(await send(scene, "status", number, {"status": "resolved"}), 422)
     for status, kind in (("resolved", EventKind.RESOLVED), ("open", EventKind.REOPENED)):
         for _ in range(2):
-            answer = await send(scene, "status", number, {"status": status})
+            body = {"status": status, "reason": "answered_by_phone"}
+            answer = await send(scene, "status", number, body)
             assert answer.status_code == 200
             said = msgspec.convert(answer.json(), shapes.Conversation)
             assert said.status == status
@@ -184,12 +186,30 @@ async def test_status(scene: Scene) -> None:
     assert (await scene.get(number)).next_due_at is not None, "an answer is owed again"
 
 
-@pytest.mark.parametrize("status", ["waiting", "snoozed", "spam", "merged", "", "OPEN"])
+@pytest.mark.parametrize(("status", "event"), [("waiting", 1), ("snoozed", 1)])
+async def test_waiting_and_sleeping(scene: Scene, status: str, event: int) -> None:
+    """F32: until a time, which is shown; and on again."""
+    number = await scene.arrive()
+    until = "2026-11-25T03:00:00Z"
+    for _ in range(2):
+        answer = await send(scene, "status", number, {"status": status, "until": until})
+        assert answer.status_code == 200
+        said = msgspec.convert(answer.json(), shapes.Conversation)
+        assert (said.status, said.waiting_until is not None) == (status, True)
+    assert len(await happened(scene, number, EventKind.WAITED)) == event
+    for wrong in ("2000-01-01T00:00:00Z", "2026-11-25T03:00:00", "soon"):
+        problem(await send(scene, "status", number, {"status": status, "until": wrong}), 422)
+    answer = await send(scene, "status", number, {"status": "open"})
+    said = msgspec.convert(answer.json(), shapes.Conversation)
+    assert (said.status, said.waiting_until) == ("open", None)
+
+
+@pytest.mark.parametrize("status", ["spam", "merged", "", "OPEN"])
 async def test_statuses_that_cannot_be_set(scene: Scene, status: str) -> None:
     """422 says which can be."""
     number = await scene.arrive()
     said = problem(await send(scene, "status", number, {"status": status}), 422)
-    assert "open or resolved" in said.detail
+    assert "snoozed or resolved" in said.detail
     assert (await scene.get(number)).status == Status.OPEN
 
 

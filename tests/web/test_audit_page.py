@@ -37,7 +37,7 @@ async def test_a_change_is_shown_with_who_when_from_and_to(scene: Scene) -> None
     """F105: conversations and settings in one list, in words, linked."""
     number = await scene.arrive()
     binh = await scene.signed_in("binh")
-    await binh.post(f"/inbox/{number}/resolution")
+    await binh.post(f"/inbox/{number}/resolution", {"reason": "spam"})
     await binh.post("/me/on-duty", {"on_duty": "0"})
     admin = await scene.signed_in("viet")
 

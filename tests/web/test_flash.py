@@ -59,7 +59,7 @@ async def test_done_and_opened_again(scene: Scene) -> None:
     """F103."""
     number = await scene.arrive()
     browser = await scene.signed_in("ha")
-    done = await follow(browser, f"/inbox/{number}/resolution")
+    done = await follow(browser, f"/inbox/{number}/resolution", {"reason": "spam"})
     again = await follow(browser, f"/inbox/{number}/resolution/undo")
     assert (done, again) == (f"#{number} is done.", "It is open again.")
 

@@ -133,7 +133,8 @@ async def test_a_click_is_heard_by_others(start: Callable[..., Any], redis_url: 
         await asyncio.wait_for(next_chunk(), 5)
         await events(next_chunk, 0.3)
         browser = await scene.signed_in("binh")
-        assert (await browser.post(f"/inbox/{number}/resolution")).status_code == 303
+        done = await browser.post(f"/inbox/{number}/resolution", {"reason": "spam"})
+        assert done.status_code == 303
         assert set(await events(next_chunk, 0.6)) >= {"list", f"conv-{number}"}
 
 

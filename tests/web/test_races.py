@@ -124,7 +124,10 @@ async def double_clicks(scene: Scene, people: list[Browser]) -> None:
     assert [answer.status_code for answer in answers] == [303] * 5
     assert len(await written(scene, number)) == 1
     done: list[httpx.Response] = await asyncio.gather(
-        *(browser.post(f"/inbox/{number}/resolution") for browser in people[:5])
+        *(
+            browser.post(f"/inbox/{number}/resolution", {"reason": "duplicate"})
+            for browser in people[:5]
+        )
     )
     assert sorted(answer.status_code for answer in done) == [303] + [409] * 4
     assert await count_events(scene, number, EventKind.RESOLVED) == 1
@@ -136,7 +139,7 @@ async def done_while_answering(scene: Scene, people: list[Browser]) -> None:
     page = await form_of(people[1], number, "messages")
     fields = {"kind": "reply", "body": "Dạ vâng.", "key": hidden(page, "key")}
     done, said = await asyncio.gather(
-        people[0].post(f"/inbox/{number}/resolution"),
+        people[0].post(f"/inbox/{number}/resolution", {"reason": "duplicate"}),
         people[1].post(f"/inbox/{number}/messages", fields),
     )
     assert (done.status_code, said.status_code) == (303, 303)

@@ -80,7 +80,7 @@ async def test_more_opens_a_finished_one_again(scene: Scene) -> None:
     browser, path = await sent(scene)
     (row,) = await scene.all(Conversation)
     agent = await scene.signed_in("binh")
-    await agent.post(f"/inbox/{row.id}/resolution")
+    await agent.post(f"/inbox/{row.id}/resolution", {"reason": "spam"})
     page = await browser.get(path)
     assert "Yêu cầu này đã xong" in page.text
     fields = {"token": hidden(page.text, "token"), "body": "Vẫn chưa được."}

@@ -9,13 +9,14 @@ from litestar.params import FromPath
 from sqlalchemy import select
 from sqlmodel import Session
 
+from inbox import closing, corrections, waits
 from inbox import conversations as service
-from inbox import corrections
 from inbox.acknowledgement import House
 from inbox.clock import utcnow
 from inbox.errors import Invalid, NotFound
 from inbox.house import load_house
 from inbox.rulebook import load_rulebook
+from inbox.sla.history import Wait
 from inbox.store import conversations as rows
 from inbox.store import people
 from inbox.store.idempotency import Answer
@@ -157,21 +158,39 @@ async def put_owner(request: HttpRequest, number: FromPath[int]) -> Response[Any
     return await _put(request, number, change)
 
 
+def _whom(reason: str) -> Wait:
+    """Return for whom it waits."""
+    if reason not in ("", Wait.CUSTOMER, Wait.THIRD_PARTY):
+        raise Invalid(
+            "One waits for customer or third_party.", {"reason": "customer or third_party"}
+        )
+    return Wait(reason or Wait.CUSTOMER)
+
+
 @put("/api/v1/conversations/{number:int}/status", opt={"access": "token"})
 async def put_status(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
-    """Mark it as done, or open it again; the clocks follow."""
+    """Mark it as done, open it again, or let it wait until a time; the clocks follow."""
     check_query(request)
-    wanted = (await read_body(request, shapes.NewStatus)).status
+    body = await read_body(request, shapes.NewStatus)
+    wanted, reason, seen = body.status, body.reason, body.seen
     if wanted not in shapes.SETTABLE:
         known = " or ".join(shapes.SETTABLE)
         raise Invalid(f"A status can be set to {known} only.", {"status": f"{known} only"})
 
     def change(session: Session, row: Conversation, who: Person, now: datetime) -> None:
+        if wanted in (Status.WAITING, Status.SNOOZED):
+            for_whom = Wait.SNOOZED if wanted == Status.SNOOZED else _whom(reason)
+            if row.status == wanted and (body.until or row.waiting_until) == row.waiting_until:
+                return
+            waits.wait(session, row, for_whom, body.until, by=who, now=now)
+            return
         if row.status == wanted:
             return
-        if wanted == Status.RESOLVED:
-            service.resolve(session, row, by=who, now=now)
+        if wanted == Status.OPEN and row.status in (Status.WAITING, Status.SNOOZED):
+            waits.resume(session, row, by=who, now=now)
+        elif wanted == Status.RESOLVED:
+            closing.resolve(session, row, by=who, now=now, reason=reason, seen=seen)
         else:
-            service.reopen(session, row, load_rulebook(session), by=who, now=now)
+            closing.reopen(session, row, load_rulebook(session), by=who, now=now)
 
     return await _put(request, number, change)

@@ -74,7 +74,7 @@ def present_item(
         resolution_due_at=_maybe(row.resolution_due_at),
         next_due_at=_maybe(row.next_due_at),
         promised_at=_maybe(row.promised_at),
-        waiting_until=None,
+        waiting_until=row.waiting_until,
         sla_state=SLAState.BREACHED if late else row.sla_state,
         created_at=_second(row.created_at),
         first_responded_at=_maybe(row.first_responded_at),

@@ -19,7 +19,7 @@ from models import (
 )
 
 MAX_TEXT = 100_000  # characters of a reply or note
-SETTABLE = (Status.OPEN, Status.RESOLVED)
+SETTABLE = (Status.OPEN, Status.WAITING, Status.SNOOZED, Status.RESOLVED)
 
 Confidence = Annotated[float, Meta(ge=0, le=1)]
 Text = Annotated[
@@ -184,11 +184,19 @@ class NewOwner(Asked):
 
 
 class NewStatus(Asked):
-    """Done, or open again."""
+    """Done, or open again; waiting or snoozed until a time.
+
+    ``reason`` says why an answer still owed will not come (done), or for whom it waits
+    (waiting: ``customer``, which it is by itself, or ``third_party``). ``seen`` is the last
+    message that whoever marks it done had read.
+    """
 
     status: Annotated[
         str, Meta(extra_json_schema={"enum": [status.value for status in SETTABLE]})
     ]
+    until: Annotated[datetime, Meta(tz=True)] | None = None
+    reason: str = ""
+    seen: int | None = None
 
 
 def encode(shape: Struct) -> str:

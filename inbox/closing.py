@@ -1,0 +1,143 @@
+"""Done and open again. Who is owed an answer gets one, or a reason why not."""
+
+from datetime import datetime
+
+from sqlmodel import Session
+
+from inbox import chat, record
+from inbox.conversations import check_seen
+from inbox.errors import Conflict, Invalid
+from inbox.queue import CLOCKS
+from inbox.rulebook import Rulebook
+from inbox.store import conversations as rows
+from inbox.store.changes import changed, moved
+from inbox.store.people import Person
+from inbox.templating import N_
+from inbox.timeline import Happened
+from models import Conversation, EventKind, Status
+from models.base import columns
+
+conversations = columns(Conversation)
+
+REASONS = {
+    "no_answer_needed": N_("No answer needed"),
+    "answered_by_phone": N_("Answered by phone"),
+    "answered_elsewhere": N_("Answered elsewhere"),
+    "duplicate": N_("Duplicate"),
+    "spam": N_("Spam"),
+}
+"""Why no answer is owed, in the order of their digit keys."""
+
+NOT_WAITING = {"waiting_until": None, "wait_reason": "", "followed_up_at": None}
+"""The columns of a conversation that waits for nothing."""
+
+
+class ReasonNeeded(Invalid):
+    """An answer is still owed: say why there will be none."""
+
+    problem_type = "urn:kip:problem:reason-needed"
+
+    def __init__(self) -> None:
+        sentence = N_("An answer is still owed. Say why there will be none.")
+        super().__init__(sentence, {"reason": sentence})
+
+
+def resolve(
+    session: Session,
+    conversation: Conversation,
+    *,
+    by: Person,
+    now: datetime,
+    reason: str = "",
+    seen: int | None = None,
+) -> None:
+    """Mark a conversation as done; an answer still owed needs a reason for there being none.
+
+    ``reason`` is one of ``REASONS``; without an owed answer it says nothing. ``seen`` is the
+    last message that whoever marks it had read.
+
+    Raises
+    ------
+    Conflict
+        If it is done already.
+    ReasonNeeded
+        If an answer is owed and no reason is given.
+    NewerMessage
+        If a message came after ``seen``.
+    """
+    if conversation.status is Status.RESOLVED:
+        raise Conflict("Someone has already marked it done.")
+    check_seen(session, conversation, seen, now)
+    if reason and reason not in REASONS:
+        raise Invalid("There is no such reason.", {"reason": "one of " + ", ".join(REASONS)})
+    happened = []
+    if record.owes_answer(session, conversation.id):
+        if not reason:
+            raise ReasonNeeded
+        happened.append(Happened(EventKind.EXCUSED, now, {"reason": reason}, by.id))
+    finish(session, conversation, now, *happened, by=by.id)
+
+
+def finish(
+    session: Session,
+    conversation: Conversation,
+    now: datetime,
+    *before: Happened,
+    by: int | None = None,
+    why: str = "",
+) -> None:
+    """End a conversation after what happened ``before``; who asks has checked that it may.
+
+    Raises
+    ------
+    Conflict
+        If it is done already.
+    """
+    data = moved({"status": conversation.status.value}, {"status": Status.RESOLVED.value})
+    if why:
+        data["reason"] = why
+    done = Happened(EventKind.RESOLVED, now, data, by)
+    values = record.keep(session, conversation.id, *before, done, now=now)
+    open_still = conversations.status != Status.RESOLVED
+    if not rows.change(
+        session,
+        conversation.id,
+        open_still,
+        status=Status.RESOLVED,
+        resolved_at=now,
+        **NOT_WAITING,
+        **values,
+    ):
+        raise Conflict("Someone has already marked it done.")
+    changed(session, conversation.id)
+
+
+def reopen(
+    session: Session,
+    conversation: Conversation,
+    rulebook: Rulebook,
+    *,
+    by: Person,
+    now: datetime,
+) -> None:
+    """Open a finished conversation again; somebody owes the customer an answer from now.
+
+    Raises
+    ------
+    Conflict
+        If it is open.
+    """
+    if not rows.change(
+        session,
+        conversation.id,
+        conversations.status == Status.RESOLVED,
+        status=Status.OPEN,
+        resolved_at=None,
+    ):
+        raise Conflict("It is open already.")
+    data = moved({"status": Status.RESOLVED.value}, {"status": Status.OPEN.value})
+    opened = Happened(EventKind.REOPENED, now, data, by.id)
+    promise = rulebook.promise((conversation.request_type,), conversation.urgency)
+    promise = chat.for_chat(session, conversation, promise, now=now)
+    values = record.keep(session, conversation.id, opened, now=now, promise=promise, kinds=())
+    changed(session, conversation.id, CLOCKS, **values)

@@ -1,0 +1,400 @@
+"""Clocks as a function of what happened: the same history always gives the same clocks.
+
+A history is a sequence of facts in the order in which they were recorded. What a clock says
+never depends on when somebody looked: due times and breaches are computed instants.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from functools import singledispatchmethod
+
+from inbox.sla.calendar import WorkingCalendar
+from inbox.sla.instants import Pause
+from inbox.sla.policy import Targets
+
+
+class Kind(StrEnum):
+    """What a clock waits for."""
+
+    FIRST_RESPONSE = "first_response"
+    NEXT_RESPONSE = "next_response"
+    RESOLUTION = "resolution"
+
+
+REPLIES = frozenset({Kind.FIRST_RESPONSE, Kind.NEXT_RESPONSE})
+
+
+class Wait(StrEnum):
+    """Why clocks stand still. What the customer writes ends the first two by itself."""
+
+    CUSTOMER = "customer"
+    SNOOZED = "snoozed"
+    THIRD_PARTY = "third_party"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What the policies say of the conversation from now on.
+
+    ``resumes``: a reopened conversation goes on with its resolution clock, with the time in
+    between left out; otherwise it has a new one. ``calendar_id`` is only handed on.
+    """
+
+    policy: str
+    calendar: WorkingCalendar
+    targets: Targets
+    resumes: bool = True
+    calendar_id: int = 0
+
+    def target_s(self, kind: Kind) -> int | None:
+        """Return a clock's target in working seconds; None: there is no such clock."""
+        targets = {
+            Kind.FIRST_RESPONSE: self.targets.first_response_s,
+            Kind.NEXT_RESPONSE: self.targets.next_response_s,
+            Kind.RESOLUTION: self.targets.resolution_s,
+        }
+        return targets[kind]
+
+
+@dataclass(frozen=True, slots=True)
+class Ruled:
+    """Another rule holds: a first one, or type, urgency, tier or the policy itself changed.
+
+    Running clocks of ``kinds`` follow it; the others keep theirs. Every later one has it.
+    """
+
+    at: datetime
+    rule: Rule
+    kinds: frozenset[Kind] = frozenset(Kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Rescheduled:
+    """Running clocks of these kinds follow other hours; their targets stay."""
+
+    at: datetime
+    calendar: WorkingCalendar
+    kinds: frozenset[Kind] = frozenset(Kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """Clocks as they stood when the record began; nothing before this is known."""
+
+    at: datetime
+    clocks: "tuple[Clock, ...]"
+    rule: Rule
+    promise: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Promised:
+    """The customer was told a time; a first response is never due later than that."""
+
+    at: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A person outside wrote; ``at`` is the arrival, not when we took it in."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A person of ours answered in public, or a call was recorded."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """The answer given at ``answered_at`` never left: what it met runs on from its start."""
+
+    at: datetime
+    answered_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Excused:
+    """No answer is owed any more, for a stated reason."""
+
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """Clocks of these kinds stand still."""
+
+    at: datetime
+    wait: Wait
+    kinds: frozenset[Kind] = frozenset(Kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """They run again."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """It is done; an answer still owed is excused by ``reason``."""
+
+    at: datetime
+    reason: str = "resolved"
+
+
+@dataclass(frozen=True, slots=True)
+class Reopened:
+    """It is open again by our own doing; an answer is owed from now."""
+
+    at: datetime
+
+
+Fact = (
+    Ruled
+    | Rescheduled
+    | Carried
+    | Promised
+    | Asked
+    | Answered
+    | TakenBack
+    | Excused
+    | Paused
+    | Resumed
+    | Resolved
+    | Reopened
+)
+
+
+@dataclass(slots=True)
+class Clock:
+    """One target. ``due_at`` is None while it stands still and time is left.
+
+    ``breached_at`` is the first due time that passed unmet and was moved afterwards: moving a
+    due time never takes a breach back. ``generation`` counts the moves.
+    """
+
+    kind: Kind
+    rule: Rule
+    started_at: datetime
+    due_at: datetime | None = None
+    pauses: list[Pause] = field(default_factory=list)
+    paused_at: datetime | None = None
+    met_at: datetime | None = None
+    excused_at: datetime | None = None
+    excuse: str = ""
+    breached_at: datetime | None = None
+    generation: int = 1
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it still waits for something."""
+        return self.met_at is None and self.excused_at is None
+
+    def late_since(self, now: datetime) -> datetime | None:
+        """Return since when it is, or was, late as seen at ``now``; None if it is not.
+
+        Due at 10:00:00 and met at 10:00:00 is in time. An excuse after the due time does not
+        undo it.
+        """
+        if self.breached_at is not None:
+            return self.breached_at
+        end = self.met_at or self.excused_at or now
+        return self.due_at if self.due_at is not None and end > self.due_at else None
+
+
+def replay(facts: Iterable[Fact]) -> list[Clock]:
+    """Return a conversation's clocks, in the order in which they were started.
+
+    Raises
+    ------
+    ValueError
+        If somebody asked before any rule was there.
+    """
+    clocks = _Clocks()
+    for fact in facts:
+        clocks.take(fact)
+    return clocks.all
+
+
+def merged(kept: Sequence[Clock], other: Sequence[Clock]) -> list[Clock]:
+    """Return the running clocks of two conversations that become one: of a kind the oldest."""
+    oldest: dict[Kind, Clock] = {}
+    for clock in (*kept, *other):
+        if not clock.is_live:
+            continue
+        known = oldest.get(clock.kind)
+        if known is None or clock.started_at < known.started_at:
+            oldest[clock.kind] = clock
+    return sorted(oldest.values(), key=lambda clock: clock.started_at)
+
+
+class _Clocks:
+    """The clocks as far as the history has been read."""
+
+    def __init__(self) -> None:
+        self.all: list[Clock] = []
+        self._rule: Rule | None = None
+        self._promise: datetime | None = None
+        self._waiting: Paused | None = None
+
+    @singledispatchmethod
+    def take(self, fact: Fact) -> None:
+        """Let one fact change the clocks; each kind of fact has its own way below."""
+        raise TypeError(f"There is no fact such as {fact!r}.")
+
+    @take.register
+    def _ruled(self, fact: Ruled) -> None:
+        self._rule = fact.rule
+        for clock in self._live(fact.kinds):
+            if fact.rule.target_s(clock.kind) is None:
+                clock.excused_at, clock.excuse = fact.at, "policy"
+            else:
+                clock.rule = fact.rule
+                self._reckon(clock, fact.at)
+
+    @take.register
+    def _rescheduled(self, fact: Rescheduled) -> None:
+        for clock in self._live(fact.kinds):
+            clock.rule = replace(clock.rule, calendar=fact.calendar)
+            self._reckon(clock, fact.at)
+
+    @take.register
+    def _carried(self, fact: Carried) -> None:
+        self.all = [replace(clock, pauses=list(clock.pauses)) for clock in fact.clocks]
+        self._rule, self._promise, self._waiting = fact.rule, fact.promise, None
+
+    @take.register
+    def _promised(self, fact: Promised) -> None:
+        self._promise = min(self._promise or fact.until, fact.until)
+        for clock in self._live({Kind.FIRST_RESPONSE}):
+            self._reckon(clock, fact.at)
+
+    @take.register
+    def _asked(self, fact: Asked) -> None:
+        """Owe an answer from the first unanswered message on."""
+        if self._waiting is not None and self._waiting.wait is not Wait.THIRD_PARTY:
+            self._resume(fact.at)
+        if not self.all:
+            self._start(Kind.FIRST_RESPONSE, fact.at)
+            self._start(Kind.RESOLUTION, fact.at)
+            return
+        if not self._live({Kind.RESOLUTION}):
+            self._open_again(fact.at)
+        if not self._live(REPLIES):
+            self._start(Kind.NEXT_RESPONSE, fact.at)
+
+    @take.register
+    def _answered(self, fact: Answered) -> None:
+        for clock in self._live(REPLIES):
+            clock.met_at = fact.at
+
+    @take.register
+    def _taken_back(self, fact: TakenBack) -> None:
+        """Let what an answer had met run again, unless a newer clock of its kind does.
+
+        Whoever is owed an answer is not done with.
+        """
+        for clock in self.all:
+            met_by_it = clock.kind in REPLIES and clock.met_at == fact.answered_at
+            if met_by_it and not self._live({clock.kind}):
+                clock.met_at = None
+                clock.generation += 1
+                if not self._live({Kind.RESOLUTION}):
+                    self._open_again(fact.at)
+
+    @take.register
+    def _excused(self, fact: Excused) -> None:
+        for clock in self._live(REPLIES):
+            clock.excused_at, clock.excuse = fact.at, fact.reason
+
+    @take.register
+    def _paused(self, fact: Paused) -> None:
+        self._resume(fact.at)
+        self._waiting = fact
+        for clock in self._live(fact.kinds):
+            clock.paused_at = fact.at
+            self._reckon(clock, fact.at)
+
+    @take.register
+    def _resumed(self, fact: Resumed) -> None:
+        self._resume(fact.at)
+
+    @take.register
+    def _resolved(self, fact: Resolved) -> None:
+        self._resume(fact.at)
+        self._excused(Excused(fact.at, fact.reason))
+        for clock in self._live({Kind.RESOLUTION}):
+            clock.met_at = fact.at
+
+    @take.register
+    def _reopened(self, fact: Reopened) -> None:
+        self._open_again(fact.at)
+        self._start(Kind.NEXT_RESPONSE, fact.at)
+
+    def _live(self, kinds: Iterable[Kind] = frozenset(Kind)) -> list[Clock]:
+        return [clock for clock in self.all if clock.is_live and clock.kind in kinds]
+
+    def _start(self, kind: Kind, at: datetime) -> None:
+        if self._rule is None:
+            raise ValueError("A history begins with the rule that holds for it.")
+        if self._rule.target_s(kind) is None or self._live({kind}):
+            return
+        clock = Clock(kind, self._rule, at)
+        self.all.append(clock)
+        if self._waiting is not None and kind in self._waiting.kinds:
+            clock.paused_at = at
+        clock.due_at = self._due(clock)
+
+    def _open_again(self, at: datetime) -> None:
+        """Go on with the resolution clock, or start another, as the rule has it."""
+        if self._rule is not None and self._rule.targets.resolution_s is None:
+            return
+        done = [clock for clock in self.all if clock.kind is Kind.RESOLUTION]
+        if done and not done[-1].is_live and self._rule is not None and self._rule.resumes:
+            clock, closed_at = done[-1], done[-1].met_at or done[-1].excused_at
+            if closed_at is not None and closed_at < at:
+                clock.pauses.append((closed_at, at))
+            clock.met_at = clock.excused_at = None
+            clock.excuse = ""
+            self._reckon(clock, closed_at or at)
+        else:
+            self._start(Kind.RESOLUTION, at)
+
+    def _reckon(self, clock: Clock, at: datetime) -> None:
+        """Compute the due time again; one that had passed unmet stays a breach."""
+        before, clock.due_at = clock.due_at, self._due(clock)
+        if clock.due_at == before:
+            return
+        if before is not None and before < at and clock.breached_at is None:
+            clock.breached_at = before
+        clock.generation += 1
+
+    def _due(self, clock: Clock) -> datetime | None:
+        target_s = clock.rule.target_s(clock.kind)
+        if target_s is None:
+            return None
+        due_at = clock.rule.calendar.due_at(clock.started_at, target_s, clock.pauses)
+        if clock.kind is Kind.FIRST_RESPONSE and self._promise is not None:
+            due_at = self._promise if due_at is None else min(due_at, self._promise)
+        stands_still = clock.paused_at is not None and (
+            due_at is None or due_at > clock.paused_at
+        )
+        return None if stands_still else due_at
+
+    def _resume(self, at: datetime) -> None:
+        self._waiting = None
+        for clock in self._live():
+            if clock.paused_at is not None:
+                if clock.paused_at < at:
+                    clock.pauses.append((clock.paused_at, at))
+                clock.paused_at = None
+                self._reckon(clock, at)

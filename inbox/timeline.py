@@ -1,0 +1,281 @@
+"""A conversation's events as facts, from which its clocks follow (``inbox.sla.history``).
+
+Events name a calendar by its version, so that the same events say the same however often the
+working hours change afterwards.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import select
+from sqlmodel import Session
+
+from inbox.sla.calendar import WorkingCalendar
+from inbox.sla.history import (
+    Answered,
+    Asked,
+    Carried,
+    Clock,
+    Excused,
+    Fact,
+    Kind,
+    Paused,
+    Promised,
+    Reopened,
+    Rescheduled,
+    Resolved,
+    Resumed,
+    Rule,
+    Ruled,
+    TakenBack,
+    Wait,
+)
+from inbox.sla.policy import Targets
+from models import CalendarVersion, Event, EventKind
+from models.base import columns
+
+events = columns(Event)
+versions = columns(CalendarVersion)
+
+KINDS = (
+    *(EventKind.RECEIVED, EventKind.RULED, EventKind.ASKED, EventKind.REPLIED),
+    *(EventKind.REPLY_FAILED, EventKind.WAITED, EventKind.RESUMED, EventKind.EXCUSED),
+    *(EventKind.RESOLVED, EventKind.REOPENED, EventKind.PROMISED_AGAIN),
+    EventKind.RESCHEDULED,
+)
+"""The kinds of event that clocks follow from."""
+
+Calendars = Mapping[int, WorkingCalendar]  # by version
+
+
+class Happened(NamedTuple):
+    """An event as far as clocks care, written or about to be."""
+
+    kind: EventKind
+    at: datetime
+    data: dict[str, Any]
+    actor_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """A rule as events keep it. ``version`` is of the calendar, ``targets`` by kind."""
+
+    policy: str
+    calendar: int
+    version: int
+    targets: tuple[int | None, int | None, int | None]
+    resumes: bool = True
+
+    def data(self) -> dict[str, Any]:
+        """Return it as an event's data."""
+        return {**asdict(self), "targets": list(self.targets)}
+
+    def rule(self, calendars: Calendars) -> Rule:
+        """Return it as clocks use it."""
+        return Rule(
+            self.policy,
+            calendars[self.version],
+            Targets(*self.targets),
+            self.resumes,
+            self.calendar,
+        )
+
+
+def terms_of(data: Mapping[str, Any]) -> Terms:
+    """Read a rule from an event's data."""
+    first, following, resolution = data["targets"]
+    return Terms(
+        data["policy"],
+        data["calendar"],
+        data["version"],
+        (first, following, resolution),
+        data.get("resumes", True),
+    )
+
+
+def load_happened(session: Session, numbers: Iterable[int]) -> dict[int, list[Happened]]:
+    """Return what clocks follow from, of several conversations, in the order it was written."""
+    found: dict[int, list[Happened]] = {number: [] for number in numbers}
+    rows = session.execute(
+        select(events.conversation_id, events.kind, events.at, events.data, events.actor_id)
+        .where(events.conversation_id.in_(list(found)), events.kind.in_(KINDS))
+        .order_by(events.conversation_id, events.id)
+    )
+    for number, *what in rows:
+        found[number].append(Happened(*what))
+    return found
+
+
+def happened_of(rows: Iterable[Event]) -> list[Happened]:
+    """Return what clocks follow from, of events that were loaded already."""
+    return [
+        Happened(row.kind, row.at, row.data, row.actor_id) for row in rows if row.kind in KINDS
+    ]
+
+
+def load_calendars(session: Session, happened: Iterable[Happened]) -> Calendars:
+    """Return every version of a calendar that these events name; loaded once a session."""
+    known: dict[int, WorkingCalendar] = session.info.setdefault("calendar_versions", {})
+    named = {number for what in happened for number in _versions(what.data)} - known.keys()
+    if named:
+        rows = session.execute(select(versions.id, versions.spec).where(versions.id.in_(named)))
+        known |= {row.id: WorkingCalendar.from_spec(row.spec) for row in rows}
+    return known
+
+
+def _versions(data: Mapping[str, Any]) -> Iterable[int]:
+    if "version" in data:
+        yield data["version"]
+    for clock in data.get("clocks", ()):
+        if isinstance(clock, Mapping):
+            yield clock["terms"]["version"]
+
+
+def is_recorded(happened: Sequence[Happened]) -> bool:
+    """Tell whether facts are kept; they are not for what an older Kịp took in, until now."""
+    return any(what.kind is EventKind.RULED for what in happened)
+
+
+def last_rule(happened: Sequence[Happened]) -> Happened | None:
+    """Return the event that names the rule which holds now."""
+    ruled = (what for what in reversed(happened) if what.kind is EventKind.RULED)
+    return next(ruled, None)
+
+
+def facts_of(happened: Iterable[Happened], calendars: Calendars) -> list[Fact]:
+    """Return what happened as facts, in order; nothing before the first rule counts."""
+    reader = _Reader(calendars)
+    for what in happened:
+        reader.take(what)
+    return reader.facts
+
+
+@dataclass
+class _Reader:
+    calendars: Calendars
+    facts: list[Fact] = field(default_factory=list)
+    early: list[Fact] = field(default_factory=list)  # came in before a rule was found for it
+    answers: dict[Any, datetime] = field(default_factory=dict)  # message id -> when
+
+    def take(self, what: Happened) -> None:
+        """Add what an event says."""
+        if what.kind is EventKind.RULED:
+            self._ruled(what)
+        else:
+            make = MAKERS.get(what.kind)
+            fact = make(self, what) if make is not None else None
+            if fact is not None:
+                (self.facts if self.facts else self.early).append(fact)
+
+    def _ruled(self, what: Happened) -> None:
+        data, terms = what.data, terms_of(what.data)
+        rule = terms.rule(self.calendars)
+        if "clocks" in data:
+            clocks = tuple(_clock(one, self.calendars) for one in data["clocks"])
+            self.facts = [Carried(what.at, clocks, rule, _moment(data.get("promised_at")))]
+            self.early = []
+            return
+        self.facts.append(Ruled(what.at, rule, _kinds(data)))
+        if data.get("promised_at"):
+            self.facts.append(Promised(what.at, datetime.fromisoformat(data["promised_at"])))
+        self.facts += self.early
+        self.early = []
+
+    def answered(self, what: Happened) -> Fact:
+        """Remember when each answer was given: one may come back."""
+        self.answers[what.data.get("message")] = what.at
+        return Answered(what.at)
+
+    def taken_back(self, what: Happened) -> Fact | None:
+        """Name the answer that never left by its time."""
+        at = _moment(what.data.get("answered_at"))
+        at = at or self.answers.get(what.data.get("message"))
+        return TakenBack(what.at, at) if at is not None else None
+
+    def rescheduled(self, what: Happened) -> Fact | None:
+        """Other hours for running clocks."""
+        if "version" not in what.data:
+            return None
+        calendar = self.calendars[what.data["version"]]
+        return Rescheduled(what.at, calendar, _kinds(what.data))
+
+
+def _promised(_reader: _Reader, what: Happened) -> Fact:
+    return Promised(what.at, datetime.fromisoformat(what.data["promised_at"]))
+
+
+def _reopened(_reader: _Reader, what: Happened) -> Fact | None:
+    """Where a customer's message opened it again, that message is the fact."""
+    ours = what.actor_id is not None or what.data.get("owed")
+    return Reopened(what.at) if ours else None
+
+
+def _waited(_reader: _Reader, what: Happened) -> Fact:
+    return Paused(what.at, Wait(what.data["reason"]), _kinds(what.data))
+
+
+MAKERS: dict[EventKind, Callable[[_Reader, Happened], Fact | None]] = {
+    EventKind.RECEIVED: lambda _, what: Asked(what.at),
+    EventKind.ASKED: lambda _, what: Asked(what.at),
+    EventKind.REPLIED: _Reader.answered,
+    EventKind.REPLY_FAILED: _Reader.taken_back,
+    EventKind.WAITED: _waited,
+    EventKind.RESUMED: lambda _, what: Resumed(what.at),
+    EventKind.EXCUSED: lambda _, what: Excused(what.at, what.data["reason"]),
+    EventKind.RESOLVED: lambda _, what: Resolved(what.at),
+    EventKind.REOPENED: _reopened,
+    EventKind.PROMISED_AGAIN: _promised,
+    EventKind.RESCHEDULED: _Reader.rescheduled,
+}
+
+
+def _kinds(data: Mapping[str, Any]) -> frozenset[Kind]:
+    return frozenset(Kind(one) for one in data.get("kinds", Kind))
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+# ---- clocks that are carried over, as events keep them ------------------------------
+
+
+def clock_data(clock: Clock, terms: Terms) -> dict[str, Any]:
+    """Return a clock as an event's data."""
+    moments = {
+        name: value.isoformat()
+        for name in ("started_at", "due_at", "paused_at", "met_at", "excused_at", "breached_at")
+        if (value := getattr(clock, name)) is not None
+    }
+    return {
+        "kind": clock.kind.value,
+        "terms": terms.data(),
+        "pauses": [[begin.isoformat(), end.isoformat()] for begin, end in clock.pauses],
+        "excuse": clock.excuse,
+        "generation": clock.generation,
+        **moments,
+    }
+
+
+def _clock(data: Mapping[str, Any], calendars: Calendars) -> Clock:
+    return Clock(
+        Kind(data["kind"]),
+        terms_of(data["terms"]).rule(calendars),
+        datetime.fromisoformat(data["started_at"]),
+        due_at=_moment(data.get("due_at")),
+        pauses=pauses_of(data["pauses"]),
+        paused_at=_moment(data.get("paused_at")),
+        met_at=_moment(data.get("met_at")),
+        excused_at=_moment(data.get("excused_at")),
+        excuse=data["excuse"],
+        breached_at=_moment(data.get("breached_at")),
+        generation=data["generation"],
+    )
+
+
+def pauses_of(kept: Iterable[Sequence[str]]) -> list[tuple[datetime, datetime]]:
+    """Read pauses as rows and events keep them."""
+    return [(datetime.fromisoformat(begin), datetime.fromisoformat(end)) for begin, end in kept]

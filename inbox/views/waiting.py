@@ -1,0 +1,87 @@
+"""Waiting, sleeping, and going on: what a person does to time."""
+
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from litestar import Response, post
+from litestar.params import FromPath
+from sqlmodel import Session
+
+from inbox import waits
+from inbox.errors import Invalid
+from inbox.rulebook import load_rulebook
+from inbox.sla.history import Wait
+from inbox.store.company import find_company
+from inbox.store.people import Person
+from inbox.templating import N_
+from inbox.views import actions
+from inbox.views.security import form_fields
+from inbox.views.site import HttpRequest
+from models import Conversation
+
+SOON = {"tomorrow": 1, "days": 3, "week": 5}  # working days
+FOR = {"customer": Wait.CUSTOMER, "third_party": Wait.THIRD_PARTY}
+
+
+def _until(session: Session, text: str, now: datetime) -> datetime | None:
+    """Read a preset, or a time of the company's day; None is the usual one."""
+    if not text:
+        return None
+    if text in SOON:
+        book = load_rulebook(session)
+        calendar = book.calendars[book.default_calendar_id]
+        return waits.working_days_on(calendar, now, SOON[text])
+    company = find_company(session)
+    zone = ZoneInfo(company.time_zone if company is not None else "UTC")
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Invalid(waits.WRONG_UNTIL, {"until": waits.WRONG_UNTIL}) from error
+    return found if found.tzinfo is not None else found.replace(tzinfo=zone)
+
+
+def _wait(
+    session: Session,
+    conversation: Conversation,
+    *,
+    by: Person,
+    now: datetime,
+    reason: Wait,
+    until: str,
+) -> None:
+    end = _until(session, until, now)
+    if end is None and reason is Wait.SNOOZED:
+        raise Invalid(waits.WRONG_UNTIL, {"until": waits.WRONG_UNTIL})
+    waits.wait(session, conversation, reason, end, by=by, now=now)
+
+
+@post(
+    "/inbox/{number:int}/wait", opt={"access": "agent", "fields": ("reason", "until", "next")}
+)
+async def wait(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
+    """Wait for the customer, or for somebody else, until a time."""
+    fields = await form_fields(request)
+    reason = FOR.get(fields.get("reason", "customer"))
+    if reason is None:
+        raise Invalid("Say whom it waits for.")
+    loaded = await actions.act(
+        request, number, _wait, reason=reason, until=fields.get("until", "")
+    )
+    return await actions.answered(request, number, loaded, N_("It waits now."))
+
+
+@post("/inbox/{number:int}/snooze", opt={"access": "agent", "fields": ("until", "at", "next")})
+async def snooze(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
+    """Let it sleep until a time; what the customer writes wakes it."""
+    fields = await form_fields(request)
+    until = fields.get("until", "") or fields.get("at", "")
+    loaded = await actions.act(request, number, _wait, reason=Wait.SNOOZED, until=until)
+    return await actions.answered(request, number, loaded, N_("It sleeps until then."))
+
+
+@post("/inbox/{number:int}/wait/undo", opt={"access": "agent", "fields": ("next",)})
+async def resume(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
+    """Stop waiting, and go on with it."""
+    loaded = await actions.act(request, number, waits.resume)
+    return await actions.answered(request, number, loaded, N_("It goes on."))
