@@ -176,10 +176,14 @@ def test_the_list_and_a_correction_by_keyboard(product: Product, open_page: Open
 
 
 def test_done_opens_what_is_next_and_can_be_undone(product: Product, open_page: Open) -> None:
-    """F81's page: e, then z."""
+    """F81's page, F118: e, why no answer is owed, then z."""
     number = _asked(product, "done@customer.example")
     page = open_page(f"/inbox/{number}", "agent")
     page.keyboard.press("e")
+    reasons = page.locator("#reasons")
+    expect(reasons).to_be_visible()
+    page.keyboard.press("2")
+    expect(reasons).to_be_hidden()
     # aged: it leaves by itself after ten seconds
     toast = page.locator("#toasts > .toast[data-aged]")
     expect(toast.last).to_contain_text(f"#{number} đã xong.")

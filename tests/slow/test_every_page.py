@@ -32,6 +32,9 @@ WHO = {"agent": "agent", "supervisor": "supervisor", "admin": "admin"}
 NOT_PAGES = {
     "GET /": "leads on",
     "GET /settings": "leads on",
+    "GET /reports": "leads on",
+    "GET /reports/sla.csv": "a file",
+    "GET /reports/sla/list.csv": "a file",
     "GET /settings/hours": "leads on",
     "GET /setup": "only before the first visit; see test_first_visit.py",
     "GET /settings/audit.csv": "a file",

@@ -53,6 +53,9 @@ ENDS = {
     # Its clock is due.
     "ladder.fired": End("ladder", kept=False),
     "ladder.committed": End("ladder", kept=True),
+    # Its wait is over.
+    "drift.ended": End("waiting", kept=False),
+    "drift.committed": End("waiting", kept=True),
     # It is answered.
     "reply.written": End("reply", kept=False),
     "reply.committed": End("reply", kept=True),

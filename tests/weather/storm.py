@@ -27,9 +27,6 @@ from tests.weather.sink import Sink
 
 logger = logging.getLogger("weather")
 
-# R22 asks for 5 s after a worker's start, which is when it works: where others use the same
-# cores, that alone takes seconds after its process is there. The figures are in the report.
-ON_A_BUSY_MACHINE_S = 20.0
 SHORT_TARGET_S = 12
 TWICE = 0.1  # so many messages are sent again though they were accepted
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.postgres import start_cluster
-from tests.weather.history import lateness, share
-from tests.weather.storm import LARGE, ON_A_BUSY_MACHINE_S, demand_good, report, storm
+from tests.weather.history import ON_A_BUSY_MACHINE_S, lateness, share
+from tests.weather.storm import LARGE, demand_good, report, storm
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.postgres import start_cluster
-from tests.weather.history import lateness, share
-from tests.weather.storm import ON_A_BUSY_MACHINE_S, SMALL, demand_good, storm
+from tests.weather.history import ON_A_BUSY_MACHINE_S, lateness, share
+from tests.weather.storm import SMALL, demand_good, storm
 
 pytestmark = pytest.mark.slow
 

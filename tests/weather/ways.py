@@ -21,9 +21,19 @@ from websockets.exceptions import ConnectionClosed
 from inbox import delivery
 from inbox.clock import utcnow
 from inbox.db import Database
+from inbox.drift import Drift
 from inbox.loops import Send, TakeIn, Watch
 from inbox.settings import Settings
-from models import EscalationStep, Mailbox, MailboxTls, Outbox, RawMessage
+from inbox.sla.history import Wait
+from inbox.waits import wait
+from models import (
+    Conversation,
+    EscalationStep,
+    Mailbox,
+    MailboxTls,
+    Outbox,
+    RawMessage,
+)
 from models.base import columns
 from tests.chatclient import ChatClient
 from tests.factories import SECRET, SUPPORT, arrive, make_message, stage_mail
@@ -81,7 +91,9 @@ def settle(place: Place) -> None:
         take_in = TakeIn(database, settings, SECRET)
         try:
             await database.write(_end_leases)
-            for loop in (take_in, Send(database, settings), Watch(database, settings, SECRET)):
+            drift = Drift(database, settings, SECRET)
+            watch = Watch(database, settings, SECRET)
+            for loop in (take_in, Send(database, settings), watch, drift):
                 while await loop.once():
                     pass
             while await database.read(delivery.waits, utcnow()):
@@ -365,6 +377,36 @@ def _bring_forward(session: Session, number: int) -> None:
     session.add(row)
 
 
+def waiting(trial: Trial) -> None:
+    """Let waits for a customer end, one after the other: each is asked once more."""
+    ledger = trial.place.ledger
+    asked = "SELECT count(*) FROM outbox WHERE kind = 'follow_up'"
+    before = ledger.one(asked)
+    numbers = [ledger.write(_arrive_now, trial) for _ in range(trial.passage)]
+    with trial.place.role("worker", trial.armed) as role:
+        for done, number in enumerate(numbers, 1):
+            ledger.write(_wait_no_longer, number)
+            until(
+                partial(_is_over, role, ledger, before + done, asked),
+                60,
+                "the customer is asked, or the worker is dead",
+                0.1,
+            )
+        assert died(role)
+    assert ledger.one(asked) == before + trial.kept
+    settle(trial.place)
+    assert ledger.one(asked) == before + trial.passage
+
+
+def _wait_no_longer(session: Session, number: int) -> None:
+    """Wait for the customer until now."""
+    now = utcnow()
+    conversation = session.get_one(Conversation, number)
+    wait(session, conversation, Wait.CUSTOMER, now + timedelta(hours=1), by=None, now=now)
+    update_ = update(Conversation).where(columns(Conversation).id == number)
+    session.execute(update_.values(waiting_until=now))
+
+
 def reply(trial: Trial) -> None:
     """Answer as an agent does."""
     ledger = trial.place.ledger
@@ -452,6 +494,7 @@ WAYS: dict[str, Callable[[Trial], None]] = {
         mailbox,
         worker,
         ladder,
+        waiting,
         reply,
         backup,
         restore,
