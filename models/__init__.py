@@ -1,5 +1,6 @@
 """The tables. Imports nothing from ``inbox``."""
 
+from models.alert import AlertMessage
 from models.audit import AuditAction, AuditEntry, AuditSeal, AuditThing
 from models.conversation import (
     URGENCY_RANK,
@@ -39,7 +40,7 @@ from models.people import (
     Team,
     TeamMember,
 )
-from models.report import Counted, Outcome, ReportClosing, ReportDay, ReportFact
+from models.report import Counted, Outcome, Outlook, ReportClosing, ReportDay, ReportFact
 from models.sla import (
     Calendar,
     CalendarVersion,
@@ -58,6 +59,7 @@ __all__ = [
     "URGENCY_RANK",
     "Absence",
     "Agent",
+    "AlertMessage",
     "ApiToken",
     "Ask",
     "Attachment",
@@ -95,6 +97,7 @@ __all__ = [
     "Outbox",
     "OutboxKind",
     "Outcome",
+    "Outlook",
     "RawMessage",
     "RawState",
     "Rehearsal",

@@ -24,6 +24,8 @@ class AuditThing(StrEnum):
     MODEL = "model"
     TOKEN = "token"  # noqa: S105  (a word, not a secret)
     MESSAGE = "message"  # one in quarantine
+    ABSENCE = "absence"
+    LADDER = "ladder"
 
 
 class AuditAction(StrEnum):

@@ -67,7 +67,9 @@ class EventKind(StrEnum):
     NOTED = "noted"
     CORRECTED = "corrected"
     CONFIRMED = "confirmed"
+    CLASSED = "classed"  # the customer's tier or the product group was said
     PROMISED_AGAIN = "promised_again"
+    PROMISE_BROKEN = "promise_broken"  # the time passed, and the customer was told so
     CLOCK_STARTED = "clock_started"
     CLOCK_MET = "clock_met"
     WARNED = "warned"
@@ -89,13 +91,22 @@ class EventKind(StrEnum):
     RESCHEDULED = "rescheduled"  # the working hours changed under it
 
 
+SIGNS = "status = 'open' AND (asked_again > 0 OR reopened > 0 OR passed_on > 1)"
+"""Open, and something went wrong before: what ``ix_conversations_signs`` holds."""
+
+
+UNKEPT = "status = 'open' AND first_responded_at IS NULL AND expected_at IS NULL"
+"""Nobody has answered, and nobody has said sorry: what ``ix_conversations_unkept`` holds."""
+
+
 class Conversation(Table, table=True):
     """Everything said with one contact about one matter, in one inbox. Its id is its number.
 
     A ``*_due_at`` is when the policy says a thing must have happened, a ``*_at`` when it
     did; all UTC. ``next_due_at`` is the live reply clock's due time, or None when no reply is
     owed. ``order_at`` is what the list sorts by: ``next_due_at``, else a far date, never null.
-    ``promised_at`` is what the customer was told and is kept even when due moves.
+    ``promised_at`` is what the customer was told and is kept even when due moves;
+    ``expected_at`` the later time that they were told once that had passed.
     ``version`` grows with each change, so that a stale page can be told.
     """
 
@@ -123,11 +134,32 @@ class Conversation(Table, table=True):
             sqlite_where=text("waiting_until IS NOT NULL"),
             postgresql_where=text("waiting_until IS NOT NULL"),
         ),
+        # What waits for somebody of a team to be there.
+        Index(
+            "ix_conversations_unowned",
+            *("team_id", "order_at"),
+            sqlite_where=text("owner_id IS NULL AND status = 'open'"),
+            postgresql_where=text("owner_id IS NULL AND status = 'open'"),
+        ),
         Index(
             "ix_conversations_covered",
             "covered_for_id",
             sqlite_where=text("covered_for_id IS NOT NULL"),
             postgresql_where=text("covered_for_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_conversations_unkept",
+            "promised_at",
+            sqlite_where=text(UNKEPT),
+            postgresql_where=text(UNKEPT),
+        ),
+        # Few open ones show an early sign; inbox.store.now asks by the same words.
+        Index(
+            "ix_conversations_signs",
+            "team_id",
+            "order_at",
+            sqlite_where=text(SIGNS),
+            postgresql_where=text(SIGNS),
         ),
         {"sqlite_autoincrement": True},
     )
@@ -157,6 +189,7 @@ class Conversation(Table, table=True):
     next_due_at: datetime | None = None
     order_at: datetime
     promised_at: datetime | None = None
+    expected_at: datetime | None = None
     sla_state: SLAState = Field(default=SLAState.NONE, sa_type=stored_as_value(SLAState))
 
     product_group: str | None = None
@@ -165,6 +198,7 @@ class Conversation(Table, table=True):
     followed_up_at: datetime | None = None
     covered_for_id: int | None = Field(default=None, foreign_key="agents.id")
     passed_on: int = 0
+    reopened: int = 0  # how often it was done and is open again
     asked_again: int = 0
     last_message_id: int | None = None
     created_at: datetime

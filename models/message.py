@@ -46,6 +46,7 @@ class OutboxKind(StrEnum):
     REPLY = "reply"
     ACKNOWLEDGEMENT = "acknowledgement"
     PROMISE = "promise"
+    LATE = "late"  # a promise passed unanswered: sorry, and a new time
     FOLLOW_UP = "follow_up"  # nobody answered until a wait ended
     CLOSING = "closing"  # nor after that
     NOTICE = "notice"

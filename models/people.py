@@ -61,6 +61,8 @@ class Agent(Table, table=True):
     weight: int = 1
     skills: list[str] = Field(default_factory=list, sa_column=json_column())
     alerts: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
+    alerted_at: datetime | None = None  # when alerts last went out: the next ones gather
+    day_mail_on: str = ""  # the date of the last mail of what a day holds, ISO
     deactivated_at: datetime | None = None
     last_seen_at: datetime | None = None  # to five minutes
     created_at: datetime

@@ -148,3 +148,16 @@ class ReportClosing(SQLModel, table=True):
     day: date = Field(primary_key=True)
     closed_at: datetime
     last_event_id: int
+
+
+class Outlook(Table, table=True):
+    """What is foreseen, as the worker found it last: one row, written anew each time.
+
+    ``data`` is what ``inbox.foresight`` writes and ``inbox.store.now`` reads: what will
+    probably be late, who has room, and the usual times of each stage.
+    """
+
+    __tablename__ = "outlooks"
+
+    made_at: datetime
+    data: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())

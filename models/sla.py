@@ -81,13 +81,20 @@ class SLAPolicy(Table, table=True):
 
 
 class Ladder(Table, table=True):
-    """Who is told and what is done as a promise runs out; ``steps`` as ``sla.ladder`` reads."""
+    """Who is told and what is done as a promise runs out; ``steps`` as ``sla.rungs`` reads.
+
+    While open conversations follow what it says now, ``follow_after`` is the last number that
+    was looked at; ``follow_done`` of ``follow_total`` were.
+    """
 
     __tablename__ = "ladders"
 
     name: str = Field(unique=True)
     steps: list[Any] = Field(default_factory=list, sa_column=json_column())
     is_default: bool = False
+    follow_after: int | None = None
+    follow_done: int = 0
+    follow_total: int = 0
 
 
 class Rehearsal(Table, table=True):
@@ -106,14 +113,16 @@ class Rehearsal(Table, table=True):
 
 
 class Following(Table, table=True):
-    """Open conversations follow a calendar's hours, a batch at a time, in the background.
+    """Open conversations follow changed hours or rules, a batch at a time, in the background.
 
-    ``after`` is the last number that was looked at; ``done`` of ``total`` were.
+    One of ``calendar_id`` and ``policy_id`` says which; the rule may be gone by now. ``after``
+    is the last number that was looked at; ``done`` of ``total`` were.
     """
 
     __tablename__ = "followings"
 
-    calendar_id: int = Field(foreign_key="calendars.id")
+    calendar_id: int | None = Field(default=None, foreign_key="calendars.id")
+    policy_id: int | None = None
     started_by_id: int = Field(foreign_key="agents.id")
     started_at: datetime
     after: int = 0
@@ -161,6 +170,8 @@ class SLAClock(Table, table=True):
     kind: ClockKind = Field(sa_type=stored_as_value(ClockKind))
     policy: str
     calendar_id: int = Field(foreign_key="calendars.id")
+    # Of a ladder that may be gone by now; None: the company's usual one.
+    ladder_id: int | None = None
     target_s: int
     started_at: datetime
     due_at: datetime
@@ -175,7 +186,11 @@ class SLAClock(Table, table=True):
 
 
 class EscalationStep(Table, table=True):
-    """A moment at which somebody is told. Claimed by setting ``fired_at`` where it is null."""
+    """A moment at which something is done. Claimed by setting ``fired_at`` where it is null.
+
+    ``step`` names the moment, ``audience`` says what is done then, in order (both:
+    ``inbox.sla.ladder``): what the ladder said when the step was planned.
+    """
 
     __tablename__ = "escalation_steps"
     __table_args__ = (
@@ -192,7 +207,7 @@ class EscalationStep(Table, table=True):
     conversation_id: int = Field(foreign_key="conversations.id", index=True)
     generation: int
     step: str
-    audience: str  # of ladder.Audience, comma between
+    audience: str  # of ladder.Action, comma between
     at: datetime
     is_late: bool = False
     fired_at: datetime | None = None
@@ -202,7 +217,7 @@ class EscalationStep(Table, table=True):
 class Notice(Table, table=True):
     """Somebody was told something; unique per clock generation, step and person.
 
-    The step ``handed_over`` stands for several: ``data`` has ``count`` and ``before``, whose
+    A step ``handed_over…`` stands for several: ``data`` has ``count`` and ``before``, whose
     they were; the conversation is the most pressing of them.
     """
 
@@ -216,6 +231,14 @@ class Notice(Table, table=True):
             sqlite_where=text("read_at IS NULL"),
             postgresql_where=text("read_at IS NULL"),
         ),
+        Index(
+            "ix_notices_unsent",
+            "agent_id",
+            "id",
+            sqlite_where=text("mailed_at IS NULL"),
+            postgresql_where=text("mailed_at IS NULL"),
+        ),
+        Index("ix_notices_conversation", "conversation_id", "id"),
     )
 
     agent_id: int = Field(foreign_key="agents.id")
@@ -228,5 +251,8 @@ class Notice(Table, table=True):
     created_at: datetime
     read_at: datetime | None = None
     taken_at: datetime | None = None  # "I have it"
-    mailed_at: datetime | None = None
+    kind: str = ""  # of telling.Alert
+    outside_hours: bool = False  # goes out at once, also when the person does not work
+    mailed_at: datetime | None = None  # went out, or was found to need no more than the page
+    told_by: str = ""  # by what it went out, comma between: mail, telegram
     data: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
