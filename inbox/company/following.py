@@ -1,13 +1,14 @@
-"""Many open conversations follow a calendar's hours in the background, with progress to see."""
+"""Many open conversations follow changed hours or rules in the background, with progress."""
 
 import logging
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import distinct, func, select
 from sqlmodel import Session
 
 from inbox.clock import utcnow
-from inbox.company import open_work
+from inbox.company import open_work, policy_work
 from inbox.db import Database
 from models import Following, SLAClock
 from models.base import columns
@@ -20,31 +21,43 @@ log = logging.getLogger(__name__)
 AT_ONCE = 500  # no more than this while the browser waits
 
 
-def count_open(session: Session, calendar_id: int) -> int:
-    """Return how many conversations have a running clock on this calendar."""
-    found = select(func.count(distinct(live.conversation_id))).where(
-        *open_work.running(calendar_id)
-    )
+class Changed(NamedTuple):
+    """What open conversations follow: a calendar's hours, or the rules after one changed."""
+
+    calendar_id: int | None = None
+    policy_id: int | None = None
+
+
+def count_open(session: Session, changed: Changed) -> int:
+    """Return how many conversations are to be looked at: those with a running clock (on it)."""
+    running = policy_work.RUNS
+    if changed.calendar_id is not None:
+        running = open_work.running(changed.calendar_id)
+    found = select(func.count(distinct(live.conversation_id))).where(*running)
     return int(session.execute(found).scalar_one())
 
 
-def begin(session: Session, calendar_id: int, *, by: int, now: datetime) -> Following:
-    """Have them follow from now on; what follows already begins again with the hours as now."""
-    found = find_running(session, calendar_id)
+def begin(session: Session, changed: Changed, *, by: int, now: datetime) -> Following:
+    """Have them follow from now on; what follows already begins again with what holds now."""
+    found = find_running(session, changed)
     if found is None:
-        found = Following(calendar_id=calendar_id, started_by_id=by, started_at=now)
+        found = Following(**changed._asdict(), started_by_id=by, started_at=now)
     found.after, found.done = 0, 0
-    found.total = count_open(session, calendar_id)
+    found.total = count_open(session, changed)
     session.add(found)
     session.flush()
     return found
 
 
-def find_running(session: Session, calendar_id: int) -> Following | None:
-    """Return what is under way for a calendar."""
+def find_running(session: Session, changed: Changed) -> Following | None:
+    """Return what is under way for a calendar or a rule."""
     return session.execute(
         select(Following)
-        .where(followings.calendar_id == calendar_id, followings.finished_at.is_(None))
+        .where(
+            followings.calendar_id.is_not_distinct_from(changed.calendar_id),
+            followings.policy_id.is_not_distinct_from(changed.policy_id),
+            followings.finished_at.is_(None),
+        )
         .limit(1)
     ).scalar_one_or_none()
 
@@ -53,6 +66,25 @@ def is_under_way(session: Session) -> bool:
     """Tell whether there is something to do, without taking the writers' turn."""
     found = select(followings.id).where(followings.finished_at.is_(None)).limit(1)
     return session.execute(found).first() is not None
+
+
+def apply_batch(
+    session: Session, changed: Changed, after: int, *, by: int, now: datetime
+) -> tuple[int, int | None]:
+    """Let the next ones follow: how many did, and the number to go on after (None: done)."""
+    if changed.calendar_id is not None:
+        return open_work.apply_batch(session, changed.calendar_id, after, by=by, now=now)
+    return policy_work.apply_batch(session, changed.policy_id or 0, after, by=by, now=now)
+
+
+def note_applied(
+    session: Session, changed: Changed, moved: int, *, by: int, now: datetime
+) -> None:
+    """Write down that open conversations follow now."""
+    if changed.calendar_id is not None:
+        open_work.note_applied(session, changed.calendar_id, moved, by=by, now=now)
+    else:
+        policy_work.note_applied(session, changed.policy_id or 0, moved, by=by, now=now)
 
 
 def go_on(session: Session, now: datetime) -> bool:
@@ -66,13 +98,13 @@ def go_on(session: Session, now: datetime) -> bool:
     ).scalar_one_or_none()
     if found is None:
         return False
-    by = found.started_by_id
-    moved, last = open_work.apply_batch(session, found.calendar_id, found.after, by=by, now=now)
+    by, changed = found.started_by_id, Changed(found.calendar_id, found.policy_id)
+    moved, last = apply_batch(session, changed, found.after, by=by, now=now)
     found.moved += moved
     if last is None:
         found.finished_at, found.done = now, found.total
-        open_work.note_applied(session, found.calendar_id, found.moved, by=by, now=now)
-        log.info("%d conversations follow calendar %d", found.moved, found.calendar_id)
+        note_applied(session, changed, found.moved, by=by, now=now)
+        log.info("%d conversations follow %s", found.moved, changed)
     else:
         found.after = last
         found.done = min(found.done + open_work.BATCH, found.total)
@@ -91,3 +123,20 @@ class Follow:
         if not await self._database.read(is_under_way):
             return False
         return await self._database.write(go_on, utcnow())
+
+
+async def follow_now(database: Database, changed: Changed, *, by: int) -> int | None:
+    """Let open conversations follow at once and return how many did; None: in the background.
+
+    Those are more than 500; ``Follow`` does them.
+    """
+    if await database.read(count_open, changed) > AT_ONCE:
+        await database.write(begin, changed, by=by, now=utcnow())
+        return None
+    total = 0
+    after: int | None = 0
+    while after is not None:
+        moved, after = await database.write(apply_batch, changed, after, by=by, now=utcnow())
+        total += moved
+    await database.write(note_applied, changed, total, by=by, now=utcnow())
+    return total

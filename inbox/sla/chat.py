@@ -32,6 +32,11 @@ def chat_targets(targets: Targets, *, is_open: bool, on_duty: bool, there: bool)
     )
 
 
+def is_hastened(first_response_s: int | None) -> bool:
+    """Tell whether a chat's first answer was to come within the five minutes."""
+    return first_response_s is not None and first_response_s <= RESPONSE_S
+
+
 def answer_sentence(
     calendar: WorkingCalendar,
     now: datetime,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 _HOUR = 3600
 _URGENT_S = 30 * 60
@@ -14,6 +15,62 @@ class Targets:
     first_response_s: int | None
     next_response_s: int | None
     resolution_s: int | None
+
+
+class Conditions(Protocol):
+    """What a rule asks; None asks nothing."""
+
+    @property
+    def tier(self) -> str | None: ...
+    @property
+    def urgency(self) -> str | None: ...
+    @property
+    def product_group(self) -> str | None: ...
+    @property
+    def request_type(self) -> str | None: ...
+    @property
+    def inbox_id(self) -> int | None: ...
+    @property
+    def channel(self) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What rules are asked about; None or "" meets only rules that do not ask for it."""
+
+    request_type: str
+    urgency: str
+    tier: str = ""
+    channel: str = ""
+    product_group: str | None = None
+    inbox_id: int | None = None
+
+
+HEAVIEST_FIRST = ("tier", "urgency", "product_group", "request_type", "inbox_id", "channel")
+"""Which of two rules with equally many conditions is asked first."""
+
+
+def rank(rule: Conditions) -> tuple[int | bool, ...]:
+    """Return where a rule stands in the order in which rules are asked; smaller is sooner.
+
+    More conditions come first; of as many, the one with the heavier condition. The rules of
+    one rank are asked in the order of their ids.
+    """
+    asks = [getattr(rule, name) is not None for name in HEAVIEST_FIRST]
+    return -sum(asks), *(not one for one in asks)
+
+
+def matches(rule: Conditions, case: Case) -> bool:
+    """Tell whether a case meets every condition of a rule; texts are alike in any case."""
+    return all(
+        _plain(wanted) == _plain(getattr(case, name))
+        for name in HEAVIEST_FIRST
+        if (wanted := getattr(rule, name)) is not None
+    )
+
+
+def _plain(value: object) -> object:
+    return value.strip().casefold() if isinstance(value, str) else value
 
 
 STARTER_TARGETS: dict[str, Targets] = {

@@ -83,7 +83,7 @@ class _Place:
     def take(self, one: Happening) -> None:
         if one.kind in ("assigned", "passed_on", "covered"):
             self.owner = owner_after(one, self.owner)
-        if one.kind == "covered":
+        if one.kind == "covered" or "covered_for" in (one.data.get("to") or {}):
             self.covered = is_cover(one)
         elif one.kind == "department_asked":
             self.asks += 1
