@@ -3,18 +3,31 @@
 Nothing in here changes a clock: they follow from what happened, see ``inbox.record``.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlmodel import Session
 
+from inbox.ladders import Ladders, load_ladders
 from inbox.rulebook import Promise
 from inbox.sla.calendar import WorkingCalendar
+from inbox.sla.history import Kind
 from inbox.sla.instants import Pause
-from inbox.sla.ladder import DEFAULT_STEPS, collapse_past, step_times
+from inbox.sla.ladder import (
+    CHANGING,
+    Action,
+    PlannedStep,
+    collapse_past,
+    is_before_due,
+    read_key,
+    step_times,
+    steps_for,
+    without,
+)
 from inbox.timeline import Terms
 from models import ClockKind, EscalationStep, SLAClock, SLAState
 from models.base import columns, core
@@ -25,8 +38,6 @@ steps = columns(EscalationStep)
 _ADD_STEPS = insert(core(EscalationStep))
 
 NEVER = datetime(9000, 1, 1, tzinfo=UTC)  # where an answered conversation stands in the order
-BEFORE_DUE = frozenset(step.key for step in DEFAULT_STEPS if step.percent < 100)
-RUNG = {step.key: number for number, step in enumerate(DEFAULT_STEPS)}
 REPLY_KINDS = (ClockKind.FIRST_RESPONSE, ClockKind.NEXT_RESPONSE)
 
 
@@ -35,7 +46,8 @@ def target_of(promise: Promise, kind: ClockKind) -> int | None:
     targets = promise.targets
     if kind is ClockKind.RESOLUTION:
         return targets.resolution_s
-    # Until policies say otherwise each later answer has the first one's time.
+    if kind is ClockKind.NEXT_RESPONSE:
+        return targets.next_response_s
     return targets.first_response_s
 
 
@@ -48,6 +60,8 @@ def terms_of(promise: Promise) -> Terms:
         promise.version,
         (first, following, resolution),
         promise.resumes,
+        promise.ladder_id,
+        promise.rules,
     )
 
 
@@ -77,6 +91,7 @@ def _set_up(kind: ClockKind, promise: Promise, started_at: datetime) -> SLAClock
         kind=kind,
         policy=promise.policy,
         calendar_id=promise.calendar_id,
+        ladder_id=promise.ladder_id,
         target_s=target_s,
         started_at=started_at,
         due_at=promise.calendar.due_at(started_at, target_s) or NEVER,
@@ -94,7 +109,12 @@ def write(
     for clock in started:
         clock.conversation_id = conversation_id
     session.add_all(started)
-    with_ladder = [clock for clock in started if clock.kind in REPLY_KINDS]
+    ladders = load_ladders(session)
+    with_ladder = [
+        clock
+        for clock in started
+        if steps_for(ladders.steps(clock.ladder_id), Kind(clock.kind.value))
+    ]
     if with_ladder:  # its steps name a clock by its id
         session.flush()
     plan_steps(session, [Course(clock, calendar) for clock in with_ladder], now)
@@ -109,49 +129,105 @@ class Course(NamedTuple):
 
 
 def plan_steps(session: Session, courses: Sequence[Course], now: datetime) -> None:
-    """Write the ladder's moments for each clock's generation; only reply clocks have one."""
-    with_ladder = [one for one in courses if one.clock.kind in REPLY_KINDS]
-    told = _told(session, [one.clock for one in with_ladder])
-    planned_steps = []
-    for clock, calendar, pauses in with_ladder:
-        # A due time held at an earlier promise has its own length.
-        length = calendar.working_seconds(clock.started_at, clock.due_at, pauses)
-        times = step_times(calendar, clock.started_at, length, DEFAULT_STEPS, pauses)
-        planned_steps += [
-            {
-                "clock_id": clock.id,
-                "conversation_id": clock.conversation_id,
-                "generation": clock.generation,
-                "step": planned.step.key,
-                "audience": ",".join(planned.step.audience),
-                "at": planned.at,
-                "is_late": planned.late,
-                "fired_at": None,
-                "cancelled_at": None,
-            }
-            for planned in collapse_past(times, now)
-            if planned.at > now or RUNG[planned.step.key] > told.get(clock.id, -1)
-        ]
-    if planned_steps:
-        session.execute(_ADD_STEPS, planned_steps)
+    """Write the moments of each clock's ladder for its generation, by the ladder as it is now.
 
-
-def _told(session: Session, moved: Iterable[SLAClock]) -> dict[int, int]:
-    """Return the highest rung that has told somebody before the due time moved, by clock.
-
-    What is past under the new due time is not told again by a rung up to that one.
+    A step that told somebody before the due time moved is planned again where it is still to
+    come, without what it changed then; what is past up to it is not told again.
     """
-    ids = [clock.id for clock in moved if clock.generation > 1]
-    highest: dict[int, int] = {}
+    ladders = load_ladders(session)
+    told = _told(session, [one.clock.id for one in courses if one.clock.generation > 1])
+    _write_steps(session, ladders, courses, told, now)
+
+
+def plan_again(session: Session, courses: Sequence[Course], now: datetime) -> None:
+    """Let the ladder of clocks whose due time did not move follow what it is now.
+
+    What has fired stays fired; what would have been before now is left out.
+    """
+    ids = [one.clock.id for one in courses]
+    if not ids:
+        return
+    own = select(clocks.generation).where(clocks.id == steps.clock_id).scalar_subquery()
+    session.execute(
+        delete(EscalationStep).where(
+            steps.clock_id.in_(ids), steps.fired_at.is_(None), steps.generation == own
+        )
+    )
+    told = _told(session, ids)
+    _write_steps(session, load_ladders(session), courses, told, now, only_later=True)
+
+
+def _write_steps(
+    session: Session,
+    ladders: Ladders,
+    courses: Sequence[Course],
+    told: Mapping[int, Mapping[str, int]],
+    now: datetime,
+    *,
+    only_later: bool = False,
+) -> None:
+    rows = [
+        {
+            "clock_id": one.clock.id,
+            "conversation_id": one.clock.conversation_id,
+            "generation": one.clock.generation,
+            "step": planned.step.key,
+            "audience": planned.words,
+            "at": planned.at,
+            "is_late": planned.late,
+            "fired_at": None,
+            "cancelled_at": None,
+        }
+        for one in courses
+        for planned in plan(one, ladders, told.get(one.clock.id, {}), now)
+        if planned.at > now or not only_later
+    ]
+    if rows:
+        session.execute(_ADD_STEPS, rows)
+
+
+def plan(
+    course: Course, ladders: Ladders, told: Mapping[str, int], now: datetime
+) -> list[PlannedStep]:
+    """Return what is to come for a clock.
+
+    ``told`` are the keys that have fired for it, each with the generation in which it did.
+    """
+    clock, calendar, pauses = course
+    # A due time held at an earlier promise has its own length.
+    length_s = calendar.working_seconds(clock.started_at, clock.due_at, pauses)
+    done = [moment for key in told if (moment := read_key(key)) is not None]
+    reached = [one.instant(calendar, clock.started_at, length_s, pauses) for one in done]
+    last = max((at for at in reached if at is not None), default=None)
+    todo = [
+        without(step, CHANGING) if step.key in told else step
+        for step in steps_for(ladders.steps(clock.ladder_id), Kind(clock.kind.value))
+        if told.get(step.key) != clock.generation
+    ]
+    times = [
+        (step, at)
+        for step, at in step_times(calendar, clock.started_at, length_s, todo, pauses)
+        if step.actions and (at > now or last is None or at > last)
+    ]
+    planned = collapse_past(times, now)
+    if planned and planned[0].at <= now and clock.generation == 1:
+        # Nobody was silent about what has only just come in.
+        planned[0] = replace(planned[0], step=without(planned[0].step, {Action.HAND_OVER}))
+    return [one for one in planned if one.step.actions]
+
+
+def _told(session: Session, ids: Sequence[int]) -> dict[int, dict[str, int]]:
+    """Return the keys of the steps that fired, with their last generation, by clock."""
+    found: dict[int, dict[str, int]] = {}
     if ids:
         fired = session.execute(
-            select(steps.clock_id, steps.step).where(
-                steps.clock_id.in_(ids), steps.fired_at.is_not(None)
-            )
+            select(steps.clock_id, steps.step, steps.generation)
+            .where(steps.clock_id.in_(ids), steps.fired_at.is_not(None))
+            .order_by(steps.generation)
         )
-        for clock_id, key in fired:
-            highest[clock_id] = max(highest.get(clock_id, -1), RUNG[key])
-    return highest
+        for clock_id, key, generation in fired:
+            found.setdefault(clock_id, {})[key] = generation
+    return found
 
 
 def list_live(
@@ -248,7 +324,7 @@ def _state(rows: list[SLAClock], owed: list[SLAClock], fired: AbstractSet[str]) 
     late = any(
         clock.breached_at or (clock.met_at and clock.met_at > clock.due_at) for clock in replies
     )
-    if any(clock.breached_at for clock in owed) or not fired <= BEFORE_DUE:
+    if any(clock.breached_at for clock in owed) or not all(map(is_before_due, fired)):
         return SLAState.BREACHED
     if all(stands_still(clock) for clock in owed) and any(map(stands_still, rows)):
         return SLAState.PAUSED

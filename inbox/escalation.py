@@ -1,63 +1,42 @@
-"""The ladder at work: fire what is due, tell whom it concerns, once."""
+"""The ladder at work: do what is due, tell whom it concerns, once."""
 
 import logging
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import case, update
 from sqlmodel import Session
 
+from inbox import telling
 from inbox.acknowledgement import House
 from inbox.clock import utcnow
-from inbox.clocks import BEFORE_DUE
-from inbox.db import Database, after_commit, insert_into
+from inbox.clocks import REPLY_KINDS
+from inbox.db import Database, after_commit
+from inbox.escalating import silence
+from inbox.escalating.acting import Outcome, Scene, act
+from inbox.escalating.due import Due, claim, load_due, next_moment
 from inbox.failpoints import failpoint
 from inbox.house import load_house
-from inbox.queue import OUTBOX, conversation_name, notices_name
+from inbox.queue import conversation_name
 from inbox.settings import Settings
-from inbox.sla.ladder import Audience
-from inbox.sla.promise import spoken_moment
-from inbox.staffmail import to_staff
-from inbox.store import people
-from inbox.store.changes import moved
-from inbox.store.conversations import SHOWN_NAME, change
-from inbox.store.people import Colleague
-from models import (
-    Contact,
-    Conversation,
-    EscalationStep,
-    Event,
-    EventKind,
-    Notice,
-    Outbox,
-    SLAClock,
-    SLAState,
-)
-from models.base import columns
+from inbox.store.changes import add_happened, moved
+from inbox.telling import Alert, Telling, tell_all
+from models import Conversation, EventKind, SLAState
+from models.base import columns, core
 
-steps = columns(EscalationStep)
-clocks = columns(SLAClock)
 conversations = columns(Conversation)
-contacts = columns(Contact)
 
 log = logging.getLogger(__name__)
 
-BATCH = 100
-WAITING = (
-    steps.fired_at.is_(None),
-    steps.cancelled_at.is_(None),
-    clocks.generation == steps.generation,
-    clocks.met_at.is_(None),
-    clocks.cancelled_at.is_(None),
-)
-LATE_AFTER = timedelta(seconds=60)  # a step that fires later than this is marked late
+BATCH = 500
 
 
 async def escalate_due(database: Database, settings: Settings, secret: bytes) -> int:
     """Warn and escalate whatever is due now; return how many steps fired.
 
-    Looks first, so that a second without anything due costs no writer's turn.
+    Looks first, so that a second without anything due costs no writer's turn. There may be
+    more: ask again until nothing fires.
     """
     moment = await database.read(next_moment)
     if moment is None or moment > utcnow():
@@ -79,194 +58,105 @@ def _fire(session: Session, settings: Settings, secret: bytes) -> int:
 def fire_due_steps(session: Session, house: House, now: datetime) -> int:
     """Fire steps whose moment has come, in the order of their moments; return how many.
 
-    Any number of workers may call this at once, and as often as they like: each step is
-    claimed by one conditional update. A step whose clock was met, cancelled or moved on is
-    not fired.
+    Any number of workers may call this at once, and as often as they like: steps are claimed
+    by one conditional update. A step whose clock was met, cancelled or moved on is not fired.
+    One turn ends before a step whose conversation an earlier one of it changes.
     """
-    due = session.execute(
-        select(EscalationStep, SLAClock, Conversation, SHOWN_NAME)
-        .join(SLAClock, clocks.id == steps.clock_id)
-        .join(Conversation, conversations.id == steps.conversation_id)
-        .join(Contact, contacts.id == conversations.contact_id)
-        .where(steps.at <= now, *WAITING)
-        .order_by(steps.at, steps.id)
-        .limit(BATCH)
-        # One that is just being answered is looked at again at the next tick.
-        .with_for_update(of=Conversation, skip_locked=True)
-    ).all()
+    due = claim(session, load_due(session, now, BATCH), now)
     if not due:
         return 0
-    colleagues = people.list_colleagues(session)
-    fired = 0
-    for step, clock, conversation, contact_name in due:
-        if not _claim(session, step, now):
-            continue
-        fired += 1
-        told = _audience(session, step, conversation, colleagues)
-        for agent_id, audience in told.items():
-            notice = _notify(session, step, clock, agent_id, audience, now)
-            if notice:
-                mail = _mail(
-                    step,
-                    clock,
-                    conversation,
-                    contact_name,
-                    colleagues,
-                    agent_id,
-                    house,
-                    now,
-                )
-                if mail is not None:
-                    session.add(mail)
-        _record(session, step, clock, conversation, [colleagues[one].name for one in told], now)
+    failpoint("ladder.claimed")
+    known = silence.look(session, due, now)
+    scene = Scene(session, house, now)
+    done: list[tuple[Due, Outcome]] = []
+    for one in due:
+        done.append((one, act(scene, one, known)))
         failpoint("ladder.fired")
-    return fired
+    tell_all(session, [told for one in done for told in _tellings(*one)], now)
+    stood = {one.conversation_id: one.sla_state for one in reversed(due)}
+    add_happened(session, [_event(scene, one, outcome, stood) for one, outcome in done])
+    _show(session, done)
+    return len(done)
 
 
-def _claim(session: Session, step: EscalationStep, now: datetime) -> bool:
-    done = session.execute(
-        update(EscalationStep)
-        .where(steps.id == step.id, steps.fired_at.is_(None), steps.cancelled_at.is_(None))
-        .values(fired_at=now, is_late=_late(step, now))
-    )
-    return bool(done.rowcount == 1)  # type: ignore[attr-defined]
+def _tellings(due: Due, outcome: Outcome) -> list[Telling]:
+    """Return what a step tells; who has it now is told just that."""
+    clock = telling.Due(due.clock_id, due.generation, due.due_at)
+    heirs = {one: role for one, role in outcome.told.items() if one == outcome.heir}
+    others = {one: role for one, role in outcome.told.items() if one != outcome.heir}
+    kind = Alert.WARNING if due.warns else Alert.LATE
+    said = {name: outcome.data[name] for name in _SAID if name in outcome.data}
+    return [
+        Telling(
+            told,
+            due.conversation_id,
+            clock,
+            due.step,
+            alert,
+            data=said,
+            outside_hours=due.is_loud,
+        )
+        for told, alert in ((heirs, Alert.HANDED_OVER), (others, kind))
+        if told
+    ]
 
 
-def _late(step: EscalationStep, now: datetime) -> bool:
-    """Tell whether it was late when planned, or is now (nobody was at work to fire it)."""
-    return step.is_late or now - step.at > LATE_AFTER
+_SAID = ("handed_from", "handed_to", "raised")
 
 
-def _audience(
-    session: Session,
-    step: EscalationStep,
-    conversation: Conversation,
-    colleagues: Mapping[int, Colleague],
-) -> dict[int, str]:
-    """Return who is told, and as what. Without an owner it is everyone of the team on duty.
+def _event(
+    scene: Scene, due: Due, outcome: Outcome, stood: dict[int, SLAState]
+) -> tuple[int, EventKind, datetime, dict[str, Any], int | None]:
+    """Return the line of the log: what fell when, what it did, and who is told as what.
 
-    An owner or backup who has left is nobody.
+    ``stood`` is how each conversation stands before it, and then after it.
     """
-    told: dict[int, str] = {}
-    colleagues = {number: one for number, one in colleagues.items() if one.is_active}
-    owner = colleagues.get(conversation.owner_id or 0)
-    for audience in step.audience.split(","):
-        if audience == Audience.OWNER and owner is not None:
-            told.setdefault(owner.id, "owner")
-        elif audience == Audience.BACKUP and owner is not None and owner.backup_id:
-            told.setdefault(owner.backup_id, "backup")
-        elif audience in (Audience.OWNER, Audience.BACKUP):
-            for one in people.list_team_on_duty(session, conversation.team_id):
-                told.setdefault(one, "team")
-        else:
-            for one in people.list_supervisors(session, conversation.team_id):
-                told.setdefault(one, "supervisor")
-    if not told:  # nobody at work: those who lead must hear of it
-        told = dict.fromkeys(
-            people.list_supervisors(session, conversation.team_id), "supervisor"
-        )
-    return {one: role for one, role in told.items() if one in colleagues}
-
-
-def _notify(
-    session: Session,
-    step: EscalationStep,
-    clock: SLAClock,
-    agent_id: int,
-    audience: str,
-    now: datetime,
-) -> bool:
-    """Write the notice; False if this person was told of this step already."""
-    done = session.execute(
-        insert_into(session, Notice)
-        .values(
-            agent_id=agent_id,
-            conversation_id=step.conversation_id,
-            clock_id=clock.id,
-            generation=step.generation,
-            step=step.step,
-            audience=audience,
-            due_at=clock.due_at,
-            created_at=now,
-            data={},
-        )
-        .on_conflict_do_nothing(index_elements=["clock_id", "generation", "step", "agent_id"])
-    )
-    after_commit(session, notices_name(agent_id))
-    return bool(done.rowcount == 1)  # type: ignore[attr-defined]
-
-
-def _mail(
-    step: EscalationStep,
-    clock: SLAClock,
-    conversation: Conversation,
-    contact_name: str,
-    colleagues: Mapping[int, Colleague],
-    agent_id: int,
-    house: House,
-    now: datetime,
-) -> Outbox | None:
-    """Return the notice's mail, as facts; None if there is no address on either side."""
-    person = colleagues[agent_id]
-    owner = colleagues.get(conversation.owner_id or 0)
-    notice: dict[str, Any] = {
-        "kind": "warned" if step.step in BEFORE_DUE else "breached",
-        "number": conversation.id,
-        "time_text": spoken_moment(clock.due_at, house.time_zone, now, person.language),
-        "contact_name": contact_name,
-        "subject": conversation.subject,
-        "owner_name": owner.name if owner else "",
-        "reason": "",
+    state = _state(due)
+    data = {
+        "step": due.step,
+        "clock": due.clock_id,
+        "of": due.kind.value,
+        "told": [scene.colleagues[one].name for one in outcome.told],
+        "as": {str(one): role for one, role in outcome.told.items()},
+        "at": due.at.isoformat(),
+        "late": due.is_late(scene.now),
+        **outcome.data,
     }
-    return to_staff(
-        person.email,
-        house,
-        now,
-        conversation_id=conversation.id,
-        template="notice",
-        language=person.language,
-        facts={"notice": notice, "link": f"{house.base_url}/inbox/{conversation.id}"},
-    )
+    if state is not None:
+        before = stood[due.conversation_id]
+        data |= moved({"sla_state": before.value}, {"sla_state": state.value})
+        stood[due.conversation_id] = state
+    kind = EventKind.WARNED if due.warns else EventKind.ESCALATED
+    return due.conversation_id, kind, scene.now, data, None
 
 
-def _record(
-    session: Session,
-    step: EscalationStep,
-    clock: SLAClock,
-    conversation: Conversation,
-    told: list[str],
-    now: datetime,
-) -> None:
-    before_due = step.step in BEFORE_DUE
-    state = SLAState.WARNED if before_due else SLAState.BREACHED
-    session.add(
-        Event(
-            conversation_id=conversation.id,
-            kind=EventKind.WARNED if before_due else EventKind.ESCALATED,
-            at=now,
-            data={
-                "step": step.step,
-                "clock": clock.id,
-                "told": told,
-                "at": step.at.isoformat(),
-                "late": _late(step, now),
-                **moved(
-                    {"sla_state": conversation.sla_state.value}, {"sla_state": state.value}
-                ),
-            },
-        )
-    )
-    change(session, conversation.id, sla_state=state)
-    after_commit(session, "list", conversation_name(conversation.id), OUTBOX)
+def _state(due: Due) -> SLAState | None:
+    """Return how the promise of an answer stands by a step; None: it is of another clock."""
+    if due.kind not in REPLY_KINDS:
+        return None
+    return SLAState.WARNED if due.warns else SLAState.BREACHED
 
 
-def next_moment(session: Session) -> datetime | None:
-    """Return when the next step falls, or None."""
-    found: datetime | None = session.execute(
-        select(steps.at)
-        .join(SLAClock, clocks.id == steps.clock_id)
-        .where(*WAITING)
-        .order_by(steps.at)
-        .limit(1)
-    ).scalar_one_or_none()
-    return found
+def _show(session: Session, done: Sequence[tuple[Due, Outcome]]) -> None:
+    """Let conversations say how they stand, with one statement a state."""
+    states = {one.conversation_id: _state(one) for one, _ in done}
+    for one, outcome in done:
+        if outcome.is_raised:  # they say so already, by their clocks
+            states[one.conversation_id] = None
+    stands = conversations.sla_state
+    values: dict[SLAState | None, dict[str, Any]] = {
+        SLAState.WARNED: {
+            "sla_state": case((stands == SLAState.BREACHED, stands), else_=SLAState.WARNED)
+        },
+        SLAState.BREACHED: {"sla_state": SLAState.BREACHED},
+        None: {},
+    }
+    for state, changes in values.items():
+        numbers = [number for number, found in states.items() if found is state]
+        if numbers:
+            session.execute(
+                update(core(Conversation))
+                .where(conversations.id.in_(numbers))
+                .values(version=conversations.version + 1, **changes)
+            )
+    after_commit(session, "list", *(conversation_name(number) for number in states))

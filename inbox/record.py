@@ -19,7 +19,7 @@ from inbox.rulebook import Promise
 from inbox.sla.calendar import always_open
 from inbox.sla.history import Clock, Fact, Kind, Rule, replay
 from inbox.sla.policy import Targets
-from inbox.store.changes import add_happened
+from inbox.store.changes import add_happened, moved
 from inbox.timeline import Happened, Terms
 from models import CalendarVersion, ClockKind, Conversation, EventKind, SLAClock
 from models.base import columns, core
@@ -77,7 +77,7 @@ def keep(
     """
     (told,) = load(session, [conversation_id], now)
     if promise is not None:
-        _rule(session, told, promise, now, kinds, only_earlier)
+        rule(session, told, promise, now, kinds=kinds, only_earlier=only_earlier)
     told.tell(*what)
     settle(session, [told], now)
     (values,) = clocks.summaries(session, [told.rows])
@@ -129,23 +129,29 @@ def load(session: Session, numbers: Sequence[int], now: datetime) -> list[Told]:
     return told
 
 
-def _rule(
+def rule(
     session: Session,
     told: Told,
     promise: Promise,
     now: datetime,
-    kinds: Iterable[ClockKind] | None,
-    only_earlier: bool,
+    *,
+    kinds: Iterable[ClockKind] | None = None,
+    only_earlier: bool = False,
+    by: int | None = None,
+    why: str = "",
 ) -> None:
-    """Add that another rule holds, unless it does already."""
+    """Add that another rule holds, unless it does already; ``keep`` says for what.
+
+    ``why`` is ``rules`` where nothing changed but the rules themselves.
+    """
     terms = clocks.terms_of(promise)
     data = terms.data()
     if kinds is not None:
         data["kinds"] = [kind.value for kind in kinds]
     if only_earlier:
-        rule = terms.rule({promise.version: promise.calendar})
+        held = terms.rule({promise.version: promise.calendar})
         sooner = [
-            one.kind for one in clocks_of(session, told) if one.is_live and _sooner(one, rule)
+            one.kind for one in clocks_of(session, told) if one.is_live and _sooner(one, held)
         ]
         data["kinds"] = [kind.value for kind in sooner]
         if not sooner:
@@ -155,7 +161,13 @@ def _rule(
     follows = last is not None and "kinds" not in last.data.keys() | data.keys()
     if holds and (data.get("kinds") == [] or follows):
         return
-    told.tell(Happened(EventKind.RULED, now, data))
+    if last is not None:
+        data |= moved(_shown(last.data), _shown(data)) | ({"why": why} if why else {})
+    told.tell(Happened(EventKind.RULED, now, data, by))
+
+
+def _shown(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: data[name] for name in ("policy", "calendar", "targets")}
 
 
 def _sooner(clock: Clock, rule: Rule) -> bool:
@@ -189,26 +201,43 @@ def settle(session: Session, told: Sequence[Told], now: datetime) -> None:
     add_happened(session, [(one.number, *what) for one in told for what in one.new])
     known = timeline.load_calendars(session, (what for one in told for what in one.happened))
     moved: list[Course] = []
+    again: list[Course] = []
     silent: list[int] = []
     new: list[SLAClock] = []
     for one in told:
         one.new = []
         for row, clock in _paired(one, timeline.facts_of(one.happened, known)):
-            stood = row.generation, clocks.is_live(row)
+            stood = row.generation, clocks.is_live(row), row.ladder_id
             _show(row, clock, one)
-            if row.id is None:
+            is_new = row not in session
+            if is_new:
                 new.append(row)
-            elif stood != (row.generation, clocks.is_live(row)):
-                silent.append(row.id)
-            else:
+            elif stood == (row.generation, clocks.is_live(row), row.ladder_id):
                 continue
+            elif stood[:2] != (row.generation, clocks.is_live(row)):
+                silent.append(row.id)
             if clocks.is_live(row) and row.due_at != clocks.NEVER:
-                moved.append(Course(row, clock.rule.calendar, clock.pauses))
+                stays = not is_new and stood[0] == row.generation
+                course = Course(row, clock.rule.calendar, clock.pauses)
+                (again if stays else moved).append(course)
     session.flush()  # what ended, before another of its kind begins
     session.add_all(new)
     session.flush()
     clocks.silence(session, silent, now)
     clocks.plan_steps(session, moved, now)
+    clocks.plan_again(session, again, now)
+
+
+def climb_again(session: Session, told: Sequence[Told], now: datetime) -> None:
+    """Let the ladders of running clocks be what they are now; nothing else changes."""
+    known = timeline.load_calendars(session, (what for one in told for what in one.happened))
+    courses = [
+        Course(row, clock.rule.calendar, clock.pauses)
+        for one in told
+        for row, clock in _paired(one, timeline.facts_of(one.happened, known))
+        if row in session and clocks.is_live(row) and row.due_at != clocks.NEVER
+    ]
+    clocks.plan_again(session, courses, now)
 
 
 def _paired(told: Told, facts: list[Fact]) -> list[tuple[SLAClock, Clock]]:
@@ -245,6 +274,7 @@ def _show(row: SLAClock, clock: Clock, told: Told) -> None:
     values: dict[str, Any] = {
         "policy": clock.rule.policy,
         "calendar_id": clock.rule.calendar_id,
+        "ladder_id": clock.rule.ladder_id,
         "target_s": clock.rule.target_s(clock.kind) or 0,
         "due_at": clock.due_at or clocks.NEVER,
         "generation": clock.generation,

@@ -68,10 +68,12 @@ class Terms:
     version: int
     targets: tuple[int | None, int | None, int | None]
     resumes: bool = True
+    ladder: int | None = None
+    rules: tuple[int, ...] = field(default=(), compare=False)  # their ids, where known
 
     def data(self) -> dict[str, Any]:
         """Return it as an event's data."""
-        return {**asdict(self), "targets": list(self.targets)}
+        return {**asdict(self), "targets": list(self.targets), "rules": list(self.rules)}
 
     def rule(self, calendars: Calendars) -> Rule:
         """Return it as clocks use it."""
@@ -81,6 +83,7 @@ class Terms:
             Targets(*self.targets),
             self.resumes,
             self.calendar,
+            self.ladder,
         )
 
 
@@ -93,6 +96,8 @@ def terms_of(data: Mapping[str, Any]) -> Terms:
         data["version"],
         (first, following, resolution),
         data.get("resumes", True),
+        data.get("ladder"),
+        tuple(data.get("rules", ())),
     )
 
 

@@ -9,9 +9,11 @@ from sqlmodel import Session
 
 from inbox import conversations as service
 from inbox import corrections
+from inbox.alerting.gathering import send_alerts
 from inbox.db import Database
 from inbox.delivery import compose
-from inbox.escalation import fire_due_steps, next_moment
+from inbox.escalating.due import next_moment
+from inbox.escalation import fire_due_steps
 from inbox.rulebook import load_rulebook
 from models import Agent, Notice, OutboxKind, SLAState
 from models.base import columns
@@ -56,10 +58,12 @@ async def test_owner_supervisor_and_backup_are_told_in_turn(
         ("due", firm.an.id, "owner"),
         ("due", firm.dung.id, "supervisor"),
         ("overdue", firm.chi.id, "backup"),
+        ("overdue", firm.an.id, "owner"),
     ]
-    assert (await database.read(kinds_of, number))[-4:] == [
-        *["warned", "warned", "escalated", "escalated"]
+    assert (await database.read(kinds_of, number))[-5:] == [
+        *["warned", "warned", "escalated", "covered", "escalated"]
     ]
+    assert (await database.read(conversation, number)).owner_id == firm.chi.id
     assert {f"notices-{firm.an.id}", f"notices-{firm.chi.id}"} <= set(announced.names)
 
 
@@ -81,6 +85,7 @@ async def test_the_list_says_how_it_stands(database: Database, firm: Firm) -> No
 async def test_each_notice_is_also_a_mail(database: Database, firm: Firm) -> None:
     number = await database.write(arrive, firm)
     await _at(database, firm, 30)
+    await database.write(send_alerts, firm.house, NOW + 30 * MINUTE)
 
     mail = (await database.read(outbox_of, number))[-1]
     written = compose(mail.mail)

@@ -1,0 +1,1 @@
+"""What a step of the ladder does when its moment has come, and to whom."""
