@@ -1,0 +1,1 @@
+"""By what, and when, an alert leaves the page and goes out to a person."""
