@@ -1,12 +1,50 @@
-"""Who answers for it: the type's team, and in it whoever has least open work under the cap."""
+"""Who answers for it: a rule's or the type's team, and in it whose turn it is."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 from sqlmodel import Session
 
+from inbox.duty import load_duty
 from inbox.rulebook import Rulebook
-from inbox.store import people
+from inbox.store import candidates as rows
+from inbox.store.candidates import Candidate
+from inbox.store.routes import Rule, list_rules
+from models import Conversation
+
+LANGUAGES = frozenset(("vi", "en"))
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class GivesBy(StrEnum):
+    """How a team's work is given out among those at work who are below their cap."""
+
+    LEAST_OPEN = "least_open"  # whoever has least open
+    ROUND_ROBIN = "round_robin"  # one after the other
+    WEIGHT = "weight"  # whoever has least open for their weight
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What is to be given, as far as rules and skills ask."""
+
+    request_type: str
+    language: str = ""
+    product_group: str | None = None
+    inbox_id: int | None = None
+
+
+def work_of(conversation: Conversation, request_type: str) -> Work:
+    """Return a conversation as rules and skills see it once it is of this type."""
+    return Work(
+        request_type,
+        conversation.language,
+        conversation.product_group,
+        conversation.inbox_id,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +53,7 @@ class Route:
 
     team_id: int | None
     owner_id: int | None
-    reason: str  # least_open, kept, nobody_on_duty, all_full
+    reason: str  # of GivesBy, or kept, backup, nobody_on_duty, all_full
     data: dict[str, Any]
 
     @property
@@ -24,31 +62,148 @@ class Route:
         return {"team": self.team_id, "owner": self.owner_id}
 
 
+@dataclass
+class Desk:
+    """The people of a team at work, and how work is given out among them.
+
+    What ``take`` gives is counted at once, so that one desk serves many conversations.
+    """
+
+    team_id: int
+    gives_by: str
+    people: list[Candidate]
+    keys: frozenset[str]  # of request types: what a skill may be besides languages
+    given: dict[int, datetime] = field(default_factory=dict)  # turns to be remembered
+
+    def take(self, work: Work, now: datetime, besides: int | None = None) -> Candidate | None:
+        """Return who gets it, and count it; None if everybody who could is at the cap.
+
+        ``besides``: somebody who does not get it. Who has skills gets only what they ask for;
+        where nobody at work has them, everybody may get it.
+        """
+        able = [one for one in self.people if one.id != besides]
+        skilled = [one for one in able if is_skilled(one.skills, work, self.keys)]
+        free = [one for one in skilled or able if one.has_room]
+        if not free:
+            return None
+        chosen = min(free, key=self._order)
+        turn = now
+        if self.gives_by == GivesBy.ROUND_ROBIN:
+            last = max(one.last_given_at or _LONG_AGO for one in self.people)
+            turn = max(now, last + timedelta(microseconds=1))
+            self.given[chosen.id] = turn
+        counted = replace(chosen, open_count=chosen.open_count + 1, last_given_at=turn)
+        self.people[self.people.index(chosen)] = counted
+        return chosen
+
+    def _order(self, one: Candidate) -> tuple[Any, ...]:
+        if self.gives_by == GivesBy.ROUND_ROBIN:
+            return (one.last_given_at or _LONG_AGO, one.id)
+        if self.gives_by == GivesBy.WEIGHT:
+            return ((one.open_count + 1) / one.weight, one.id)
+        return (one.open_count, one.id)
+
+    def remember(self, session: Session) -> None:
+        """Write down whose turn it was."""
+        for agent_id, at in self.given.items():
+            rows.take_turn(session, self.team_id, agent_id, at)
+        self.given.clear()
+
+
+def is_skilled(skills: Iterable[str], work: Work, types: frozenset[str]) -> bool:
+    """Tell whether somebody's skills fit: languages, request types, product groups.
+
+    Skills of one kind are a choice; who names none of a kind takes every one of it.
+    """
+    mine = frozenset(skills)
+    spoken, kinds = mine & LANGUAGES, mine & types
+    products = mine - LANGUAGES - types
+    return (
+        (not spoken or not work.language or work.language in spoken)
+        and (not kinds or work.request_type in kinds)
+        and (not products or work.product_group in products)
+    )
+
+
+def open_desk(session: Session, rulebook: Rulebook, team_id: int, now: datetime) -> Desk:
+    """Return a team's people at work; nobody else gives them anything until this unit ends."""
+    people = rows.list_of_team(session, team_id, now, _open_ids(rulebook, now))
+    gives_by = rows.gives_by(session, team_id)
+    return Desk(team_id, gives_by, people, frozenset(rulebook.types))
+
+
+def _open_ids(rulebook: Rulebook, now: datetime) -> list[int]:
+    return [number for number, one in rulebook.calendars.items() if one.is_open(now)]
+
+
 def choose(
     session: Session,
     rulebook: Rulebook,
-    request_type: str,
+    work: Work,
     *,
     fallback_team_id: int | None,
+    now: datetime,
     owner_id: int | None = None,
 ) -> Route:
     """Choose team and owner; an owner who belongs to the team keeps the conversation."""
-    kind = rulebook.types[request_type]
-    wished = (kind.team_id, fallback_team_id, *rulebook.teams)
+    kind = rulebook.types[work.request_type]
+    rule = next((one for one in list_rules(session) if _matches(one, work, rulebook)), None)
+    ruled = rule.team_id if rule is not None else None
+    wished = (ruled, kind.team_id, fallback_team_id, *rulebook.teams)
     team_id = next((one for one in wished if one in rulebook.teams), None)
     data: dict[str, Any] = {
         "team": rulebook.teams.get(team_id or 0, ""),
         "type_vi": kind.name_vi,
         "type_en": kind.name_en,
     }
+    if rule is not None:
+        data["rule"] = rule.name
     if team_id is None:
         return Route(None, None, "nobody_on_duty", data)
-    candidates = people.list_candidates(session, team_id)
-    if owner_id is not None and any(one.id == owner_id for one in candidates):
+    desk = open_desk(session, rulebook, team_id, now)
+    if owner_id is not None and any(one.id == owner_id for one in desk.people):
         return Route(team_id, owner_id, "kept", {**data, "owner": owner_id})
-    if not candidates:
-        return Route(team_id, None, "nobody_on_duty", data)
-    free = [one for one in candidates if one.open_count < one.cap]
-    if not free:
+    if not desk.people:
+        return _stand_in(session, rulebook, team_id, data, now)
+    chosen = desk.take(work, now)
+    if chosen is None:
         return Route(team_id, None, "all_full", data)
-    return Route(team_id, free[0].id, "least_open", {**data, "owner": free[0].id})
+    desk.remember(session)
+    return Route(team_id, chosen.id, desk.gives_by, {**data, "owner": chosen.id})
+
+
+def owned_by(conversation: Conversation, route: Route) -> dict[str, Any]:
+    """Return the columns of a conversation that go where a route says."""
+    values: dict[str, Any] = {"team_id": route.team_id, "owner_id": route.owner_id}
+    if route.owner_id != conversation.owner_id:
+        values["covered_for_id"] = None
+    return values
+
+
+def _matches(rule: Rule, work: Work, rulebook: Rulebook) -> bool:
+    return rule.team_id in rulebook.teams and all(
+        wanted is None or wanted == found
+        for wanted, found in (
+            (rule.request_type, work.request_type),
+            (rule.product_group, work.product_group),
+            (rule.language, work.language),
+            (rule.inbox_id, work.inbox_id),
+        )
+    )
+
+
+def _stand_in(
+    session: Session, rulebook: Rulebook, team_id: int, data: dict[str, Any], now: datetime
+) -> Route:
+    """Give it to the backup of somebody of the team who is absent, if one has room."""
+    away = rows.list_away(session, team_id, now)
+    duty = load_duty(session, now) if away else None
+    backups = {duty.backup_of(one): one for one in reversed(away)} if duty else {}
+    ids: Sequence[int] = [one for one in backups if one is not None]
+    found = rows.list_some(session, ids, now, _open_ids(rulebook, now)) if ids else []
+    free = sorted((one.open_count, one.id) for one in found if one.has_room)
+    if not free:
+        return Route(team_id, None, "nobody_on_duty", data)
+    _, chosen = free[0]
+    said = {**data, "owner": chosen, "first": backups[chosen]}
+    return Route(team_id, chosen, "backup", said)

@@ -13,6 +13,7 @@ from inbox.rulebook import load_rulebook
 from models import Agent, Conversation, Event, EventKind, RequestType
 from models.base import columns
 from tests.factories import (
+    NOW,
     Firm,
     arrive,
     conversation,
@@ -27,18 +28,20 @@ agents = columns(Agent)
 
 def _choose(session: Session, request_type: str, owner_id: int | None = None) -> Route:
     book = load_rulebook(session)
-    return routing.choose(session, book, request_type, fallback_team_id=None, owner_id=owner_id)
+    work = routing.Work(request_type)
+    return routing.choose(
+        session, book, work, fallback_team_id=None, now=NOW, owner_id=owner_id
+    )
 
 
 def _set(session: Session, *ids: int, **values: object) -> None:
     session.execute(update(Agent).where(agents.id.in_(ids)).values(**values))
 
 
-def _assigned(session: Session, number: int) -> Event:
-    (found,) = (
-        event for event in events_of(session, number) if event.kind is EventKind.ASSIGNED
-    )
-    return found
+async def _why(database: Database, number: int) -> Event:
+    """Return the event that says who owns it."""
+    events = await database.read(events_of, number)
+    return next(one for one in reversed(events) if one.kind is EventKind.ASSIGNED)
 
 
 async def test_work_goes_to_whoever_has_least(database: Database, firm: Firm) -> None:
@@ -71,9 +74,9 @@ async def test_nobody_on_duty_leaves_it_to_the_team(database: Database, firm: Fi
     number = await database.write(arrive, firm)
 
     row = await database.read(conversation, number)
-    why = await database.read(_assigned, number)
+    why = await _why(database, number)
     assert (row.team_id, row.owner_id) == (firm.sales, None)
-    assert why.data["reason"] == "nobody_on_duty"
+    assert (why.kind, why.data["reason"]) == ("assigned", "nobody_on_duty")
 
 
 async def test_who_has_left_gets_nothing(database: Database, firm: Firm) -> None:
@@ -100,7 +103,7 @@ async def test_at_the_cap_it_waits_for_the_team(database: Database, firm: Firm) 
     numbers = [await database.write(arrive, firm) for _ in range(3)]
 
     last = await database.read(conversation, numbers[-1])
-    why = await database.read(_assigned, numbers[-1])
+    why = await _why(database, numbers[-1])
     assert (last.team_id, last.owner_id) == (firm.sales, None)
     assert why.data["reason"] == "all_full"
 

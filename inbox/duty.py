@@ -1,0 +1,105 @@
+"""Who is at work now, and who stands in for whom."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlmodel import Session
+
+from inbox.sla.calendar import WorkingCalendar
+from inbox.store import candidates
+from inbox.store import duty as rows
+from inbox.store.candidates import Candidate
+from models import Agent, TeamMember
+from models.base import columns
+
+agents = columns(Agent)
+members = columns(TeamMember)
+
+
+def open_calendars(session: Session, now: datetime) -> list[int]:
+    """Return which of the calendars that are somebody's own hours are open now."""
+    return [
+        number
+        for number, spec in rows.list_own_hours(session)
+        if WorkingCalendar.from_spec(spec).is_open(now)
+    ]
+
+
+def list_team_on_duty(session: Session, team_id: int | None, now: datetime) -> list[int]:
+    """Return the ids of everyone of a team at work; of everyone, when there is no team."""
+    query = select(agents.id).where(rows.at_work(now, open_calendars(session, now)))
+    if team_id is not None:
+        query = query.join(TeamMember, members.agent_id == agents.id).where(
+            members.team_id == team_id
+        )
+    return list(session.execute(query.order_by(agents.id)).scalars())
+
+
+def list_candidates(session: Session, team_id: int, now: datetime) -> list[Candidate]:
+    """Return who of a team is at work, least open work first; leaders get none.
+
+    Nobody of the team is given anything by another process until this unit of work ends.
+    """
+    return candidates.list_of_team(session, team_id, now, open_calendars(session, now))
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """One person, as far as standing in for each other goes."""
+
+    id: int
+    backup_id: int | None  # the running absence's, else the standing one
+    is_active: bool
+    is_absent: bool
+    at_work: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """Everybody, at one moment."""
+
+    people: Mapping[int, Shift] = field(default_factory=dict)
+
+    def backup_of(self, agent_id: int, *, planned: bool = False) -> int | None:
+        """Return the first of somebody's backups, and their backups, who can take over.
+
+        That is who is at work; ``planned``: who works here and is not absent, for what is
+        handed over ahead of time must not depend on who has come in already. None: nobody.
+        """
+        seen = {agent_id}
+        one = self.people.get(agent_id)
+        while one is not None and one.backup_id is not None and one.backup_id not in seen:
+            seen.add(one.backup_id)
+            one = self.people.get(one.backup_id)
+            if one is None:
+                return None
+            if one.is_active and not one.is_absent and (planned or one.at_work):
+                return one.id
+        return None
+
+
+def load_duty(session: Session, now: datetime) -> Duty:
+    """Load who is at work and who backs whom, in three queries."""
+    open_ids = open_calendars(session, now)
+    away = rows.list_running(session, now)
+    found = session.execute(
+        select(
+            *(agents.id, agents.backup_id, agents.is_active, agents.on_duty),
+            agents.calendar_id,
+        )
+    )
+    people = {}
+    for row in found:
+        absence = away.get(row.id)
+        inside = row.calendar_id is None or row.calendar_id in open_ids
+        named = absence.backup_id if absence is not None else None
+        people[row.id] = Shift(
+            row.id,
+            named or row.backup_id,
+            row.is_active,
+            absence is not None,
+            row.is_active and row.on_duty and inside and absence is None,
+        )
+    return Duty(people)

@@ -1,0 +1,177 @@
+"""Work that nobody could be given when it came is given out once somebody can take it.
+
+Somebody comes to work, a shift begins, a cap has room again: whatever it is, the next look
+sees it. What people left without an owner on purpose stays so.
+"""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func, select, update
+from sqlmodel import Session
+
+from inbox.clock import utcnow
+from inbox.db import Database, after_commit
+from inbox.duty import open_calendars
+from inbox.failpoints import failpoint
+from inbox.queue import conversation_name
+from inbox.routing import Desk, Work, open_desk
+from inbox.rulebook import Rulebook, load_rulebook
+from inbox.store import candidates
+from inbox.store.changes import add_happened, moved
+from inbox.store.running import clocks_for
+from inbox.telling import Alert, Telling, tell_all
+from models import Conversation, Event, EventKind, Status, Team
+from models.base import columns
+
+conversations = columns(Conversation)
+events = columns(Event)
+teams = columns(Team)
+
+log = logging.getLogger(__name__)
+
+BATCH = 100
+ON_PURPOSE = ("unassigned", "left_to_team")  # what people decided
+
+_LAST_REASON = (
+    select(events.data["reason"].as_string())
+    .where(
+        events.conversation_id == conversations.id,
+        events.kind.in_([EventKind.ASSIGNED, EventKind.COVERED, EventKind.PASSED_ON]),
+    )
+    .order_by(events.id.desc())
+    .limit(1)
+    .correlate(Conversation)
+    .scalar_subquery()
+)
+WAITING = and_(
+    conversations.owner_id.is_(None),
+    conversations.status == Status.OPEN,
+    func.coalesce(_LAST_REASON, "").not_in(ON_PURPOSE),
+)
+
+
+class Give:
+    """Gives out what waits, a batch at a turn."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def once(self) -> bool:
+        """Give out one batch; True if there may be more."""
+        if not await self._database.read(teams_to_serve, utcnow()):
+            return False
+        given = await self._database.write(_give_out_now)
+        failpoint("giving.committed")
+        return given > 0
+
+
+def _give_out_now(session: Session) -> int:
+    return give_out(session, utcnow())
+
+
+def teams_to_serve(session: Session, now: datetime) -> list[int]:
+    """Return the teams where something waits and somebody could take it."""
+    waiting = (
+        select(conversations.id)
+        .where(conversations.team_id == teams.id, WAITING)
+        .correlate(Team)
+        .exists()
+    )
+    found = session.execute(select(teams.id).where(teams.is_active.is_(True), waiting))
+    ids = list(found.scalars())
+    if not ids:
+        return []
+    able = candidates.teams_with_room(session, now, open_calendars(session, now))
+    return [one for one in ids if one in able]
+
+
+def give_out(session: Session, now: datetime, limit: int = BATCH) -> int:
+    """Give out a batch of each team's waiting work, what is due first first; return how many.
+
+    Caps hold, and who was silent about one does not get it again.
+    """
+    book = load_rulebook(session)
+    given = 0
+    for team_id in teams_to_serve(session, now):
+        rows = session.execute(
+            select(
+                *(conversations.id, conversations.team_id, conversations.covered_for_id),
+                *(conversations.request_type, conversations.language),
+                *(conversations.product_group, conversations.inbox_id),
+            )
+            .where(conversations.team_id == team_id, WAITING)
+            .order_by(conversations.order_at, conversations.id)
+            .limit(limit)
+            .with_for_update(of=Conversation, skip_locked=True)
+        ).all()
+        if rows:
+            desk = open_desk(session, book, team_id, now)
+            given += _give(session, book, desk, rows, now)
+    return given
+
+
+def _give(
+    session: Session, book: Rulebook, desk: Desk, rows: Sequence[Any], now: datetime
+) -> int:
+    owners: dict[int, list[int]] = {}
+    happened = []
+    for row in rows:
+        work = Work(row.request_type, row.language, row.product_group, row.inbox_id)
+        chosen = desk.take(work, now, besides=row.covered_for_id)
+        if chosen is None:
+            continue
+        owners.setdefault(chosen.id, []).append(row.id)
+        kind = book.types.get(row.request_type)
+        data = {
+            "reason": desk.gives_by,
+            "later": True,
+            "owner": chosen.id,
+            "team": book.teams[desk.team_id],
+            "type_vi": kind.name_vi if kind else "",
+            "type_en": kind.name_en if kind else "",
+            **moved({"owner": None}, {"owner": chosen.id}),
+        }
+        happened.append((row.id, EventKind.ASSIGNED, now, data, None))
+    for owner, numbers in owners.items():
+        session.execute(_owned(numbers, owner))
+    desk.remember(session)
+    add_happened(session, happened)
+    covered = {row.id: row.covered_for_id for row in rows if row.covered_for_id is not None}
+    late = [(number, owner) for owner, some in owners.items() for number in some]
+    _tell(session, [one for one in late if one[0] in covered], covered, now)
+    after_commit(session, "list", *(conversation_name(number) for number, *_ in happened))
+    if happened:
+        log.info("%d conversations were given out in team %d", len(happened), desk.team_id)
+    return len(happened)
+
+
+def _tell(
+    session: Session, given: Sequence[tuple[int, int]], before: dict[int, int], now: datetime
+) -> None:
+    """Tell who now has what somebody else was too silent about, or away for."""
+    clock_of = clocks_for(session, [number for number, _ in given]) if given else {}
+    tellings = [
+        Telling(
+            {owner: "owner"},
+            number,
+            clock_of[number],
+            "given",
+            Alert.HANDED_OVER,
+            data={"handed_from": before[number], "handed_to": owner},
+        )
+        for number, owner in given
+        if number in clock_of
+    ]
+    tell_all(session, tellings, now)
+
+
+def _owned(numbers: list[int], owner: int) -> Any:
+    still: ColumnElement[bool] = conversations.owner_id.is_(None)
+    return (
+        update(Conversation)
+        .where(conversations.id.in_(numbers), still)
+        .values(owner_id=owner, version=conversations.version + 1)
+    )

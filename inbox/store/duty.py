@@ -1,0 +1,79 @@
+"""Who is at work, as a condition; and who is absent when."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, bindparam, or_, select
+from sqlmodel import Session
+
+from models import Absence, Agent, Calendar
+from models.base import columns
+
+agents = columns(Agent)
+absences = columns(Absence)
+calendars = columns(Calendar)
+
+_SPECS = select(calendars.id, calendars.spec).where(
+    calendars.id.in_(select(agents.calendar_id).where(agents.calendar_id.is_not(None)))
+)
+
+
+def holds(at: datetime | ColumnElement[datetime]) -> ColumnElement[bool]:
+    """Return the condition that an absence holds at a moment."""
+    return and_(absences.over_at.is_(None), absences.starts_at <= at, absences.ends_at > at)
+
+
+def is_away(at: datetime | ColumnElement[datetime]) -> ColumnElement[bool]:
+    """Return the condition on ``agents`` that they are absent at a moment."""
+    found = select(absences.id).where(absences.agent_id == agents.id, holds(at))
+    return found.correlate(Agent).exists()
+
+
+def at_work(
+    now: datetime | ColumnElement[datetime], open_ids: Iterable[int] | ColumnElement[int]
+) -> ColumnElement[bool]:
+    """Return the condition on ``agents`` that they are at work.
+
+    That is switched on, inside their own hours where they have some, and not absent.
+    ``open_ids`` are the calendars that are open now (``inbox.duty.open_calendars``).
+    """
+    some = open_ids if isinstance(open_ids, ColumnElement) else list(open_ids)
+    return and_(
+        agents.is_active.is_(True),
+        agents.on_duty.is_(True),
+        or_(agents.calendar_id.is_(None), agents.calendar_id.in_(some)),
+        ~is_away(now),
+    )
+
+
+AT_WORK = at_work(
+    bindparam("now", type_=absences.starts_at.type),
+    bindparam("open_ids", expanding=True, type_=agents.calendar_id.type),
+)
+"""The same with ``now`` and ``open_ids`` left open, for statements that are written once."""
+
+
+def list_own_hours(session: Session) -> list[tuple[int, dict[str, Any]]]:
+    """Return id and content of the calendars that are somebody's own hours."""
+    return [(row.id, row.spec) for row in session.execute(_SPECS)]
+
+
+def list_running(
+    session: Session, now: datetime, agent_ids: Iterable[int] | None = None
+) -> dict[int, Absence]:
+    """Return who is absent now, by person."""
+    query = select(Absence).where(holds(now)).order_by(absences.id)
+    if agent_ids is not None:
+        query = query.where(absences.agent_id.in_(list(agent_ids)))
+    return {one.agent_id: one for one in session.execute(query).scalars()}
+
+
+def list_absences(
+    session: Session, now: datetime, agent_id: int | None = None
+) -> Sequence[Absence]:
+    """Return what is running or planned, soonest first, of one person or of all."""
+    query = select(Absence).where(absences.over_at.is_(None), absences.ends_at > now)
+    if agent_id is not None:
+        query = query.where(absences.agent_id == agent_id)
+    return session.execute(query.order_by(absences.starts_at, absences.id)).scalars().all()
