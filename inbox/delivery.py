@@ -2,23 +2,21 @@
 
 A claim is a lease; a fence is a commit. A row found fenced after its lease has an unknown
 fate and is shown as unconfirmed, never resent. An answer of ours keeps its Message-ID over
-all tries.
+all tries. What talks to the mail server is ``inbox.courier``.
 """
 
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlmodel import Session
 
 from inbox import accountmail, clocks, record
-from inbox.channels.base import OutboundMessage, Receipt, from_facts
+from inbox.channels.base import OutboundMessage, from_facts
 from inbox.clock import utcnow
-from inbox.db import Database, DatabaseGone, after_commit
-from inbox.errors import Rejected, Unavailable, Unconfirmed
+from inbox.db import after_commit
 from inbox.failpoints import failpoint
 from inbox.queue import CLOCKS, conversation_name
 from inbox.store.changes import moved
@@ -26,9 +24,7 @@ from inbox.store.conversations import change, get_to_change
 from inbox.templating import render
 from inbox.timeline import Happened
 from models import ClockKind, DeliveryState, EventKind, Message, Outbox, OutboxKind, Status
-from models.base import columns
-
-log = logging.getLogger(__name__)
+from models.base import columns, core
 
 outbox = columns(Outbox)
 messages = columns(Message)
@@ -39,13 +35,22 @@ GIVE_UP_AFTER = timedelta(days=5)
 FIRST_RETRY_S, LONGEST_RETRY_S = 15, 4 * 3600
 OWED = (DeliveryState.QUEUED, DeliveryState.CLAIMED, DeliveryState.SENDING)
 
+_HELD = (DeliveryState.CLAIMED, DeliveryState.SENDING)
 
-class Transport(Protocol):
-    """One open connection that mails go over."""
-
-    async def send(self, message: OutboundMessage, fence: Callable[[], Any]) -> Receipt | None:
-        """Send one message; see ``inbox.channels.smtp``."""
-        ...
+# Written once: making a statement costs more than running it.
+_OURS = outbox.attempts == bindparam("attempt")
+_FENCE = (
+    update(core(Outbox))
+    .where(outbox.id == bindparam("number"), outbox.state == DeliveryState.CLAIMED, _OURS)
+    .values(
+        state=DeliveryState.SENDING, leased_until=bindparam("until"), mail=bindparam("said")
+    )
+)
+_SENT = (
+    update(core(Outbox))
+    .where(outbox.id == bindparam("number"), outbox.state == DeliveryState.SENDING, _OURS)
+    .values(state=DeliveryState.SENT, receipt=bindparam("reference"), sent_at=bindparam("at"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,56 +127,17 @@ def compose(mail: dict[str, Any]) -> OutboundMessage:
     return from_facts(values)
 
 
-async def deliver(database: Database, transport: Transport, job: Job) -> None:
-    """Send one claimed mail and write down how it went. Raises nothing that can be settled."""
-    message = await _written(database, job)
-    if message is None:
-        return
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A mail that the far side has taken, and which is not written down yet."""
 
-    async def fence() -> bool:
-        ours = await database.write(_fence, job, message)
-        failpoint("outbox.fenced")
-        return ours
-
-    try:
-        receipt = await transport.send(message, fence)
-    except Unavailable as error:
-        await database.write(_postpone, job, error.message, utcnow())
-    except Rejected as error:
-        await database.write(_fail, job, error.message, utcnow())
-    except Unconfirmed as error:
-        await database.write(_settle, job, DeliveryState.UNCONFIRMED, error=error.message)
-    else:
-        if receipt is not None:
-            failpoint("outbox.handed_over")
-            await database.write(
-                _settle, job, DeliveryState.SENT, receipt=receipt.reference, sent_at=utcnow()
-            )
-            failpoint("outbox.settled")
+    job: Job
+    reference: str
+    at: datetime
 
 
-async def _written(database: Database, job: Job) -> OutboundMessage | None:
-    """Return the mail in words; None if it is for nobody, or has to wait."""
-    try:
-        mail = await _words(database, job)
-        return None if mail is None else compose(mail)
-    except DatabaseGone:
-        raise
-    except Exception as error:  # a bug of ours in one mail must not hold up the others
-        log.exception("mail %d cannot be written", job.id)
-        reason = f"It could not be written: {type(error).__name__}."
-        await database.write(_postpone, job, reason, utcnow())
-        return None
-
-
-async def _words(database: Database, job: Job) -> dict[str, Any] | None:
-    """Return what the mail is made of; None if it is about an account that nobody has."""
-    if job.kind != OutboxKind.ACCOUNT:
-        return job.mail
-    return await database.write(_account_words, job, utcnow())
-
-
-def _account_words(session: Session, job: Job, now: datetime) -> dict[str, Any] | None:
+def account_words(session: Session, job: Job, now: datetime) -> dict[str, Any] | None:
+    """Return what a mail about an account is made of; None if nobody has that account."""
     mail = accountmail.fill_in(session, job.mail, now)
     if mail is None:
         session.execute(delete(Outbox).where(outbox.id == job.id))
@@ -195,12 +161,6 @@ def renew(session: Session, jobs: Sequence[Job], now: datetime) -> None:
     )
 
 
-async def postpone(database: Database, jobs: Sequence[Job], reason: str) -> None:
-    """Put claimed mails back, because there is no server to hand them to just now."""
-    for job in jobs:
-        await database.write(_postpone, job, reason, utcnow())
-
-
 def _move(session: Session, job: Job, before: Sequence[DeliveryState], **values: Any) -> bool:
     """Change a row that is still ours (same attempt, expected state)."""
     done = session.execute(
@@ -208,52 +168,69 @@ def _move(session: Session, job: Job, before: Sequence[DeliveryState], **values:
         .where(outbox.id == job.id, outbox.state.in_(before), outbox.attempts == job.attempts)
         .values(**values)
     )
-    if job.conversation_id is not None:
-        after_commit(session, conversation_name(job.conversation_id))
+    _announce(session, job)
     return bool(done.rowcount == 1)  # type: ignore[attr-defined]
 
 
-def _fence(session: Session, job: Job, message: OutboundMessage) -> bool:
-    """Commit that DATA comes next, with the words that go out."""
+def fence(session: Session, job: Job, message: OutboundMessage, before: Sent | None) -> bool:
+    """Commit that DATA comes next, with the words that go out; and how the one before went."""
+    if before is not None:
+        settle(session, before)
     said = {**job.mail, "subject": message.subject, "text": message.text}
     if job.kind == OutboxKind.ACCOUNT:
         said = job.mail  # its link opens an account: kept nowhere
-    ours = _move(
-        session,
-        job,
-        [DeliveryState.CLAIMED],
-        state=DeliveryState.SENDING,
-        leased_until=utcnow() + LEASE,
-        mail=said,
+    done = session.execute(
+        _FENCE,
+        {
+            "number": job.id,
+            "attempt": job.attempts,
+            "until": utcnow() + LEASE,
+            "said": said,
+        },
     )
+    _announce(session, job)
     failpoint("outbox.fencing")
-    return ours
+    return bool(done.rowcount == 1)  # type: ignore[attr-defined]
 
 
-def _settle(session: Session, job: Job, state: DeliveryState, **values: Any) -> None:
-    _move(session, job, [DeliveryState.CLAIMED, DeliveryState.SENDING], state=state, **values)
+def settle(session: Session, sent: Sent) -> None:
+    """Record that the far side has taken a mail."""
+    job = sent.job
+    values = {"reference": sent.reference, "at": sent.at}
+    session.execute(_SENT, {"number": job.id, "attempt": job.attempts, **values})
+    _announce(session, job)
     failpoint("outbox.settling")
 
 
-def _postpone(session: Session, job: Job, reason: str, now: datetime) -> None:
+def doubt(session: Session, job: Job, reason: str) -> None:
+    """Record that it may have been sent."""
+    _move(session, job, _HELD, state=DeliveryState.UNCONFIRMED, error=reason)
+
+
+def _announce(session: Session, job: Job) -> None:
+    if job.conversation_id is not None:
+        after_commit(session, conversation_name(job.conversation_id))
+
+
+def put_off(session: Session, job: Job, reason: str, now: datetime) -> None:
+    """Try it again after a pause that doubles, for five days."""
     if now - job.created_at > GIVE_UP_AFTER:
-        _fail(session, job, f"Given up after five days. {reason}", now)
+        fail(session, job, f"Given up after five days. {reason}", now)
         return
     pause = min(FIRST_RETRY_S * 2 ** (job.attempts - 1), LONGEST_RETRY_S)
     _move(
         session,
         job,
-        [DeliveryState.CLAIMED, DeliveryState.SENDING],
+        _HELD,
         state=DeliveryState.QUEUED,
         leased_until=now + timedelta(seconds=pause),
         error=reason[:500],
     )
 
 
-def _fail(session: Session, job: Job, reason: str, now: datetime) -> None:
+def fail(session: Session, job: Job, reason: str, now: datetime) -> None:
     """Record that it will never leave; for an answer, its clocks run on from the arrival."""
-    before = [DeliveryState.CLAIMED, DeliveryState.SENDING]
-    if not _move(session, job, before, state=DeliveryState.FAILED, error=reason[:500]):
+    if not _move(session, job, _HELD, state=DeliveryState.FAILED, error=reason[:500]):
         return
     if job.kind != OutboxKind.REPLY or job.conversation_id is None:
         return

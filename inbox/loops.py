@@ -20,8 +20,9 @@ from inbox import chat, delivery, escalation, intake
 from inbox.channels.adapters import CHANNELS
 from inbox.channels.base import InboundMessage
 from inbox.channels.reader import MailReader, ReadFailed
-from inbox.channels.smtp import SmtpSender, SmtpSession
+from inbox.channels.smtp import SmtpSender
 from inbox.clock import utcnow
+from inbox.courier import Courier, postpone
 from inbox.db import Database, DatabaseGone, is_away
 from inbox.errors import InboxError, Invalid, Unavailable
 from inbox.failpoints import failpoint
@@ -29,6 +30,7 @@ from inbox.house import make_house
 from inbox.intake import Context, Incoming
 from inbox.rulebook import load_rulebook
 from inbox.settings import Settings
+from inbox.store import candidates
 from inbox.store import raw as raws
 from inbox.store.company import find_company, list_doors
 from inbox.store.raw import Claimed
@@ -83,7 +85,9 @@ async def renewing(
                 await renew()
         await task
     finally:
-        task.cancel()
+        if not task.done():
+            task.cancel()
+            await asyncio.wait([task])  # it may have something to write down
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +258,9 @@ def _store(
         raws.fail(session, raw.id, reason, now)
     if context is None or not good:
         return
+    # Before any message's row: whoever waits for their turn to give out work holds nothing
+    # that others wait for, and leases go on being renewed meanwhile.
+    candidates.lock(session)
     try:
         _take_in(session, good, context, now)
     except Exception as error:
@@ -291,9 +298,11 @@ class Send:
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self._sender = SmtpSender(settings.smtp_url)
+        self._courier = Courier(database)
 
     async def once(self) -> bool:
         """Send one batch; True if there may be more."""
+        await self._courier.settle()  # what a database that was away has not written down
         if not await self._database.read(delivery.waits, utcnow()):
             return False
         jobs = await self._database.write(_claim_mails)
@@ -309,22 +318,15 @@ class Send:
     async def _work(self, waiting: list[delivery.Job]) -> None:
         try:
             async with self._sender.session() as session:
-                while waiting:
-                    await self._one(session, waiting[0])
-                    waiting.pop(0)
+                try:
+                    while waiting:
+                        await self._courier.deliver(session, waiting[0])
+                        waiting.pop(0)
+                finally:
+                    await self._courier.settle()
         except Unavailable as error:
-            await delivery.postpone(self._database, waiting, error.message)
+            await postpone(self._database, waiting, error.message)
             waiting.clear()
-
-    async def _one(self, session: SmtpSession, job: delivery.Job) -> None:
-        """Send one mail; one that breaks us is put off and does not hold up the others."""
-        try:
-            await delivery.deliver(self._database, session, job)
-        except DatabaseGone:
-            raise
-        except Exception as error:
-            log.exception("sending mail %d failed", job.id)
-            await delivery.postpone(self._database, [job], f"{type(error).__name__}: {error}")
 
 
 def _claim_mails(session: Session) -> list[delivery.Job]:
@@ -341,5 +343,4 @@ class Watch:
 
     async def once(self) -> bool:
         """Fire what is due; True if there may be more."""
-        fired = await escalation.escalate_due(self._database, self._settings, self._secret)
-        return fired == escalation.BATCH
+        return bool(await escalation.escalate_due(self._database, self._settings, self._secret))

@@ -9,9 +9,10 @@ import pytest
 from sqlalchemy import update
 from sqlmodel import Session
 
-from inbox import closing, delivery
+from inbox import closing, courier, delivery
 from inbox import conversations as service
 from inbox.channels.base import OutboundMessage, Receipt
+from inbox.courier import Courier
 from inbox.db import Database
 from inbox.delivery import CLAIM, LEASE, Job
 from inbox.errors import Rejected, Unavailable, Unconfirmed
@@ -63,8 +64,10 @@ class Wire:
 async def _run(database: Database, wire: Wire, clock: Clock) -> list[Job]:
     """Do what the loop does with everything whose time has come."""
     jobs = await database.write(delivery.claim, clock.now, 20)
+    sender = Courier(database)
     for job in jobs:
-        await delivery.deliver(database, wire, job)
+        await sender.deliver(wire, job)
+    await sender.settle()
     return jobs
 
 
@@ -204,7 +207,7 @@ async def test_a_worker_that_was_thought_dead_sends_nothing(
     quick, late = Wire(), Wire()
     await _run(database, quick, clock)
 
-    await delivery.deliver(database, late, slow[0])
+    await courier.deliver(database, late, slow[0])
 
     assert (len(quick.sent), len(late.sent)) == (1, 0)
 
@@ -219,9 +222,9 @@ async def test_a_claim_that_ran_out_passes_no_fence_though_the_mail_still_waits(
     other = await database.write(delivery.claim, clock.now, 20)
     wire = Wire()
 
-    await delivery.deliver(database, wire, slow[0])
+    await courier.deliver(database, wire, slow[0])
     before = len(wire.sent)
-    await delivery.deliver(database, wire, other[0])
+    await courier.deliver(database, wire, other[0])
 
     assert (before, len(wire.sent)) == (0, 1)
 
