@@ -31,7 +31,7 @@ agents = columns(Agent)
 members = columns(TeamMember)
 
 
-def _fill(session: Session) -> None:
+def fill(session: Session) -> None:
     """Write conversations with deadlines from ten days ago to ten days from now."""
     now = utcnow()
     people_inside = list(session.execute(select(agents.id)).scalars())
@@ -95,7 +95,7 @@ def _conversation(
     }
 
 
-def _sign_in(session: Session, email: str) -> None:
+def sign_in(session: Session, email: str) -> None:
     who = people.find_agent_by_email(session, email)
     assert who is not None
     sessions.open_session(
@@ -154,12 +154,12 @@ async def main() -> None:
     """Print what the list costs a supervisor and an agent, and what is scanned for it."""
     figure("python_loop", loop_ms(), "cpu_ms")
     async with sample_company() as (database, settings):
-        await database.write(_fill)
+        await database.write(fill)
         app = create_app(settings)
         async with app.lifespan():
             for role in ("supervisor", "agent"):
                 email = f"{role}@demo.example"
-                await database.write(_sign_in, email)
+                await database.write(sign_in, email)
                 browser = Browser(app, f"kip={COOKIE}{email}")
                 for name, path in (("", "/inbox"), ("_mine", "/inbox?for=mine")):
                     await page_ms(browser, path, 10)

@@ -2,7 +2,11 @@
 
 import asyncio
 import socket
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -121,3 +125,25 @@ class Outside:
             if word == b"QUIT":
                 break
         writer.close()
+
+
+@contextmanager
+def outside_process() -> Iterator[int]:
+    """Run such a server as a process of its own; yield its port."""
+    line = [sys.executable, "-m", "benchmarks.smtp"]
+    with subprocess.Popen(line, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        try:
+            yield int(process.stdout.readline())
+        finally:
+            process.terminate()
+
+
+async def _serve_for_ever() -> None:
+    async with Outside() as outside:
+        print(outside.port, flush=True)
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve_for_ever())

@@ -122,16 +122,21 @@ def compose(
     kind: OutboxKind,
     now: datetime,
 ) -> Outbox | None:
-    """Return the mail as facts, rendered when it is sent; None if there is no sender."""
+    """Return the mail as facts, rendered when it is sent; None if there is no sender.
+
+    Where the rules have no time for a first answer, it names none.
+    """
     sender = sender_of(house, door_address)
-    if not is_strict(sender) or conversation.promised_at is None:
+    if not is_strict(sender):
         return None
     language = conversation.language
     zone = promise.calendar.timezone
     facts = {
         "number": conversation.id,
         "company": house.company,
-        "promise_text": spoken_moment(conversation.promised_at, zone, now, language),
+        "promise_text": spoken_moment(conversation.promised_at, zone, now, language)
+        if conversation.promised_at is not None
+        else "",
         "hours_text": hours_text(promise.calendar, language),
         "closed_text": opening_sentence(promise.calendar, now, language) or "",
         "link": f"{house.base_url}/s/{conversation.public_token}",

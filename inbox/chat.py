@@ -18,9 +18,10 @@ from inbox.acknowledgement import Caps, House
 from inbox.auth import random_token, sign, signed
 from inbox.channels.chat import Line, pack
 from inbox.db import after_commit
+from inbox.duty import list_team_on_duty
 from inbox.errors import Invalid
 from inbox.queue import chat_name, conversation_name
-from inbox.rulebook import Promise, Rulebook, load_rulebook
+from inbox.rulebook import About, Promise, Rulebook, load_about, load_rulebook
 from inbox.sla.chat import answer_sentence, chat_targets, is_there
 from inbox.sla.promise import opening_sentence, spoken_time
 from inbox.store import chat as rows
@@ -119,9 +120,10 @@ def greet(session: Session, door: Door, language: str, now: datetime) -> Greetin
     company = find_company(session)
     name = company.name if company is not None else ""
     spoken = language or (company.language if company is not None else "vi")
-    on_duty = bool(people.list_team_on_duty(session, door.team_id))
+    on_duty = bool(list_team_on_duty(session, door.team_id, now))
     try:
-        promise = load_rulebook(session).promise(("general",), Urgency.NORMAL)
+        about = About(channel=ChannelKind.CHAT.value, inbox_id=door.id)
+        promise = load_rulebook(session).promise(("general",), Urgency.NORMAL, about)
     except Invalid:  # no policy says anything
         return Greeting(name, on_duty, None)
     target_s = promise.targets.first_response_s
@@ -232,7 +234,7 @@ def hasten(
     targets = chat_targets(
         promise.targets,
         is_open=promise.calendar.is_open(now),
-        on_duty=bool(people.list_team_on_duty(session, talk.team_id)),
+        on_duty=bool(list_team_on_duty(session, talk.team_id, now)),
         there=any(is_there(sign, now) for sign in [*signs, wrote_at]),
     )
     if targets == promise.targets:
@@ -339,8 +341,9 @@ def sort_again(
         route = routing.choose(
             session,
             rulebook,
-            said.request_type,
+            routing.work_of(conversation, said.request_type),
             fallback_team_id=team_id,
+            now=now,
             owner_id=conversation.owner_id,
         )
         place = moved(place_of(conversation), route.place)
@@ -348,8 +351,9 @@ def sort_again(
             data = {"reason": route.reason, **route.data, **place}
             add_event(session, number, EventKind.ASSIGNED, now, data)
         team_id = route.team_id
-        values |= {"team_id": team_id, "owner_id": route.owner_id}
-    promise = rulebook.promise(said.clock_candidates or (said.request_type,), urgency)
+        values |= routing.owned_by(conversation, route)
+    about = load_about(session, conversation)
+    promise = rulebook.promise(said.clock_candidates or (said.request_type,), urgency, about)
     talk = Talk(conversation.inbox_id, conversation.contact_id, team_id)
     promise = hasten(session, talk, promise, now=now, wrote_at=wrote_at)
     return values | record.keep(session, number, now=now, promise=promise, only_earlier=True)

@@ -4,11 +4,11 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from inbox import chat, record
+from inbox import asks, chat, record
 from inbox.conversations import check_seen
 from inbox.errors import Conflict, Invalid
 from inbox.queue import CLOCKS
-from inbox.rulebook import Rulebook
+from inbox.rulebook import Rulebook, promise_of
 from inbox.store import conversations as rows
 from inbox.store.changes import changed, moved
 from inbox.store.people import Person
@@ -109,6 +109,7 @@ def finish(
         **values,
     ):
         raise Conflict("Someone has already marked it done.")
+    asks.withdraw_open(session, conversation.id, now, by=by)
     changed(session, conversation.id)
 
 
@@ -133,11 +134,12 @@ def reopen(
         conversations.status == Status.RESOLVED,
         status=Status.OPEN,
         resolved_at=None,
+        reopened=conversations.reopened + 1,
     ):
         raise Conflict("It is open already.")
     data = moved({"status": Status.RESOLVED.value}, {"status": Status.OPEN.value})
     opened = Happened(EventKind.REOPENED, now, data, by.id)
-    promise = rulebook.promise((conversation.request_type,), conversation.urgency)
+    promise = promise_of(session, rulebook, conversation)
     promise = chat.for_chat(session, conversation, promise, now=now)
     values = record.keep(session, conversation.id, opened, now=now, promise=promise, kinds=())
     changed(session, conversation.id, CLOCKS, **values)

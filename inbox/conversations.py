@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, or_, select, update
 from sqlmodel import Session
 
-from inbox import acknowledgement, chat, record
+from inbox import acknowledgement, chat, passing, record
 from inbox.acknowledgement import House
 from inbox.addressing import make_message_id, make_reply_address
 from inbox.channels.addresses import is_strict
@@ -20,7 +20,15 @@ from inbox.failpoints import failpoint
 from inbox.queue import OUTBOX
 from inbox.store import conversations as rows
 from inbox.store import owners, people
-from inbox.store.changes import add_event, changed, door_address, last_inbound_id, moved
+from inbox.store.changes import (
+    add_event,
+    changed,
+    door_address,
+    last_inbound_id,
+    moved,
+    place_of,
+)
+from inbox.store.duty import list_running
 from inbox.store.people import Person
 from inbox.timeline import Happened
 from models import (
@@ -184,11 +192,14 @@ def claim(session: Session, conversation: Conversation, *, by: Person, now: date
     """
     if conversation.owner_id == by.id:
         return
+    if by.id in list_running(session, now, [by.id]):
+        raise Conflict("You are away until later. Say that you are back first.")
     before = conversation.owner_id
-    if not rows.change(session, conversation.id, _owned_by(before), owner_id=by.id):
+    mine, covering = {"owner_id": by.id, "covered_for_id": None}, _covering(conversation)
+    if not rows.change(session, conversation.id, _owned_by(before), **mine):
         raise Conflict("A colleague has just taken it.")
     data = {"reason": "claimed", "owner": by.id, "before": before}
-    data |= moved({"owner": before}, {"owner": by.id})
+    data |= moved(covering, {"owner": by.id, "covered_for": None})
     add_event(session, conversation.id, EventKind.ASSIGNED, now, data, by=by.id)
     changed(session, conversation.id)
 
@@ -200,13 +211,19 @@ def assign(
     *,
     by: Person,
     now: datetime,
+    reason: str = passing.UNSTATED,
+    note: str = "",
 ) -> None:
     """Give a conversation to a colleague, of whatever team, or to nobody; it may be theirs.
+
+    To somebody of another team it is passed on, for a ``reason`` of ``passing``; its team
+    stays.
 
     Raises
     ------
     Invalid
-        If there is no such person, or they no longer work here.
+        If there is no such person, they no longer work here, or it is passed on without a
+        reason.
     Conflict
         If its owner changed since it was loaded.
     """
@@ -215,13 +232,25 @@ def assign(
         return
     if owner_id is not None and not owners.is_active(session, owner_id):
         raise Invalid("Nobody who works here can be found under this name.")
-    if not rows.change(session, conversation.id, _owned_by(before), owner_id=owner_id):
+    leaves = owner_id != by.id and passing.leaves_team(session, conversation.team_id, owner_id)
+    text = passing.check(reason, note) if leaves else ""
+    theirs = {"owner_id": owner_id, "covered_for_id": None}
+    covering = _covering(conversation)
+    if not rows.change(session, conversation.id, _owned_by(before), **theirs):
         raise Conflict("Its owner has just changed.")
-    reason = "claimed" if owner_id == by.id else "assigned" if owner_id else "unassigned"
-    data = {"reason": reason, "owner": owner_id, "before": before}
-    data |= moved({"owner": before}, {"owner": owner_id})
+    how = "claimed" if owner_id == by.id else "assigned" if owner_id else "unassigned"
+    data = {"reason": how, "owner": owner_id, "before": before}
+    data |= moved(covering, {"owner": owner_id, "covered_for": None})
     add_event(session, conversation.id, EventKind.ASSIGNED, now, data, by=by.id)
+    if leaves:
+        place = place_of(conversation)
+        places = {**place, "owner": before}, {**place, "owner": owner_id}
+        passing.note_passing(session, conversation, *places, reason, text, by=by, now=now)
     changed(session, conversation.id)
+
+
+def _covering(conversation: Conversation) -> dict[str, int | None]:
+    return {"owner": conversation.owner_id, "covered_for": conversation.covered_for_id}
 
 
 def _owned_by(owner_id: int | None) -> ColumnElement[bool]:

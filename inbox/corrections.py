@@ -12,7 +12,7 @@ from inbox.channels.addresses import is_strict
 from inbox.channels.base import InboundMessage
 from inbox.errors import Invalid
 from inbox.queue import CLOCKS, OUTBOX
-from inbox.rulebook import Promise, Rulebook
+from inbox.rulebook import Promise, Rulebook, load_about, load_candidates
 from inbox.sla.promise import corrected_promise
 from inbox.store import people
 from inbox.store.changes import (
@@ -71,20 +71,63 @@ def correct(
         if new is not None:
             _record(session, conversation, field, new, by, now)
     values = _said(conversation, request_type, urgency)
-    promise = rulebook.promise((new_type,), new_urgency)
+    about = load_about(session, conversation)
+    may_be = (request_type,) if request_type else _may_be(session, rulebook, conversation)
+    promise = rulebook.promise(may_be, new_urgency, about)
     promise = chat.for_chat(session, conversation, promise, now=now)
     route = routing.choose(
         session,
         rulebook,
-        new_type,
+        routing.work_of(conversation, new_type),
         fallback_team_id=conversation.team_id,
+        now=now,
         owner_id=conversation.owner_id,
     )
     if route.owner_id != conversation.owner_id or route.team_id != conversation.team_id:
         data = {"reason": route.reason, **route.data}
         data |= moved(place_of(conversation), route.place)
         add_event(session, conversation.id, EventKind.ASSIGNED, now, data, by=by.id)
-    values |= {"team_id": route.team_id, "owner_id": route.owner_id}
+    values |= routing.owned_by(conversation, route)
+    _follow(session, conversation, promise, house, values, now)
+
+
+def raise_urgency(
+    session: Session,
+    conversation: Conversation,
+    rulebook: Rulebook,
+    house: House,
+    now: datetime,
+) -> Urgency | None:
+    """Raise the urgency by one, as the ladder does; return it, None if none is higher.
+
+    Due times and promise follow as with a correction. It stays with whom it is, and is
+    nothing to learn from: the words are as urgent as they were.
+    """
+    old = Urgency(conversation.urgency)
+    higher = {rank: urgency for urgency, rank in URGENCY_RANK.items()}
+    new = higher.get(URGENCY_RANK[old] - 1)
+    if new is None:
+        return None
+    data = {"field": "urgency", "old": old.value, "new": new.value, "by": "ladder"}
+    data |= moved({"urgency": old.value}, {"urgency": new.value})
+    add_event(session, conversation.id, EventKind.CORRECTED, now, data)
+    about = load_about(session, conversation)
+    promise = rulebook.promise(_may_be(session, rulebook, conversation), new, about)
+    promise = chat.for_chat(session, conversation, promise, now=now)
+    values = {"urgency": new, "urgency_rank": URGENCY_RANK[new]}
+    _follow(session, conversation, promise, house, values, now)
+    return new
+
+
+def _follow(
+    session: Session,
+    conversation: Conversation,
+    promise: Promise,
+    house: House,
+    values: dict[str, Any],
+    now: datetime,
+) -> None:
+    """Let promise and clocks follow what the policies say now, and change the conversation."""
     told = _promise_again(session, conversation, promise, house, now)
     if told:
         values["promised_at"] = conversation.promised_at
@@ -97,6 +140,12 @@ def _check(rulebook: Rulebook, request_type: str | None, urgency: str | None) ->
         raise Invalid("There is no such request type.")
     if urgency is not None and urgency not in list(Urgency):
         raise Invalid("Urgency is one of urgent, high, normal, low.")
+
+
+def _may_be(session: Session, rulebook: Rulebook, row: Conversation) -> tuple[str, ...]:
+    """Return the types whose strictest clock holds while nobody has said which it is."""
+    kinds = load_candidates(session, [row])[row.id]
+    return tuple(key for key in kinds if key in rulebook.types) or (row.request_type,)
 
 
 def _said(

@@ -13,13 +13,11 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, select
 from sqlmodel import Session
 
-from inbox import chat, waits
-from inbox.acknowledgement import House, sender_of
-from inbox.addressing import make_message_id, make_reply_address
-from inbox.channels.addresses import is_strict
-from inbox.channels.base import OutboundMessage, as_facts
+from inbox import waits
+from inbox.acknowledgement import House
 from inbox.clock import utcnow
 from inbox.closing import finish
+from inbox.customermail import tell_customer
 from inbox.db import Database
 from inbox.failpoints import failpoint
 from inbox.house import load_house
@@ -29,18 +27,10 @@ from inbox.settings import Settings
 from inbox.sla.history import Wait
 from inbox.store import people
 from inbox.store.adrift import ADRIFT
-from inbox.store.changes import add_event, changed, door_address, last_inbound_id
+from inbox.store.changes import add_event, changed
 from inbox.store.company import find_company
 from inbox.templating import N_, translator
-from models import (
-    ChannelKind,
-    Conversation,
-    Direction,
-    EventKind,
-    Message,
-    Outbox,
-    OutboxKind,
-)
+from models import Conversation, EventKind, OutboxKind
 from models.base import columns
 
 conversations = columns(Conversation)
@@ -148,70 +138,9 @@ def _end(
 def _tell(
     session: Session, conversation: Conversation, house: House, kind: OutboxKind, now: datetime
 ) -> bool:
-    """Write to the customer by the way that they came; False if there is none."""
-    if conversation.channel is ChannelKind.CHAT:
-        say = translator(conversation.language).gettext
-        text = say(FOLLOW_UP if kind is OutboxKind.FOLLOW_UP else CLOSED)
-        session.add(
-            Message(
-                conversation_id=conversation.id,
-                direction=Direction.AUTOMATIC,
-                channel=ChannelKind.CHAT,
-                text=text,
-                visible_text=text,
-                created_at=now,
-            )
-        )
-        chat.tell_visitors(session, conversation)
-        return True
-    mail = _mail(session, conversation, house, kind, now)
-    if mail is not None:
-        session.add(mail)
-    return mail is not None
-
-
-def _mail(
-    session: Session, conversation: Conversation, house: House, kind: OutboxKind, now: datetime
-) -> Outbox | None:
-    addresses = people.list_identities(session, conversation.contact_id).get("email", [])
-    sender = sender_of(house, door_address(session, conversation))
-    if not addresses or not is_strict(addresses[0]) or not is_strict(sender):
-        return None
-    last = last_inbound_id(session, conversation.id)
-    message_id = make_message_id(house.secret, conversation.id, sender.partition("@")[2])
-    mail = OutboundMessage(
-        message_id=message_id,
-        from_address=sender,
-        from_name=house.company,
-        to=addresses[0],
-        subject="",
-        text="",
-        in_reply_to=last,
-        references=(last,) if last else (),
-        reply_to=make_reply_address(house.secret, conversation.id, sender),
-        automatic=True,
-        instance_id=house.instance_id,
-        date=now,
-    )
-    facts = {
-        "number": conversation.id,
-        "company": house.company,
-        "link": f"{house.base_url}/s/{conversation.public_token}",
-    }
-    return Outbox(
-        kind=kind,
-        conversation_id=conversation.id,
-        to_address=addresses[0],
-        email_message_id=message_id,
-        mail={
-            **as_facts(mail),
-            "template": kind.value,
-            "language": conversation.language,
-            "facts": facts,
-        },
-        created_at=now,
-        leased_until=now,
-    )
+    say = translator(conversation.language).gettext
+    line = say(FOLLOW_UP if kind is OutboxKind.FOLLOW_UP else CLOSED)
+    return tell_customer(session, conversation, house, kind, now, line=line)
 
 
 # ---- the nightly look ---------------------------------------------------------------

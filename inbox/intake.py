@@ -18,12 +18,12 @@ from inbox.channels.base import InboundMessage
 from inbox.db import after_commit
 from inbox.errors import Conflict
 from inbox.queue import CLOCKS, OUTBOX, conversation_name
-from inbox.rulebook import Promise, Rulebook
+from inbox.rulebook import About, Promise, Rulebook, promise_of
 from inbox.sla.history import Wait
 from inbox.sla.promise import promised_at
 from inbox.store.changes import add_event, add_events, moved
 from inbox.store.company import Door
-from inbox.store.conversations import change
+from inbox.store.conversations import change, get_to_change
 from inbox.store.raw import Claimed
 from inbox.timeline import Happened
 from inbox.triage.prediction import Prediction
@@ -137,18 +137,19 @@ def _open(
     statement costs.
     """
     raw, message, said = incoming.raw, incoming.message, incoming.prediction
+    group = str(raw.meta.get("product_group") or "") or None
+    about = About(contact.tier, raw.kind.value, group, raw.inbox_id)
     promise = context.rulebook.promise(
-        said.clock_candidates or (said.request_type,), said.urgency
+        said.clock_candidates or (said.request_type,), said.urgency, about
     )
+    work = routing.Work(said.request_type, _language(message, contact, context), None, door.id)
     route = routing.choose(
-        session, context.rulebook, said.request_type, fallback_team_id=door.team_id
+        session, context.rulebook, work, fallback_team_id=door.team_id, now=now
     )
     arrived = raw.received_at
     if raw.kind is ChannelKind.CHAT:
         talk = chat.Talk(door.id, contact.id, route.team_id)
         promise = chat.hasten(session, talk, promise, now=now, wrote_at=arrived)
-    spoken = message.language if message.language in LANGUAGES else ""
-    language = spoken or contact.language or context.language
     started = clocks.set_up((ClockKind.FIRST_RESPONSE, ClockKind.RESOLUTION), promise, arrived)
     conversation = Conversation(
         public_token=raw.public_token or random_token(),
@@ -156,7 +157,8 @@ def _open(
         contact_id=contact.id,
         channel=raw.kind,
         subject=_subject(message),
-        language=language,
+        language=work.language,
+        product_group=group,
         request_type=said.request_type,
         request_type_confidence=said.request_type_confidence,
         second_type=_second(said),
@@ -196,7 +198,23 @@ def _open(
         happened.append((EventKind.HINTED, now, {"number": hint}))
     add_events(session, number, happened)
     session.flush()
+    if hint is not None:
+        _asked_elsewhere(session, hint, number, arrived, now)
     return number
+
+
+def _asked_elsewhere(
+    session: Session, hint: int, number: int, arrived: datetime, now: datetime
+) -> None:
+    """Count on the conversation hinted at that its customer had to ask again elsewhere."""
+    theirs = get_to_change(session, hint)
+    if theirs is None or theirs.status is not Status.OPEN:
+        return
+    if record.owes_answer(session, hint):
+        asked = Happened(EventKind.ASKED, arrived, {"number": number})
+        values = record.keep(session, hint, asked, now=now)
+        change(session, hint, asked_again=conversations.asked_again + 1, **values)
+        after_commit(session, conversation_name(hint))
 
 
 def _promised_at(started: list[SLAClock], promise: Promise, now: datetime) -> datetime | None:
@@ -211,6 +229,11 @@ def _promised_at(started: list[SLAClock], promise: Promise, now: datetime) -> da
     # Long after arrival (we were down), the honest time is counted from now.
     due = first.due_at if first.due_at > now else promise.calendar.due_at(now, first.target_s)
     return promised_at(due) if due is not None else None
+
+
+def _language(message: InboundMessage, contact: Contact, context: Context) -> str:
+    spoken = message.language if message.language in LANGUAGES else ""
+    return spoken or contact.language or context.language
 
 
 def _subject(message: InboundMessage) -> str:
@@ -268,11 +291,12 @@ def _acknowledge(
             now=now,
         )
         why = None if mail is not None else "no_address"
-    if mail is None or conversation.promised_at is None:
+    if mail is None:
         return EventKind.ACKNOWLEDGEMENT_WITHHELD, now, {"reason": why or "no_address"}
     session.add(mail)
-    promised = conversation.promised_at.isoformat()
-    return EventKind.ACKNOWLEDGED, now, {"promised_at": promised}
+    promised = conversation.promised_at
+    data = {"promised_at": promised.isoformat()} if promised is not None else {}
+    return EventKind.ACKNOWLEDGED, now, data
 
 
 def _append(
@@ -321,13 +345,16 @@ def _owe_answer(
     if conversation.status is Status.OPEN and record.owes_answer(session, number):
         values["asked_again"] = conversations.asked_again + 1
         return values | record.keep(session, number, asked, now=now)
-    promise = context.rulebook.promise((conversation.request_type,), conversation.urgency)
+    promise = promise_of(session, context.rulebook, conversation)
     promise = chat.for_chat(session, conversation, promise, now=now, wrote_at=arrived)
     happened = [asked]
     if conversation.status is not Status.OPEN:
         values |= {"status": Status.OPEN, "resolved_at": None}
         data = moved({"status": conversation.status.value}, {"status": Status.OPEN.value})
-        happened.append(Happened(_END_OF.get(conversation.status, REOPENED), now, data))
+        ends = _END_OF.get(conversation.status, REOPENED)
+        happened.append(Happened(ends, now, data))
+        if ends is REOPENED:
+            values["reopened"] = conversations.reopened + 1
     if conversation.wait_reason != Wait.THIRD_PARTY:
         values |= {"waiting_until": None, "wait_reason": "", "followed_up_at": None}
     return values | record.keep(session, number, *happened, now=now, promise=promise, kinds=())

@@ -4,7 +4,8 @@ import json
 import logging
 import sys
 
-CHATTY = ("mail.log", "aiosmtplib", "arq.worker", "alembic")
+# httpx would write addresses, and a bot's address has its token in it.
+CHATTY = ("mail.log", "aiosmtplib", "arq.worker", "alembic", "httpx")
 
 
 class Lines(logging.Formatter):

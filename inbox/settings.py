@@ -30,6 +30,7 @@ class Settings(BaseSettings):
     secret_key: SecretStr | None = None  # None: <data>/secret.key, made by kip run
     smtp_url: str = "console://"
     mail_from: str = ""  # "": the address of the inbox a mail answers for
+    telegram_url: str = "https://api.telegram.org"
     log_format: Literal["text", "json"] = "text"
     demo: bool = False
 

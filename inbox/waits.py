@@ -16,7 +16,7 @@ from inbox.acknowledgement import House
 from inbox.closing import NOT_WAITING
 from inbox.errors import Conflict, Invalid
 from inbox.queue import CLOCKS
-from inbox.rulebook import load_rulebook
+from inbox.rulebook import load_rulebook, promise_of
 from inbox.sla.calendar import WorkingCalendar
 from inbox.sla.history import Kind, Wait
 from inbox.store.changes import changed, moved
@@ -155,8 +155,7 @@ def resume(
     values = record.keep(session, conversation.id, over, now=now)
     if not record.has_live(session, conversation.id):  # somebody has to do something
         owed = Happened(EventKind.REOPENED, now, {"owed": True}, actor)
-        book = load_rulebook(session)
-        promise = book.promise((conversation.request_type,), conversation.urgency)
+        promise = promise_of(session, load_rulebook(session), conversation)
         values = record.keep(session, conversation.id, owed, now=now, promise=promise, kinds=())
     values |= {"status": Status.OPEN, **NOT_WAITING}
     changed(session, conversation.id, CLOCKS, **values)

@@ -8,19 +8,40 @@ import signal
 from redis.asyncio import Redis
 
 from inbox import jobs
+from inbox.alerting.daymail import DayMail
+from inbox.alerting.gathering import Alerts
+from inbox.alerting.listening import TelegramListen
+from inbox.alerting.telegram import TelegramSend
+from inbox.amends import Amends
+from inbox.asks import Chase
+from inbox.company.covering import Cover
 from inbox.company.following import Follow
+from inbox.company.ladders import Climb
+from inbox.company.rehearsals import Rehearse
 from inbox.db import Database
 from inbox.drift import Drift
+from inbox.foresight import Foresee
+from inbox.giving import Give
 from inbox.loops import Send, TakeIn, Watch, run_loop
 from inbox.polling import Poll
 from inbox.processes import leave_within
-from inbox.queue import CLOCKS, INTAKE, OUTBOX, Announcer, connect, listen
+from inbox.queue import (
+    ALERTS,
+    CLOCKS,
+    INTAKE,
+    OUTBOX,
+    TELEGRAM,
+    Announcer,
+    connect,
+    listen,
+)
 from inbox.reporting.closing import Close
 from inbox.sealing import Seal
 from inbox.settings import Settings
 
 log = logging.getLogger(__name__)
 
+BELLS = (INTAKE, OUTBOX, CLOCKS, ALERTS, TELEGRAM)
 LONGEST_PAUSE_S = 5.0
 STOP_S = 4.0
 
@@ -34,15 +55,26 @@ async def run_worker(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    bells = {name: asyncio.Event() for name in (INTAKE, OUTBOX, CLOCKS)}
+    bells = {name: asyncio.Event() for name in BELLS}
     take_in = TakeIn(database, settings, secret)
     poll = Poll(database, settings, secret)
     work = [
         run_loop("take-in", take_in.once, bells[INTAKE]),
         run_loop("sending", Send(database, settings).once, bells[OUTBOX]),
         run_loop("clocks", Watch(database, settings, secret).once, bells[CLOCKS]),
+        run_loop("alerts", Alerts(database, settings, secret).once, bells[ALERTS]),
+        run_loop("days", DayMail(database, settings, secret).once, asyncio.Event()),
+        run_loop("telegram", TelegramSend(database, settings, secret).once, bells[TELEGRAM]),
+        run_loop("bot", TelegramListen(database, settings, secret).once, asyncio.Event()),
         run_loop("hours", Follow(database).once, asyncio.Event()),
+        run_loop("rehearsals", Rehearse(database).once, asyncio.Event()),
+        run_loop("absences", Cover(database, settings, secret).once, asyncio.Event()),
+        run_loop("giving out", Give(database).once, asyncio.Event()),
+        run_loop("ladders", Climb(database).once, asyncio.Event()),
+        run_loop("amends", Amends(database, settings, secret).once, asyncio.Event()),
         run_loop("waits", Drift(database, settings, secret).once, asyncio.Event()),
+        run_loop("questions", Chase(database, settings, secret).once, asyncio.Event()),
+        run_loop("forecast", Foresee(database, settings, secret).once, asyncio.Event()),
         run_loop("mailboxes", poll.once, asyncio.Event()),
         run_loop("seals", Seal(database).once, asyncio.Event()),
         run_loop("reports", Close(database).once, asyncio.Event()),

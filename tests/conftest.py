@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from inbox import delivery, escalation, jobs, loops, smtpd
+from inbox import courier, delivery, escalation, jobs, loops, smtpd
 from inbox.db import Database
 from inbox.migrations import migrate
 from inbox.settings import Settings
@@ -155,6 +155,6 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Stop the clock of everything that reads it by itself, at ``NOW``."""
     stopped = Clock()
-    for module in (delivery, escalation, jobs, loops, smtpd):
+    for module in (courier, delivery, escalation, jobs, loops, smtpd):
         monkeypatch.setattr(module, "utcnow", stopped)
     return stopped

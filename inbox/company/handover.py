@@ -18,13 +18,15 @@ from sqlmodel import Session
 
 from inbox.acknowledgement import House
 from inbox.clock import utcnow
+from inbox.company import absences
 from inbox.company import staff as service
 from inbox.company.moving import announce_moved, list_batch
 from inbox.company.tokens import revoke_tokens_of
 from inbox.company.told import tell_owners
 from inbox.db import Database
+from inbox.duty import list_candidates
 from inbox.errors import Conflict, Invalid
-from inbox.store import links, people, staff
+from inbox.store import links, staff
 from inbox.store.changes import moved
 from inbox.store.teams import active_team_names
 from inbox.templating import N_
@@ -130,6 +132,7 @@ def deactivate(
         session, agent.id, AuditAction.DEACTIVATED, now, by=by, before=before, after=after
     )
     _clear_backups(session, agent.id, by=by, now=now)
+    absences.forget(session, agent.id, now)
 
 
 def _clear_backups(session: Session, agent_id: int, *, by: int | None, now: datetime) -> None:
@@ -192,7 +195,7 @@ def hand_over_batch(
         return {}
     heir = find_heir(session, agent, plan)
     if plan.heir is Heir.SHARE:
-        owners = _share(session, [(row.id, row.team_id) for row in batch])
+        owners = _share(session, [(row.id, row.team_id) for row in batch], now)
     else:
         owners = {row.id: heir for row in batch}
     _give(session, owners)
@@ -201,7 +204,9 @@ def hand_over_batch(
     return owners
 
 
-def _share(session: Session, batch: Iterable[tuple[int, int | None]]) -> dict[int, int | None]:
+def _share(
+    session: Session, batch: Iterable[tuple[int, int | None]], now: datetime
+) -> dict[int, int | None]:
     """Share out over the people on duty of each team: least open first, none over the cap."""
     active = active_team_names(session)
     queues: dict[int, list[tuple[int, int, int]]] = {}
@@ -213,7 +218,7 @@ def _share(session: Session, batch: Iterable[tuple[int, int | None]]) -> dict[in
         if team_id not in queues:
             queues[team_id] = [
                 (one.open_count, one.id, one.cap)
-                for one in people.list_candidates(session, team_id)
+                for one in list_candidates(session, team_id, now)
                 if one.open_count < one.cap
             ]
             heapify(queues[team_id])

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlmodel import Session
 
+from inbox.company.absences import refuse_circle
 from inbox.db import after_commit
 from inbox.errors import Conflict, Invalid
 from inbox.queue import account_name
@@ -14,13 +15,15 @@ from inbox.store import links, sessions, staff
 from inbox.store import teams as team_rows
 from inbox.store.audit import add_entry
 from inbox.templating import LANGUAGES, N_
-from models import Agent, AuditAction, AuditThing, Role
+from models import Agent, AuditAction, AuditThing, Calendar, Role
 
 FILL_IN = N_("Please fill this in.")
 LOOK_AGAIN = N_("Please look at the marked answers.")
 LAST_ADMIN = N_("This is the last active administrator. Make somebody else one first.")
 THEMES = ("", "light", "dark")
 MOST_OPEN = 100_000
+MOST_WEIGHT = 100
+MOST_SKILL = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,9 @@ class PersonChange:
     backup_id: int | None
     team_ids: frozenset[int]
     lead_ids: frozenset[int]
+    weight: int = 1
+    skills: tuple[str, ...] = ()  # languages, request types, product groups
+    calendar_id: int | None = None  # own hours
 
 
 def facts_of(session: Session, agent: Agent) -> dict[str, Any]:
@@ -46,6 +52,9 @@ def facts_of(session: Session, agent: Agent) -> dict[str, Any]:
         "language": agent.language,
         "open_cap": agent.open_cap,
         "backup_id": agent.backup_id,
+        "weight": agent.weight,
+        "skills": sorted(agent.skills),
+        "calendar_id": agent.calendar_id,
         "teams": [one.name for one in mine],
         "leads": [one.name for one in mine if one.leads],
     }
@@ -88,6 +97,8 @@ def change_person(
     other_role = agent.role is not change.role
     agent.name, agent.role, agent.language = change.name.strip(), change.role, change.language
     agent.open_cap, agent.backup_id = change.open_cap, change.backup_id
+    agent.weight, agent.calendar_id = change.weight, change.calendar_id
+    agent.skills = sorted(set(change.skills))
     session.add(agent)
     session.flush()
     team_rows.set_teams_of(
@@ -103,13 +114,15 @@ def change_person(
 
 
 def _check(session: Session, agent: Agent, change: PersonChange) -> None:
-    wrong = {}
+    wrong = _wrong_numbers(change)
     if not change.name.strip():
         wrong["name"] = FILL_IN
     if change.language not in LANGUAGES:
         wrong["language"] = N_("Choose Vietnamese or English.")
-    if not 1 <= change.open_cap <= MOST_OPEN:
-        wrong["open_cap"] = N_("This is a number from 1.")
+    if change.backup_id != agent.backup_id:
+        refuse_circle(session, agent.id, change.backup_id)
+    if change.calendar_id is not None and session.get(Calendar, change.calendar_id) is None:
+        wrong["calendar_id"] = N_("There are no such working hours.")
     if change.backup_id is not None and not _may_back(session, agent, change.backup_id):
         wrong["backup_id"] = N_("The backup is a colleague who works here.")
     mine = {one.team_id for one in staff.list_memberships(session).get(agent.id, ())}
@@ -118,6 +131,17 @@ def _check(session: Session, agent: Agent, change: PersonChange) -> None:
         wrong["teams"] = N_("Who leads a team is in it.")
     if wrong:
         raise Invalid("Please look at the marked answers.", wrong)
+
+
+def _wrong_numbers(change: PersonChange) -> dict[str, str]:
+    wrong = {}
+    if not 1 <= change.open_cap <= MOST_OPEN:
+        wrong["open_cap"] = N_("This is a number from 1.")
+    if not 1 <= change.weight <= MOST_WEIGHT:
+        wrong["weight"] = N_("This is a number from 1 to 100.")
+    if any(len(one) > MOST_SKILL for one in change.skills):
+        wrong["products"] = N_("A product group’s name is too long.")
+    return wrong
 
 
 def _may_back(session: Session, agent: Agent, backup_id: int) -> bool:

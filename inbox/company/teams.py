@@ -10,11 +10,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from inbox.clock import utcnow
+from inbox.company.absences import refuse_circle
 from inbox.company.handover import BATCH
 from inbox.company.moving import announce_moved, list_batch
 from inbox.company.staff import note_change
 from inbox.db import Database
 from inbox.errors import Conflict, Invalid
+from inbox.routing import GivesBy
 from inbox.store import staff, teams
 from inbox.store.audit import add_entry
 from inbox.store.changes import moved
@@ -43,12 +45,15 @@ MOST_NAME = 80
 class TeamChange:
     """A team as entered: its name, and its members with whether each leads and who backs them.
 
-    ``backups`` holds the members whose backup is to be another one, or nobody.
+    ``backups`` holds the members whose backup is to be another one, or nobody. ``department``
+    and ``gives_by`` (``routing.GivesBy``) stay as they are where they are None.
     """
 
     name: str
     leads: Mapping[int, bool]
     backups: Mapping[int, int | None]
+    department: str | None = None
+    gives_by: str | None = None
 
 
 def create_team(session: Session, name: str, *, by: int | None, now: datetime) -> int:
@@ -113,6 +118,7 @@ def change_team(
     called = _name(session, change.name, team.id)
     _check_people(session, team_id, change)
     team.name = called
+    _set_ways(team, change)
     session.add(team)
     session.flush()
     teams.set_members(session, team_id, dict(change.leads))
@@ -122,10 +128,22 @@ def change_team(
         _note(session, team_id, AuditAction.CHANGED, now, by=by, before=before, after=after)
 
 
+def _set_ways(team: Team, change: TeamChange) -> None:
+    if change.gives_by is not None:
+        if change.gives_by not in list(GivesBy):
+            sentence = N_("Choose how work is given out.")
+            raise Invalid(sentence, {"gives_by": sentence})
+        team.gives_by = change.gives_by
+    if change.department is not None:
+        team.department = " ".join(change.department.split())[:MOST_NAME]
+
+
 def _facts(session: Session, team: Team) -> dict[str, Any]:
     leads = teams.list_members(session, team.id)
     return {
         "name": team.name,
+        "department": team.department,
+        "gives_by": team.gives_by,
         "members": sorted(leads),
         "leads": sorted(one for one, lead in leads.items() if lead),
     }
@@ -149,6 +167,7 @@ def _check_people(session: Session, team_id: int, change: TeamChange) -> None:
 def _set_backups(
     session: Session, backups: Mapping[int, int | None], *, by: int | None, now: datetime
 ) -> None:
+    changed: dict[int, int | None] = {}
     for who, backup in backups.items():
         agent = staff.get_agent(session, who, to_change=True)
         if agent.backup_id == backup:
@@ -156,6 +175,9 @@ def _set_backups(
         before, after = {"backup_id": agent.backup_id}, {"backup_id": backup}
         session.execute(update(Agent).where(agents.id == who).values(backup_id=backup))
         note_change(session, who, AuditAction.CHANGED, now, by=by, before=before, after=after)
+        changed[who] = backup
+    for who, backup in changed.items():
+        refuse_circle(session, who, backup)
 
 
 async def close(

@@ -18,6 +18,7 @@ from inbox.acknowledgement import House
 from inbox.auth import random_token
 from inbox.demo.letters import Letter
 from inbox.errors import NotFound
+from inbox.escalating.due import next_moment
 from inbox.house import load_house
 from inbox.intake import Context, Incoming
 from inbox.rulebook import Rulebook, load_rulebook
@@ -163,12 +164,12 @@ class History:
                 .values(cancelled_at=moment)
             )
             return
-        step = escalation.next_moment(session)
+        step = next_moment(session)
         while step is not None and step <= moment:
             if not escalation.fire_due_steps(session, world.house, step):
                 raise RuntimeError(f"the step at {step} cannot be fired")
             session.flush()
-            step = escalation.next_moment(session)
+            step = next_moment(session)
 
     def _mark_sent(self, session: Session) -> None:
         """Let no mail of the past leave now."""
@@ -180,6 +181,11 @@ class History:
                 outbox.state == DeliveryState.QUEUED,
             )
             .values(state=DeliveryState.SENT, sent_at=outbox.created_at, attempts=1)
+        )
+        session.execute(
+            update(Notice)
+            .where(notices.conversation_id.in_(self.numbers), notices.mailed_at.is_(None))
+            .values(mailed_at=notices.created_at, told_by="mail")
         )
 
     def _put_away_notices(self, session: Session) -> None:

@@ -1,6 +1,6 @@
 """What counts and is not written down yet: clocks that were decided, and what happened."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -275,6 +275,12 @@ def _counts(row: Row[Any]) -> bool:
     return is_cover(Happening(row.kind.value, row.at, row.data))
 
 
+def _left(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the team that something was taken from, if the event says it."""
+    before = data.get("from") or {}
+    return {"team_id": before["team"]} if "team" in before else {}
+
+
 def _of_event(row: Row[Any], window: Window, histories: Histories) -> ReportFact:
     what = COUNTS[row.kind]
     source = row.conversation_id if what in ONCE else row.id
@@ -282,4 +288,6 @@ def _of_event(row: Row[Any], window: Window, histories: Histories) -> ReportFact
     if what is Counted.SOLVED:
         more = histories.solved(row.conversation_id, row.at)
         more["agent_id"] = row.actor_id or row.owner_id
+    if what is Counted.PASSED_ON:  # counts for whoever sent it away
+        more = {"agent_id": row.actor_id, **_left(row.data)}
     return _fact(row, window, what, source, row.at, **more)

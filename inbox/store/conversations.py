@@ -10,9 +10,11 @@ from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select
 from sqlmodel import Session
 
 from inbox.errors import NotFound
+from inbox.store.asks import asked_of
 from inbox.store.chat import visitors_of
 from inbox.store.counts import looker, seen_by, visible_to
 from inbox.store.people import Person
+from inbox.store.told import list_coming, list_told
 from models import (
     Attachment,
     ChannelKind,
@@ -20,8 +22,10 @@ from models import (
     ContactIdentity,
     Conversation,
     Correction,
+    EscalationStep,
     Event,
     Message,
+    Notice,
     Outbox,
     SLAClock,
     Status,
@@ -156,10 +160,10 @@ def _list_query(mine: bool, sees_all: bool, by_status: bool, from_cursor: bool) 
         query = query.where(seen_by(sees_all))
     if by_status:
         query = query.where(conversations.status == bindparam("status"))
-    return query.where(_beyond()) if from_cursor else query
+    return query.where(beyond()) if from_cursor else query
 
 
-def _beyond() -> ColumnElement[bool]:
+def beyond() -> ColumnElement[bool]:
     """Return the condition for rows after a cursor; the first part lets the index be used."""
     at: ColumnElement[datetime] = bindparam("at")
     rank: ColumnElement[int] = bindparam("rank")
@@ -201,25 +205,40 @@ def get_listed(session: Session, conversation_id: int) -> Listed:
 
 
 def get_for_agent(
-    session: Session, conversation_id: int, who: Person, *, to_change: bool = False
+    session: Session,
+    conversation_id: int,
+    who: Person,
+    *,
+    to_change: bool = False,
+    or_asked: bool = False,
 ) -> Conversation:
     """Return a conversation that this person may see.
 
     ``to_change`` makes whoever else would change it wait until this unit of work ends, so
     that what is decided on still holds when it is written. On SQLite writers take turns.
+    ``or_asked``: also one about which a team of theirs is being asked, to read and to note.
 
     Raises
     ------
     NotFound
         If there is none, or it is another team's: nobody can tell which.
     """
-    query = select(Conversation).where(conversations.id == conversation_id, visible_to(who))
+    seen = or_(visible_to(who), asked_of(who)) if or_asked else visible_to(who)
+    query = select(Conversation).where(conversations.id == conversation_id, seen)
     if to_change:
         query = query.with_for_update()
     found: Conversation | None = session.execute(query).scalar_one_or_none()
     if found is None:
         raise NotFound("There is no such conversation, or it belongs to another team.")
     return found
+
+
+def owners_of(session: Session, numbers: Sequence[int]) -> dict[int, int | None]:
+    """Return the owners of conversations, by number."""
+    query = select(conversations.id, conversations.owner_id).where(
+        conversations.id.in_(list(numbers))
+    )
+    return {row.id: row.owner_id for row in session.execute(query)}
 
 
 def find_by_public_token(session: Session, token: str) -> Conversation | None:
@@ -270,6 +289,8 @@ class Thread:
     model_is_starter: bool
     other_open: list[tuple[int, str]]
     seen_at: datetime | None = None  # of a chat: when its visitor's widget was connected
+    told: Sequence[Notice] = ()  # who of us was told what; only for one who works here
+    coming: Sequence[EscalationStep] = ()  # what the ladder will do; only for one of us too
 
 
 def load_thread(
@@ -328,6 +349,8 @@ def load_thread(
         model_is_starter=bool(prediction and prediction[1]),
         other_open=other_open(session, conversation, who) if who is not None else [],
         seen_at=_visitor_seen_at(session, conversation),
+        told=list_told(session, number) if who is not None else (),
+        coming=list_coming(session, number) if who is not None else (),
     )
 
 

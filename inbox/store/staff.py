@@ -133,6 +133,11 @@ def list_backed_by(session: Session, agent_id: int) -> list[tuple[int, str]]:
     return [(row.id, row.name) for row in rows]
 
 
+def load_agents(session: Session) -> dict[int, Agent]:
+    """Return everybody by id, also those no longer active."""
+    return {one.id: one for one in session.execute(select(Agent)).scalars()}
+
+
 def list_backups(session: Session) -> dict[int, int | None]:
     """Return everybody's backup."""
     return {

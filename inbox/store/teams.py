@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, func, insert, select, update
 from sqlmodel import Session
 
 from inbox.errors import NotFound
@@ -107,21 +107,43 @@ def list_members(session: Session, team_id: int) -> dict[int, bool]:
 
 
 def set_members(session: Session, team_id: int, leads: dict[int, bool]) -> None:
-    """Replace a team's members; the value says whether they lead."""
-    session.execute(delete(TeamMember).where(members.team_id == team_id))
-    rows = [{"team_id": team_id, "agent_id": who, "leads": lead} for who, lead in leads.items()]
+    """Replace a team's members; the value says whether they lead.
+
+    Who stays keeps their turn.
+    """
+    before = list_members(session, team_id)
+    wished = {(team_id, who): lead for who, lead in leads.items()}
+    _replace(session, {(team_id, who): lead for who, lead in before.items()}, wished)
+
+
+def _replace(
+    session: Session,
+    before: dict[tuple[int, int], bool],
+    wished: dict[tuple[int, int], bool],
+) -> None:
+    """Write what differs of memberships: team and person, and whether they lead."""
+    for (team_id, who), lead in before.items():
+        own = (members.team_id == team_id, members.agent_id == who)
+        if (team_id, who) not in wished:
+            session.execute(delete(TeamMember).where(*own))
+        elif wished[team_id, who] != lead:
+            session.execute(update(TeamMember).where(*own).values(leads=not lead))
+    rows = [
+        {"team_id": team_id, "agent_id": who, "leads": lead}
+        for (team_id, who), lead in wished.items()
+        if (team_id, who) not in before
+    ]
     if rows:
         session.execute(insert(core(TeamMember)), rows)
 
 
 def set_teams_of(session: Session, agent_id: int, leads: dict[int, bool]) -> None:
     """Replace a person's teams; the value says whether they lead."""
-    session.execute(delete(TeamMember).where(members.agent_id == agent_id))
-    rows = [
-        {"team_id": team, "agent_id": agent_id, "leads": lead} for team, lead in leads.items()
-    ]
-    if rows:
-        session.execute(insert(core(TeamMember)), rows)
+    rows = session.execute(
+        select(members.team_id, members.leads).where(members.agent_id == agent_id)
+    )
+    before = {(row.team_id, agent_id): row.leads for row in rows}
+    _replace(session, before, {(team, agent_id): lead for team, lead in leads.items()})
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from litestar.params import FromPath
 from litestar.response import Redirect
 from sqlmodel import Session
 
-from inbox import closing, corrections, waits
+from inbox import closing, corrections, passing, ruling, waits
 from inbox import conversations as service
 from inbox.clock import utcnow
 from inbox.closing import ReasonNeeded
@@ -54,7 +54,9 @@ def _change(
     **values: Any,
 ) -> Opened:
     """Load the conversation for this person, do one thing, and load its page again."""
-    conversation = rows.get_for_agent(session, number, who, to_change=True)
+    conversation = rows.get_for_agent(
+        session, number, who, to_change=True, or_asked="asked" in needs
+    )
     if "rulebook" in needs:
         values["rulebook"] = load_rulebook(session)
     if "house" in needs and settings is not None:
@@ -122,7 +124,7 @@ async def write_message(request: HttpRequest, number: FromPath[int]) -> Response
         if len(text) > MAX_TEXT:
             raise Invalid("This is too long for one message.")
         if is_note:
-            loaded = await act(request, number, service.note, text=text, key=key)
+            loaded = await act(request, number, service.note, "asked", text=text, key=key)
         else:
             loaded = await act(
                 request,
@@ -178,7 +180,7 @@ async def _composer(
 ) -> Response[Any]:
     speak = await speaker_for(request)
     me = person(request).id
-    shown = shown_conversation(loaded, speak, me)
+    shown = shown_conversation(loaded, speak, person(request))
     for name, value in changes.items():
         setattr(shown, name, value)
     if wants_partial(request):
@@ -227,22 +229,29 @@ def _assign(
     now: datetime,
     owner: int | None,
     seen: int | None,
+    **said: str,
 ) -> None:
     """Give it away from whom the page showed, not from whom it went to since."""
     if seen is not None and conversation.owner_id not in (seen or None, owner):
         raise Conflict("Its owner has just changed.")
-    service.assign(session, conversation, owner, by=by, now=now)
+    if said["reason"] not in passing.REASONS:
+        said["reason"] = ""
+    service.assign(session, conversation, owner, by=by, now=now, **said)
 
 
-@post("/inbox/{number:int}/owner", opt={"access": "agent", "fields": ("owner", "seen", "next")})
+@post(
+    "/inbox/{number:int}/owner",
+    opt={"access": "agent", "fields": ("owner", "seen", "next", "reason", "note")},
+)
 async def assign(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
-    """Give it to a colleague (their id), or to nobody (0)."""
+    """Give it to a colleague (their id; another team's needs a reason), or to nobody (0)."""
     fields = await form_fields(request)
     owner = number_of(fields.get("owner", ""))
     if owner is None:
         raise Invalid("Choose somebody.")
     seen = number_of(fields.get("seen", ""))
-    loaded = await act(request, number, _assign, owner=owner or None, seen=seen)
+    said = {"reason": fields.get("reason", ""), "note": fields.get("note", "")}
+    loaded = await act(request, number, _assign, owner=owner or None, seen=seen, **said)
     if not owner:
         return await answered(request, number, loaded, N_("It has no owner now."))
     name = loaded.colleagues[owner].name
@@ -322,6 +331,36 @@ async def correct_urgency(request: HttpRequest, number: FromPath[int]) -> Respon
     )
     sentence = N_("Changed. AI will learn from this.")
     return await answered(request, number, loaded, sentence, "learned")
+
+
+def _class(session: Session, number: int, who: Person, field: str, value: str) -> Opened:
+    """Say tier or product group, and load the conversation's page again."""
+    now = utcnow()
+    if field == "tier":  # the customer is locked before their conversations
+        row = rows.get_for_agent(session, number, who)
+        ruling.set_tier(session, row.contact_id, value, by=who.id, now=now)
+    else:
+        row = rows.get_for_agent(session, number, who, to_change=True)
+        ruling.set_product_group(session, row, value, by=who.id, now=now)
+    session.flush()
+    session.expire_all()
+    return opened(session, rows.get(session, number), who)
+
+
+@post("/inbox/{number:int}/tier", opt={"access": "agent", "fields": ("value", "next")})
+async def set_tier(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
+    """Say how much the customer counts; the deadlines of all their open requests follow."""
+    value = (await form_fields(request)).get("value", "")
+    loaded = await write(request, _class, number, person(request), "tier", value)
+    return await answered(request, number, loaded, N_("Saved. The deadlines follow."))
+
+
+@post("/inbox/{number:int}/product-group", opt={"access": "agent", "fields": ("value", "next")})
+async def set_product_group(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
+    """Say what product or service it is about."""
+    value = (await form_fields(request)).get("value", "")
+    loaded = await write(request, _class, number, person(request), "product_group", value)
+    return await answered(request, number, loaded, N_("Saved. The deadlines follow."))
 
 
 @post("/inbox/{number:int}/agreement", opt={"access": "agent", "fields": ("next",)})

@@ -138,6 +138,14 @@ def private(response: Response[Any]) -> Response[Any]:
     return response
 
 
+def _expected(row: Conversation, speak: Any) -> str:
+    """Return the time that was told when the promise had passed, while it lies ahead."""
+    at = row.expected_at
+    if at is None or at < speak.now or row.first_responded_at is not None:
+        return ""
+    return spoken_moment(at, speak.zone.key, speak.now, speak.language)
+
+
 def _status(
     request: HttpRequest, thread: rows.Thread, teams: dict[int, str], speak: Any, token: str
 ) -> CustomerView:
@@ -157,7 +165,7 @@ def _status(
         team=teams.get(row.team_id or 0, ""),
         promise_text=said,
         late=bool(owed and promise is not None and promise < now),
-        new_promise_text="",
+        new_promise_text=_expected(row, speak),
         answered_at_text=answered,
         waiting=row.status == Status.WAITING,
         solved=row.status == Status.RESOLVED,

@@ -25,7 +25,7 @@ from inbox.clock import utcnow
 from inbox.db import DatabaseGone
 from inbox.errors import Forbidden, InboxError, Invalid, NotFound, TooLarge
 from inbox.failpoints import failpoint
-from inbox.rulebook import Rulebook, load_rulebook
+from inbox.rulebook import About, Rulebook, load_rulebook
 from inbox.sla.promise import hours_text, promised_at, spoken_moment
 from inbox.staging import Arrival, NoRoom, Staged, demand_room, stage
 from inbox.store.company import Door, find_door, find_settings
@@ -149,8 +149,10 @@ async def _form_page(
     spoken = await form_language(request, own.get("language", ""))
     now = utcnow()
     chosen = values.get("request_type") or "general"
-    promise = book.promise((chosen if chosen in book.types else "general",), "normal")
-    due = promise.calendar.due_at(now, promise.targets.first_response_s or 0)
+    about = About(channel=ChannelKind.FORM.value, inbox_id=door.id)
+    promise = book.promise((chosen if chosen in book.types else "general",), "normal", about)
+    target_s = promise.targets.first_response_s
+    due = promise.calendar.due_at(now, target_s) if target_s is not None else None
     say = translator(spoken).gettext
     response = await page(
         request,

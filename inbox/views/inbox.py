@@ -14,27 +14,34 @@ from sqlmodel import Session
 from inbox import conversations as service
 from inbox.clock import utcnow
 from inbox.db import DatabaseGone
+from inbox.duty import list_team_on_duty
 from inbox.errors import NotFound
 from inbox.store import conversations as rows
 from inbox.store import counts, owners, people, setup
+from inbox.store.asks import AskRow, list_about
 from inbox.store.conversations import Cursor, Listed, Thread
+from inbox.store.duty import list_running
 from inbox.store.owners import Assignable
 from inbox.store.people import Colleague, Person
 from inbox.store.setup import Type
+from inbox.templating import N_
 from inbox.timeline import Calendars, happened_of, load_calendars
+from inbox.views import cover_lines
 from inbox.views.models import ConversationPage, ListPage, Row, ScopeCounts
 from inbox.views.present import present_choices, present_conversation
+from inbox.views.present_asks import present_asks
 from inbox.views.present_list import present_list, present_row
 from inbox.views.present_start import addresses, load_day, present_steps
 from inbox.views.render import Toast, language, page, wants_partial, words
 from inbox.views.site import MOST_INT, HttpRequest, person, read, site, write
 from inbox.views.words import Speaker, speaker
-from models import Conversation, Role, Status
+from models import Absence, Conversation, Role, Status
 
 log = logging.getLogger(__name__)
 
 ENOUGH_CONFIRMED = 200
 EXCERPT_CHARS = 400
+ONLY_NOTES = N_("Your team was asked something about this request: read it, and keep notes.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +68,9 @@ class Opened:
     confirmed: int
     assignable: list[Assignable]
     calendars: Calendars  # that its events name
+    asks: list[AskRow]
+    may_act: bool
+    away: Mapping[int, Absence]  # those of owner and first owner who are absent
 
 
 async def speaker_for(request: HttpRequest) -> Speaker:
@@ -197,7 +207,7 @@ def load_opened(session: Session, number: int, who: Person) -> Opened:
     NotFound
         If it is not this person's to see.
     """
-    conversation = rows.get_for_agent(session, number, who)
+    conversation = rows.get_for_agent(session, number, who, or_asked=True)
     return opened(session, conversation, who)
 
 
@@ -212,13 +222,29 @@ def opened(session: Session, conversation: Conversation, who: Person) -> Opened:
         teams=people.team_names(session),
         identities=people.list_identities(session, conversation.contact_id),
         confirmed=setup.count_confirmed(session, ENOUGH_CONFIRMED),
-        assignable=owners.list_assignable(session, conversation.team_id, conversation.owner_id),
+        assignable=_assignable(session, conversation),
         calendars=load_calendars(session, happened_of(thread.events)),
+        asks=list_about(session, conversation.id),
+        may_act=counts.sees(who, conversation),
+        away=list_running(
+            session,
+            utcnow(),
+            [conversation.owner_id or 0, conversation.covered_for_id or 0],
+        ),
     )
 
 
-def shown_conversation(loaded: Opened, speak: Speaker, me: int) -> ConversationPage:
-    """Return the conversation as shown."""
+def _assignable(session: Session, conversation: Conversation) -> list[Assignable]:
+    """Return whom it can be given to; on duty is who is at work now."""
+    there = set(list_team_on_duty(session, None, utcnow()))
+    found = owners.list_assignable(session, conversation.team_id, conversation.owner_id)
+    now_there = [replace(one, on_duty=one.id in there) for one in found]
+    return sorted(now_there, key=lambda one: not one.on_duty)
+
+
+def shown_conversation(loaded: Opened, speak: Speaker, who: Person) -> ConversationPage:
+    """Return the conversation as shown; whose team was only asked may read and note."""
+    me = who.id
     shown = present_conversation(
         loaded.thread,
         speak,
@@ -231,6 +257,19 @@ def shown_conversation(loaded: Opened, speak: Speaker, me: int) -> ConversationP
         calendars=loaded.calendars,
     )
     shown.choices = present_choices(loaded.assignable, speak, owner_id=shown.owner_id, me=me)
+    shown.asks = present_asks(
+        loaded.asks,
+        speak,
+        who,
+        loaded.colleagues,
+        loaded.teams,
+        may_withdraw=loaded.may_act,
+    )
+    row = loaded.thread.conversation
+    shown.cover_text = cover_lines.header(row, loaded.away, speak, loaded.colleagues)
+    if not loaded.may_act:
+        shown.may_act, shown.can_reply = False, False
+        shown.cannot_reply_reason = speak.say(ONLY_NOTES)
     return shown
 
 
@@ -259,7 +298,8 @@ async def show_conversation(request: HttpRequest, number: FromPath[int]) -> Resp
     who = person(request)
     loaded = await read(request, load_opened, number, who)
     response = await _shown(request, loaded)
-    if request.headers.get("hx-preloaded") != "true" and _is_unread(loaded.listed):
+    looks = request.headers.get("hx-preloaded") != "true" and loaded.may_act
+    if looks and _is_unread(loaded.listed):
         # After the answer: reading must not wait for the writers' turn.
         response.background = BackgroundTask(_note_reading, request, number)
     return response
@@ -277,7 +317,7 @@ async def _shown(request: HttpRequest, loaded: Opened) -> Response[Any]:
     if request.query_params.get("part") == "thread":
         return await changed(request, loaded)
     speak = await speaker_for(request)
-    shown = shown_conversation(loaded, speak, who.id)
+    shown = shown_conversation(loaded, speak, who)
     if wants_partial(request):
         return await _pane(request, loaded, shown, speak)
     listing, _ = await list_page(request, scope_of(request), current=number)
@@ -329,12 +369,12 @@ async def changed(
 ) -> Response[Any]:
     """Answer an action on the open conversation: out-of-band parts, never the composer."""
     speak = await speaker_for(request)
-    me = person(request).id
+    who = person(request)
     return await page(
         request,
         "inbox/_changed.html",
-        conversation=shown_conversation(loaded, speak, me),
-        row=own_row(loaded, speak, me, current=True),
+        conversation=shown_conversation(loaded, speak, who),
+        row=own_row(loaded, speak, who.id, current=True),
         toast=toast,
         page_query="",
     )
@@ -353,7 +393,7 @@ async def open_next(request: HttpRequest, toast: Toast) -> Response[Any]:
         )
     loaded = await read(request, load_opened, first.id, who)
     speak = await speaker_for(request)
-    shown = shown_conversation(loaded, speak, who.id)
+    shown = shown_conversation(loaded, speak, who)
     response = await _pane(request, loaded, shown, speak, toast)
     response.headers["HX-Push-Url"] = f"/inbox/{first.id}"
     response.headers["cache-control"] = "private, no-store"

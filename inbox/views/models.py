@@ -59,6 +59,7 @@ class ScopeCounts:
 
     mine: str
     team: str
+    asked: str = "0"  # questions of other teams to ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,8 @@ class Deadline:
     percent: int | None
     detail: str
     why_steps: list[str]
+    coming: list[str] = field(default_factory=list)  # what the ladder will still do
+    fired: list[str] = field(default_factory=list)  # what it did, and whom it told
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,7 @@ class ContactCard:
     since_text: str
     other_open: list[tuple[int, str]]
     address_note: str = ""
+    tier: str = ""  # empty: the standard one
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +145,25 @@ class Hint:
 
     number: int
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskItem:
+    """A question to another team as shown; ``state`` says in words how it stands."""
+
+    id: int
+    number: int
+    subject: str
+    team: str
+    asker: str
+    question: str
+    due: Sla
+    state: str
+    answer: str
+    is_open: bool
+    is_ours: bool  # to answer
+    is_taken: bool
+    may_withdraw: bool
 
 
 @dataclass(slots=True)
@@ -188,3 +211,8 @@ class ConversationPage:
     reasons: list[tuple[str, str]] = field(default_factory=list)
     waits: bool = False
     until_text: str = ""
+    product_group: str = ""
+    alerts: int = 0  # that whoever looks was told, and did not take note of
+    asks: list[AskItem] = field(default_factory=list)
+    cover_text: str = ""  # who is away and who covers
+    may_act: bool = True  # False: only to read and to note, for a team that is asked

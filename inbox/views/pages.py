@@ -1,9 +1,8 @@
 """The smaller pages: notices, review, quarantine, files, and the demo's sent mail."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from email import policy
 from email.parser import BytesParser
 from typing import Any
@@ -12,133 +11,37 @@ from urllib.parse import quote
 from litestar import Response, get, post
 from litestar.params import FromPath
 from litestar.response import Redirect
-from sqlalchemy import select, update
+from sqlalchemy import or_, select
 from sqlmodel import Session
 
 from inbox.clock import utcnow
 from inbox.db import after_commit
 from inbox.errors import NotFound
-from inbox.queue import INTAKE, notices_name
+from inbox.queue import INTAKE
 from inbox.store import conversations as rows
-from inbox.store import counts, people
+from inbox.store import counts
 from inbox.store import raw as raws
+from inbox.store.asks import asked_of
 from inbox.store.counts import visible_to
 from inbox.store.people import Person
 from inbox.templating import N_
 from inbox.views.flash import flash
 from inbox.views.inbox import load_opened, shown_conversation, speaker_for
-from inbox.views.present_events import notice_text
 from inbox.views.present_list import present_row
-from inbox.views.render import Toast, page, words
+from inbox.views.render import page
 from inbox.views.security import page_policy
 from inbox.views.site import HttpRequest, number_of, person, read, site, write
 from inbox.views.words import paragraphs
-from models import Attachment, Blob, Conversation, Message, Notice, RawMessage, SinkMail
+from models import Attachment, Blob, Conversation, Message, RawMessage, SinkMail
 from models.base import columns
 
-notices = columns(Notice)
 conversations = columns(Conversation)
 attachments = columns(Attachment)
 messages = columns(Message)
 blobs = columns(Blob)
 sink = columns(SinkMail)
 
-FRESH = timedelta(seconds=20)  # a toast is for what has just happened
 SHOWN_RAW_BYTES = 64 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class NoticeItem:
-    """A notice as shown."""
-
-    icon: str
-    level: str
-    text: str
-    at_text: str
-    at_iso: str
-    number: int | None
-    unread: bool
-
-
-def _notices(session: Session, who: Person) -> Sequence[Any]:
-    return session.execute(
-        select(Notice, conversations.subject)
-        .join(Conversation, conversations.id == notices.conversation_id)
-        .where(notices.agent_id == who.id)
-        .order_by(notices.id.desc())
-        .limit(100)
-    ).all()
-
-
-def _newest_notice(session: Session, who: Person) -> Any:
-    """Return the newest notice that this person has not seen, if it is fresh."""
-    return session.execute(
-        select(notices.step, notices.data, notices.conversation_id, conversations.subject)
-        .join(Conversation, conversations.id == notices.conversation_id)
-        .where(
-            notices.agent_id == who.id,
-            notices.read_at.is_(None),
-            notices.created_at > utcnow() - FRESH,
-        )
-        .order_by(notices.id.desc())
-        .limit(1)
-    ).one_or_none()
-
-
-def _read_notices(session: Session, who: Person) -> None:
-    done = session.execute(
-        update(Notice)
-        .where(notices.agent_id == who.id, notices.read_at.is_(None))
-        .values(read_at=utcnow())
-    )
-    if done.rowcount:  # type: ignore[attr-defined]
-        after_commit(session, notices_name(who.id))
-
-
-@get("/notices", opt={"access": "agent"})
-async def show_notices(request: HttpRequest) -> Response[Any]:
-    """Show what this person was told; looking at the page marks it as read."""
-    who = person(request)
-    if request.query_params.get("part") == "count":
-        newest = await read(request, _newest_notice, who)
-        who_is = await read(request, people.list_colleagues) if newest else {}
-        return await page(
-            request, "notices/_count.html", toast=_toast(newest, words(request), who_is)
-        )
-    found = await read(request, _notices, who)
-    who_is = await read(request, people.list_colleagues)
-    speak = await speaker_for(request)
-    items = []
-    for notice, subject in found:
-        late = notice.step in ("due", "overdue")
-        text = notice_text(notice.step, notice.data, speak.say, who_is)
-        items.append(
-            NoticeItem(
-                icon="clock-alert" if late else "hourglass",
-                level="late" if late else "soon",
-                text=f"#{notice.conversation_id} {subject}: {text}",
-                at_text=speak.clock(notice.created_at),
-                at_iso=notice.created_at.isoformat(),
-                number=notice.conversation_id,
-                unread=notice.read_at is None,
-            )
-        )
-    response = await page(request, "notices/list.html", active="notices", items=items)
-    if any(item.unread for item in items):
-        await write(request, _read_notices, who)
-    return response
-
-
-def _toast(newest: Any, say: Callable[[str], str], who_is: Mapping[int, Any]) -> Toast | None:
-    if newest is None:
-        return None
-    text = notice_text(newest.step, newest.data, say, who_is)
-    return Toast(
-        f"#{newest.conversation_id} {newest.subject}: {text}",
-        "late",
-        href=f"/inbox/{newest.conversation_id}",
-        link_text=say("Open"),
-    )
 
 
 def _review(
@@ -164,7 +67,7 @@ async def show_review(request: HttpRequest) -> Response[Any]:
     shown_rest = []
     model_text = ""
     if loaded is not None:
-        shown = shown_conversation(loaded, speak, who.id)
+        shown = shown_conversation(loaded, speak, who)
         current = ReviewItem(shown, excerpt)
         model_text = shown.model_text
         shown_rest = [
@@ -274,7 +177,7 @@ def _file(session: Session, blob_id: str, who: Person) -> tuple[str, bytes]:
         .join(Blob, blobs.id == attachments.blob_id)
         .join(Message, messages.id == attachments.message_id)
         .join(Conversation, conversations.id == messages.conversation_id)
-        .where(attachments.blob_id == blob_id, visible_to(who))
+        .where(attachments.blob_id == blob_id, or_(visible_to(who), asked_of(who)))
     ).one_or_none()
     if row is None:
         raise NotFound("There is no such file.")

@@ -5,6 +5,7 @@ from typing import Any
 
 from inbox.auth import random_token
 from inbox.closing import REASONS
+from inbox.ruling import STANDARD
 from inbox.sla.promise import spoken_moment
 from inbox.store.chat import SPOKEN
 from inbox.store.conversations import Thread
@@ -13,7 +14,7 @@ from inbox.store.people import Colleague
 from inbox.store.setup import Type
 from inbox.templating import N_
 from inbox.timeline import Calendars
-from inbox.views import present_chat
+from inbox.views import present_alerts, present_chat
 from inbox.views.models import (
     Choice,
     ContactCard,
@@ -124,7 +125,7 @@ def present_conversation(  # noqa: PLR0913
         owner=owner_of(row.owner_id, colleagues, me),
         contact=_contact(thread, speak, identities),
         messages=_entries(thread, speak, types, colleagues),
-        deadlines=present_deadlines(thread, calendars or {}, speak),
+        deadlines=present_deadlines(thread, calendars or {}, speak, colleagues),
         policy_text=_policy(live or list(thread.clocks), row.urgency),
         promise_text=(
             spoken_moment(row.promised_at, speak.zone.key, speak.now, speak.language)
@@ -157,6 +158,8 @@ def present_conversation(  # noqa: PLR0913
         reasons=[(key, speak.say(text)) for key, text in REASONS.items()],
         waits=bool(row.wait_reason),
         until_text=speak.clock(row.waiting_until) if row.waiting_until else "",
+        product_group=row.product_group or "",
+        alerts=sum(one.agent_id == me and one.taken_at is None for one in thread.told),
     )
 
 
@@ -191,6 +194,7 @@ def _contact(thread: Thread, speak: Speaker, identities: Mapping[str, Any]) -> C
         since_text=since,
         other_open=thread.other_open,
         address_note=present_chat.address_note(thread, speak) if address else "",
+        tier="" if contact.tier == STANDARD else contact.tier,
     )
 
 
@@ -208,7 +212,14 @@ def _entries(
     for event in thread.events:
         entry = present_event(event, speak, types, colleagues)
         if entry is not None:
-            found.append((event.at, 1, entry))
+            told = present_alerts.with_ways(entry, event, thread.told, speak, colleagues)
+            found.append((event.at, 1, told))
+    found += [
+        (at, 1, entry)
+        for at, entry in present_alerts.other_tellings(
+            thread.events, thread.told, speak, colleagues
+        )
+    ]
     found.sort(key=lambda item: (item[0], item[1]))
     return [entry for _, _, entry in found]
 
@@ -309,7 +320,7 @@ def _model_text(thread: Thread, speak: Speaker, confirmed: int) -> str:
 
 def _owner_reason(thread: Thread, speak: Speaker, colleagues: Mapping[int, Colleague]) -> str:
     for event in reversed(thread.events):
-        if event.kind == EventKind.ASSIGNED:
+        if event.kind in (EventKind.ASSIGNED, EventKind.COVERED):
             entry = present_event(event, speak, {}, colleagues)
             return entry.text if entry else ""
     return ""

@@ -22,10 +22,12 @@ THINGS = {
     "mailbox": N_("Mailbox"),
     "calendar": N_("Working hours"),
     "policy": N_("Policy"),
+    "ladder": N_("Ladder"),
     "request_type": N_("Request type"),
     "model": N_("Model"),
     "token": N_("API token"),
     "message": N_("Held message"),
+    "absence": N_("Absence"),
 }
 DONE = {
     # events of a conversation
@@ -39,7 +41,10 @@ DONE = {
     "noted": N_("note kept"),
     "corrected": N_("corrected"),
     "confirmed": N_("sorting confirmed"),
+    "classed": N_("classed"),
+    "ruled": N_("another rule holds"),
     "promised_again": N_("promised anew"),
+    "promise_broken": N_("told to be late"),
     "rescheduled": N_("deadline moved"),
     "warned": N_("warned"),
     "escalated": N_("escalated"),
@@ -77,6 +82,15 @@ FIELDS = {
     "language": N_("language"),
     "time_zone": N_("time zone"),
     "on_duty": N_("on duty"),
+    "starts_at": N_("from"),
+    "ends_at": N_("until"),
+    "gives_back": N_("goes back by itself"),
+    "department": N_("department"),
+    "gives_by": N_("how work is given out"),
+    "weight": N_("weight"),
+    "skills": N_("skills"),
+    "covered_for": N_("covered for"),
+    "routes": N_("routes"),
     "is_active": N_("active"),
     "backup_id": N_("backup"),
     "agent_id": N_("person"),
@@ -88,6 +102,18 @@ FIELDS = {
     "first_response_s": N_("first reply, seconds"),
     "next_response_s": N_("next reply, seconds"),
     "resolution_s": N_("solved, seconds"),
+    "steps": N_("steps"),
+    "is_default": N_("the usual one"),
+    "applied_to_open": N_("open ones that follow"),
+    "tier": N_("customer tier"),
+    "product_group": N_("product group"),
+    "channel": N_("channel"),
+    "inbox_id": N_("inbox"),
+    "ladder_id": N_("ladder of warnings"),
+    "resumes": N_("goes on when reopened"),
+    "policy": N_("rule"),
+    "targets": N_("times, seconds"),
+    "calendar": N_("working hours"),
 }
 VALUES = {
     "status": {
@@ -119,7 +145,7 @@ VALUES = {
     "state": {"quarantined": N_("in quarantine"), "pending": N_("in the line")},
     "urgency": URGENCY_NAMES,
 }
-PEOPLE = frozenset({"owner", "owner_id", "backup_id", "agent_id"})
+PEOPLE = frozenset({"owner", "owner_id", "backup_id", "agent_id", "covered_for"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,16 @@
 """Deadlines as shown: how they stand, and how each time was found, step by step."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from inbox import clocks
 from inbox.sla.explain import Stretch, explain
 from inbox.sla.history import Clock, replay
 from inbox.store.conversations import Thread
+from inbox.store.people import Colleague
 from inbox.templating import N_
 from inbox.timeline import Calendars, facts_of, happened_of, is_recorded
+from inbox.views import present_ladder
 from inbox.views.models import Deadline, Sla
 from inbox.views.words import Speaker
 from models import ClockKind, EventKind, SLAClock
@@ -24,14 +29,24 @@ MET_TEXT = {  # by: is it the resolution, was it late
 MOST_STRETCHES = 12  # a target of weeks is explained by its first ones
 
 
-def present_deadlines(thread: Thread, calendars: Calendars, speak: Speaker) -> list[Deadline]:
-    """Return the last clock of each kind with its explanation.
+def present_deadlines(
+    thread: Thread,
+    calendars: Calendars,
+    speak: Speaker,
+    colleagues: Mapping[int, Colleague],
+) -> list[Deadline]:
+    """Return the last clock of each kind with its explanation and its ladder.
 
     ``calendars`` are those that the conversation's events name.
     """
     found = _history(thread, calendars)
     return [
-        _deadline(clock, found.get(clock.id), thread, speak) for clock in _shown_clocks(thread)
+        replace(
+            _deadline(clock, found.get(clock.id), thread, speak),
+            coming=present_ladder.coming_lines(clock, thread.coming, speak, colleagues),
+            fired=present_ladder.fired_lines(clock, thread.events, speak, colleagues),
+        )
+        for clock in _shown_clocks(thread)
     ]
 
 

@@ -5,10 +5,12 @@ from datetime import datetime
 from typing import Any
 
 from inbox.closing import REASONS
+from inbox.passing import ALL_REASONS
 from inbox.sla.promise import spoken_moment
 from inbox.store.people import Colleague
 from inbox.store.setup import Type
 from inbox.templating import N_
+from inbox.views import cover_lines, present_ladder
 from inbox.views.models import Entry
 from inbox.views.words import URGENCY_NAMES, Speaker
 from models import Event, EventKind
@@ -17,10 +19,13 @@ ICON = {
     EventKind.SORTED: "sparkles",
     EventKind.ASSIGNED: "user",
     EventKind.NOTED: "sticky-note",
+    EventKind.COVERED: "plane",
     EventKind.ACKNOWLEDGED: "reply",
     EventKind.ACKNOWLEDGEMENT_WITHHELD: "reply",
     EventKind.CORRECTED: "pencil",
     EventKind.CONFIRMED: "check",
+    EventKind.CLASSED: "tag",
+    EventKind.RULED: "route",
     EventKind.PROMISED_AGAIN: "flag",
     EventKind.WARNED: "hourglass",
     EventKind.ESCALATED: "clock-alert",
@@ -32,6 +37,10 @@ ICON = {
     EventKind.RESUMED: "undo-2",
     EventKind.FOLLOWED_UP: "reply",
     EventKind.EXCUSED: "check",
+    EventKind.TAKEN_NOTE: "check",
+    EventKind.PASSED_ON: "arrow-right",
+    EventKind.DEPARTMENT_ASKED: "circle-help",
+    EventKind.DEPARTMENT_ANSWERED: "message-circle",
 }
 WITHHELD = {
     "automatic": N_("No automatic reply: the mail came from a machine."),
@@ -41,9 +50,6 @@ WITHHELD = {
     "no_address": N_("No automatic reply: there is no address to write to."),
 }
 OWNER_REASONS = {
-    "least_open": N_(
-        "Given to %(name)s: %(team)s handles %(type)s, and %(name)s has least open."
-    ),
     "claimed": N_("%(name)s took it."),
     "assigned": N_("%(name)s gave it to %(owner)s."),
     "unassigned": N_("%(name)s gave it back: it has no owner."),
@@ -67,6 +73,8 @@ LINES = {
     EventKind.RESCHEDULED: N_("%(name)s let it follow the changed working hours"),
     EventKind.FOLLOWED_UP: N_("Nobody answered: asked once more, waiting until %(until)s"),
     EventKind.EXCUSED: N_("No answer is owed: %(excuse)s"),
+    EventKind.TAKEN_NOTE: N_("%(name)s was told and has it"),
+    EventKind.DEPARTMENT_ASKED: N_("%(name)s asked %(team)s, to be answered before %(asked)s"),
 }
 WAITED = {
     "customer": N_("%(name)s waits for the customer until %(until)s"),
@@ -74,35 +82,25 @@ WAITED = {
     "snoozed": N_("%(name)s lets it sleep until %(until)s"),
 }
 GIVEN_A_DATE = N_("It had no date: waiting for the customer until %(until)s")
+CLASSED = {
+    "tier": N_("%(name)s set the customer’s tier: %(new)s"),
+    "product_group": N_("%(name)s set the product group: %(new)s"),
+}
+SAID_SORRY = N_("Automatic message: we are late and answer before %(time)s")
+NOT_SAID = N_("The promise passed. The customer’s page says: before %(time)s")
+ACKNOWLEDGED_ONLY = N_("Automatic reply: “We have your message”")
+FOLLOWS_RULES = N_("%(name)s let it follow the changed rules: %(rule)s")
 WAIT_OVER = N_("The wait is over")
 CLOSED_UNANSWERED = N_("Closed: nobody answered, and we said so")
 OWED_AGAIN = N_("Somebody has to look at it again")
+PASSED_ON = N_("%(name)s passed it on to %(to_team)s: %(passing)s")
+ANSWERED = N_("%(name)s of %(team)s answered what was asked")
+WITHDRAWN = N_("A question to another team was withdrawn")
 REPRIORITISED = N_("%(name)s changed the priority to %(what)s")
+RAISED = N_("Nobody answered in time: the priority went up to %(what)s")
 HANDED_NOTE = N_("Note of %(name)s: %(text)s")
 LEFT = N_("%(before)s no longer works here.")
 REOPENED_BY_CUSTOMER = N_("Opened again: the customer wrote")
-SLA_STEPS = {
-    "half_used": N_("Half of the time is used. Told %(names)s."),
-    "nearly_due": N_("Nearly due. Told %(names)s."),
-    "due": N_("The deadline has passed. Told %(names)s."),
-    "overdue": N_("Still no answer. Told %(names)s."),
-}
-
-
-HANDED_TO_YOU = N_("%(count)s requests of %(before)s are yours now, this one first")
-
-
-def notice_text(
-    step: str,
-    data: Mapping[str, Any],
-    say: Callable[[str], str],
-    colleagues: Mapping[int, Colleague],
-) -> str:
-    """Return what a notice says after its request's subject."""
-    if step in SLA_STEPS:
-        return say(SLA_STEPS[step]).split(".")[0]
-    said = {"count": data["count"], "before": _name(data["before"], colleagues)}
-    return say(HANDED_TO_YOU) % said
 
 
 def present_event(
@@ -135,6 +133,8 @@ def _text(
     types: Mapping[str, Type],
     colleagues: Mapping[int, Colleague],
 ) -> str:
+    if event.kind in present_ladder.FIRED:
+        return present_ladder.fired_text(event.data, speak, colleagues)
     template = _template(event)
     if not template:
         return ""
@@ -143,25 +143,47 @@ def _text(
 
 def _template(event: Event) -> str:
     """Return the line's words before they are filled in; "" where none is needed."""
-    data = event.data
-    if event.kind in (EventKind.WARNED, EventKind.ESCALATED):
-        return SLA_STEPS[data["step"]]
-    if event.kind is EventKind.ASSIGNED:
-        return OWNER_REASONS[data["reason"]]
-    if event.kind is EventKind.ACKNOWLEDGEMENT_WITHHELD:
-        return WITHHELD[data["reason"]]
-    if event.kind is EventKind.NOTED:
-        return "" if "reason" not in data else HANDED_NOTE if data["text"] else LEFT
-    if event.kind is EventKind.CORRECTED and data["field"] == "urgency":
-        return REPRIORITISED
     if event.actor_id is None and event.kind in BY_NOBODY:
-        return BY_NOBODY[event.kind](data)
-    if event.kind is EventKind.WAITED:
-        return WAITED[data["reason"]]
-    return LINES.get(event.kind, "")
+        return BY_NOBODY[event.kind](event.data)
+    if event.kind is EventKind.COVERED:
+        return cover_lines.covered(event.data, event.actor_id)
+    found = TEMPLATES.get(event.kind)
+    return found(event.data) if found is not None else LINES.get(event.kind, "")
+
+
+def _noted(data: Mapping[str, Any]) -> str:
+    if data.get("reason") == "absent":
+        return cover_lines.absence_note(data)
+    return "" if "reason" not in data else HANDED_NOTE if data["text"] else LEFT
+
+
+def _corrected(data: Mapping[str, Any]) -> str:
+    if data["field"] != "urgency":
+        return LINES[EventKind.CORRECTED]
+    return RAISED if data.get("by") == "ladder" else REPRIORITISED
+
+
+TEMPLATES: dict[EventKind, Callable[[Mapping[str, Any]], str]] = {
+    EventKind.ASSIGNED: lambda data: cover_lines.given(data) or OWNER_REASONS[data["reason"]],
+    EventKind.ACKNOWLEDGEMENT_WITHHELD: lambda data: WITHHELD[data["reason"]],
+    EventKind.NOTED: _noted,
+    EventKind.CORRECTED: _corrected,
+    EventKind.WAITED: lambda data: WAITED[data["reason"]],
+    EventKind.DEPARTMENT_ANSWERED: lambda data: (
+        WITHDRAWN if data.get("withdrawn") else ANSWERED
+    ),
+    EventKind.PASSED_ON: lambda data: PASSED_ON if data.get("reason") in ALL_REASONS else "",
+    EventKind.CLASSED: lambda data: CLASSED[data["field"]],
+    EventKind.PROMISE_BROKEN: lambda data: SAID_SORRY if data["is_told"] else NOT_SAID,
+    EventKind.RULED: lambda data: FOLLOWS_RULES if data.get("why") == "rules" else "",
+}
+"""Lines that depend on what the event says."""
 
 
 BY_NOBODY: dict[EventKind, Callable[[Mapping[str, Any]], str]] = {
+    EventKind.ACKNOWLEDGED: lambda data: (
+        LINES[EventKind.ACKNOWLEDGED] if data.get("promised_at") else ACKNOWLEDGED_ONLY
+    ),
     EventKind.REOPENED: lambda data: OWED_AGAIN if "owed" in data else REOPENED_BY_CUSTOMER,
     EventKind.RESOLVED: lambda _: CLOSED_UNANSWERED,
     EventKind.RESUMED: lambda _: WAIT_OVER,
@@ -179,13 +201,16 @@ def _values(
     """Return everything that a line may say."""
     data = event.data
     new = str(data.get("new", ""))
-    promised = data.get("promised_at")
+    promised = data.get("expected_at") or data.get("promised_at")
     return {
         "name": _name(event.actor_id or data.get("owner"), colleagues),
         "owner": _name(data.get("owner"), colleagues),
         "before": _before(data, colleagues),
+        "first": cover_lines.first_of(data, lambda one: _name(one, colleagues)),
+        "route": str(data.get("rule", "")),
         "text": str(data.get("text", "")),
-        "names": ", ".join(data.get("told", [])) or speak.say("nobody, for nobody is there"),
+        "new": new or "–",
+        "rule": str(data.get("policy", "")),
         "team": str(data.get("team", "")),
         "type": _type(data.get("request_type", ""), types, speak.language)
         or str(data.get("type_" + speak.language, "")),
@@ -196,8 +221,20 @@ def _values(
         "time": _time(promised, speak, event.at) if promised else "",
         "until": _time(data["until"], speak, event.at) if "until" in data else "",
         "excuse": speak.say(REASONS.get(data.get("reason", ""), "")),
+        "asked": _time(data["due_at"], speak, event.at)
+        if "ask" in data and "due_at" in data
+        else "",
+        **_passing(data, speak),
         "reason": str(data.get("reason", "")),
     }
+
+
+def _passing(data: Mapping[str, Any], speak: Speaker) -> dict[str, str]:
+    """Return why and to whom it was passed on."""
+    reason = speak.say(ALL_REASONS.get(data.get("reason", ""), ""))
+    text = data.get("text")
+    to = data.get("to_team") or speak.say("somebody of another team")
+    return {"passing": f"{reason} ({text})" if text else reason, "to_team": str(to)}
 
 
 def _type(key: str, types: Mapping[str, Type], language: str) -> str:

@@ -25,7 +25,7 @@ from inbox.views.inbox import speaker_for
 from inbox.views.present_hours import day_forms, holiday_names, open_year, present_runs
 from inbox.views.render import language, page, words
 from inbox.views.settings_form import AnyResponse, done, spoken_errors, texts_of
-from inbox.views.site import HttpRequest, number_of, person, read, write
+from inbox.views.site import HttpRequest, number_of, person, read, site, write
 from models import Calendar
 
 SAMPLE_TYPE = "complaint"
@@ -277,7 +277,9 @@ async def show_open(request: HttpRequest, calendar_id: FromPath[int]) -> AnyResp
         "settings/hours_open.html",
         active="settings",
         calendar=calendar,
-        under_way=await read(request, following.find_running, calendar_id),
+        under_way=await read(
+            request, following.find_running, following.Changed(calendar_id=calendar_id)
+        ),
         effects=shown,
         moved=len({effect.number for effect in effects}),
         earlier=sum(effect.new_due_at < effect.due_at for effect in effects),
@@ -293,16 +295,11 @@ async def apply_to_open(request: HttpRequest, calendar_id: FromPath[int]) -> Any
     fields = await texts_of(request, ("apply",))
     if fields["apply"] != "1":
         return Redirect(f"{_address(calendar_id)}/open", status_code=303)
-    by, total = person(request).id, 0
-    if await read(request, following.count_open, calendar_id) > following.AT_ONCE:
-        await write(request, following.begin, calendar_id, by=by, now=utcnow())
+    changed = following.Changed(calendar_id=calendar_id)
+    database, by = site(request).database, person(request).id
+    total = await following.follow_now(database, changed, by=by)
+    if total is None:
         sentence = N_("Open conversations begin to follow these hours. See how far it is here.")
         return done(request, f"{_address(calendar_id)}/open", sentence)
-    after: int | None = 0
-    while after is not None:
-        work = open_work.apply_batch
-        moved, after = await write(request, work, calendar_id, after, by=by, now=utcnow())
-        total += moved
-    await write(request, open_work.note_applied, calendar_id, total, by=by, now=utcnow())
     sentence = N_("%(n)s open conversations follow these hours now.")
     return done(request, _address(calendar_id), sentence, n=total)

@@ -14,8 +14,11 @@ from inbox.accountmail import INVITATION, RESET
 from inbox.clock import utcnow
 from inbox.company import invitations
 from inbox.company import staff as service
+from inbox.company.hours import list_calendars
 from inbox.errors import Conflict, Invalid
+from inbox.routing import LANGUAGES
 from inbox.store import staff
+from inbox.store.setup import Type, list_types
 from inbox.store.staff import Member, StaffRow
 from inbox.store.teams import active_team_names
 from inbox.templating import N_
@@ -51,6 +54,10 @@ class Change(Struct):
     backup_id: str = ""
     teams: tuple[str, ...] = ()
     leads: tuple[str, ...] = ()
+    weight: str = "1"
+    skills: tuple[str, ...] = ()
+    products: str = ""
+    calendar_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +207,10 @@ async def withdraw(request: HttpRequest, agent_id: FromPath[int]) -> Response[An
     return flash(request, done, N_("The invitation is taken back."))
 
 
+def _products(text: str) -> list[str]:
+    return [one for part in text.split(",") if (one := " ".join(part.split()))]
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
     """Everything on one person's page."""
@@ -208,13 +219,17 @@ class Shown:
     teams: tuple[Member, ...]
     all_teams: dict[int, str]
     colleagues: list[StaffRow]
+    types: list[Type]
+    calendars: list[tuple[int, str]]
 
 
 def _shown(session: Session, agent_id: int) -> Shown:
     mine = staff.list_memberships(session).get(agent_id, ())
     every = {**{one.team_id: one.name for one in mine}, **active_team_names(session)}
     others = [row for row in staff.list_staff(session) if row.is_active and row.id != agent_id]
-    return Shown(staff.get_agent(session, agent_id), mine, every, others)
+    agent = staff.get_agent(session, agent_id)
+    calendars = [(one.id, one.name) for one in list_calendars(session)]
+    return Shown(agent, mine, every, others, list_types(session), calendars)
 
 
 @get("/settings/people/{agent_id:int}", opt={"access": ADMIN})
@@ -232,6 +247,7 @@ async def _person_page(
 ) -> Response[str]:
     shown = await read(request, _shown, agent_id)
     agent, say = shown.agent, words(request)
+    known = {*LANGUAGES, *(one.key for one in shown.types)}
     values = typed or Change(
         name=agent.name,
         role=agent.role.value,
@@ -240,6 +256,10 @@ async def _person_page(
         backup_id=str(agent.backup_id or ""),
         teams=tuple(str(one.team_id) for one in shown.teams),
         leads=tuple(str(one.team_id) for one in shown.teams if one.leads),
+        weight=str(agent.weight),
+        skills=tuple(one for one in agent.skills if one in known),
+        products=", ".join(one for one in agent.skills if one not in known),
+        calendar_id=str(agent.calendar_id or ""),
     )
     return await page(
         request,
@@ -266,6 +286,9 @@ async def change_person(request: HttpRequest, agent_id: FromPath[int]) -> Respon
             backup_id=number_of(form.backup_id) if form.backup_id else None,
             team_ids=ids_of(form.teams),
             lead_ids=ids_of(form.leads),
+            weight=number_of(form.weight) or 0,
+            skills=(*form.skills, *_products(form.products)),
+            calendar_id=number_of(form.calendar_id) if form.calendar_id else None,
         )
         by = person(request).id
         await write(request, service.change_person, agent_id, change, by=by, now=utcnow())

@@ -12,6 +12,7 @@ from sqlmodel import Session
 from inbox.clock import utcnow
 from inbox.company import teams as service
 from inbox.errors import Conflict, Invalid
+from inbox.routing import GivesBy
 from inbox.store import staff
 from inbox.store import teams as rows
 from inbox.store.staff import StaffRow, WorkCount
@@ -25,6 +26,11 @@ from inbox.views.site import HttpRequest, number_of, person, read, site, write
 from models import Team
 
 TEAMS = "/settings/teams"
+WAYS = [
+    (GivesBy.LEAST_OPEN.value, N_("to whoever has least open")),
+    (GivesBy.ROUND_ROBIN.value, N_("by turns")),
+    (GivesBy.WEIGHT.value, N_("by weight: who weighs twice as much has twice as much")),
+]
 
 
 class NewTeam(Struct):
@@ -40,6 +46,8 @@ class TeamForm(Struct):
     members: tuple[str, ...] = ()
     leads: tuple[str, ...] = ()
     backups: tuple[str, ...] = ()
+    department: str = ""
+    gives_by: str = ""
 
 
 class Closing(Struct):
@@ -59,6 +67,9 @@ class MemberRow:
     is_member: bool
     leads: bool
     backup_id: int | None
+    open_cap: int
+    weight: int
+    skills: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +93,7 @@ def _team_page(session: Session, team_id: int) -> TeamPage:
     team = rows.get_team(session, team_id)
     leads = rows.list_members(session, team_id)
     everybody = staff.list_staff(session)
-    backups = staff.list_backups(session)
+    known = staff.load_agents(session)
     return TeamPage(
         team=team,
         people=[
@@ -92,7 +103,10 @@ def _team_page(session: Session, team_id: int) -> TeamPage:
                 one.email,
                 one.id in leads,
                 leads.get(one.id, False),
-                backups.get(one.id),
+                known[one.id].backup_id,
+                known[one.id].open_cap,
+                known[one.id].weight,
+                known[one.id].skills,
             )
             for one in everybody
             if one.state != "left" or one.id in leads
@@ -149,6 +163,7 @@ async def _one_page(request: HttpRequest, team_id: int, error: str, code: int) -
         code=code,
         active="settings",
         shown=await read(request, _team_page, team_id),
+        ways=[(key, words(request)(text)) for key, text in WAYS],
         error=words(request)(error) if error else "",
     )
 
@@ -178,6 +193,8 @@ def _change(form: TeamForm) -> service.TeamChange:
         form.name[:200],
         {number: number in leads for number in sorted(members)},
         {who: backup for who, backup in backups.items() if who in members},
+        form.department[:200] if form.gives_by else None,
+        form.gives_by or None,
     )
 
 

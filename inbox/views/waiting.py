@@ -32,12 +32,23 @@ def _until(session: Session, text: str, now: datetime) -> datetime | None:
         book = load_rulebook(session)
         calendar = book.calendars[book.default_calendar_id]
         return waits.working_days_on(calendar, now, SOON[text])
+    return local_time(session, text, "until")
+
+
+def local_time(session: Session, text: str, field: str) -> datetime:
+    """Read a time of the company's day, as a form's ``field`` has it.
+
+    Raises
+    ------
+    Invalid
+        If it is none.
+    """
     company = find_company(session)
     zone = ZoneInfo(company.time_zone if company is not None else "UTC")
     try:
         found = datetime.fromisoformat(text)
     except ValueError as error:
-        raise Invalid(waits.WRONG_UNTIL, {"until": waits.WRONG_UNTIL}) from error
+        raise Invalid(waits.WRONG_UNTIL, {field: waits.WRONG_UNTIL}) from error
     return found if found.tzinfo is not None else found.replace(tzinfo=zone)
 
 

@@ -418,6 +418,10 @@ def _written_tables(tree: ast.Module) -> set[str]:
     }
 
 
+def _names(tree: ast.Module) -> set[str]:
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+
 def _called(tree: ast.Module) -> set[str]:
     functions = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
     return {getattr(one, "id", "") or getattr(one, "attr", "") for one in functions}
@@ -431,7 +435,9 @@ def test_who_writes_settings_writes_the_trail_too() -> None:
         path.name: ast.parse(path.read_text("utf-8"))
         for path in [*files, ROOT / "inbox/starter_model.py"]
     }
-    writing = {name for name, tree in trees.items() if _written_tables(tree)}
+    # What never sees a session (a rehearsal makes rules up) writes nothing.
+    able = {name: tree for name, tree in trees.items() if "Session" in _names(tree)}
+    writing = {name for name, tree in able.items() if _written_tables(tree)}
 
     assert {"installation.py", "people.py", "mailbox.py", "starter_model.py"} <= writing
     assert {name for name in writing if not RECORDERS & _called(trees[name])} == set()

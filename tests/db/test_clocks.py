@@ -92,7 +92,7 @@ async def test_a_policy_may_have_no_such_clock(database: Database, firm: Firm) -
     number = await database.write(arrive, firm)
 
     def work(session: Session) -> None:
-        promise = _promise(session, first_response_s=60)
+        promise = _promise(session, first_response_s=60, next_response_s=120)
         record.keep(session, number, now=NOW, promise=promise)
         record.keep(session, number, Happened(EventKind.REPLIED, NOW, {}), now=NOW)
         record.keep(session, number, Happened(EventKind.ASKED, NOW, {}), now=NOW)
@@ -101,7 +101,7 @@ async def test_a_policy_may_have_no_such_clock(database: Database, firm: Firm) -
     first, resolution, following = await database.read(clocks_of, number)
     assert (first.due_at, first.met_at) == (NOW + timedelta(minutes=1), NOW)
     assert (resolution.cancelled_at, resolution.excuse) == (NOW, "policy")
-    assert following.due_at == NOW + timedelta(minutes=1)
+    assert following.due_at == NOW + timedelta(minutes=2)
 
 
 async def test_a_conversation_has_one_live_clock_of_a_kind(
@@ -133,7 +133,9 @@ async def test_the_ladder_stands_at_its_parts_of_working_time(
         ("due", 5 * HOUR),  # 14:30
         ("overdue", 6 * HOUR),
     ]
-    assert [step.audience for step in steps] == ["owner", "owner", "owner,supervisor", "backup"]
+    assert [step.audience for step in steps] == [
+        *["owner", "owner", "owner,supervisor", "backup,hand_over"]
+    ]
 
 
 async def test_an_answer_silences_the_steps_that_have_not_fired(
@@ -147,8 +149,8 @@ async def test_an_answer_silences_the_steps_that_have_not_fired(
     assert [step.cancelled_at for step in steps] == [NOW] * 4
 
 
-async def test_the_next_clock_has_the_first_ones_time(database: Database, firm: Firm) -> None:
-    """Until policies say otherwise."""
+async def test_the_next_clock_has_a_time_of_its_own(database: Database, firm: Firm) -> None:
+    """F29: advice is answered in one hour, and in two each time it asks again."""
     number = await database.write(arrive, firm)
     await database.write(_reply, firm, number, NOW)
     at = NOW + HOUR / 2
@@ -157,7 +159,7 @@ async def test_the_next_clock_has_the_first_ones_time(database: Database, firm: 
     await database.write(arrive, firm, meta=meta, at=at)
 
     row = await database.read(conversation, number)
-    assert (row.next_response_due_at, row.next_due_at) == (at + HOUR, at + HOUR)
+    assert (row.next_response_due_at, row.next_due_at) == (at + 2 * HOUR, at + 2 * HOUR)
 
 
 async def test_a_clock_taken_back_runs_on_from_its_start_unless_there_is_a_newer(

@@ -200,7 +200,7 @@ async def test_done_is_done_once_and_can_be_opened_again(
     assert (first.met_at, first.cancelled_at) == (None, NOW)
     assert first.excuse == "answered_by_phone"
     assert (again.status, again.resolved_at) == (Status.OPEN, None)
-    assert again.next_due_at == NOW + 2 * HOUR
+    assert again.next_due_at == NOW + 4 * HOUR
 
 
 async def test_a_customer_who_writes_again_reopens_it(database: Database, firm: Firm) -> None:
@@ -218,7 +218,7 @@ async def test_a_customer_who_writes_again_reopens_it(database: Database, firm: 
     row = await database.read(conversation, number)
     live = {clock.kind for clock in await database.read(clocks_of, number) if not clock.met_at}
     assert row.status is Status.OPEN
-    assert row.next_due_at == NOW + 2 * HOUR
+    assert row.next_due_at == NOW + 4 * HOUR
     assert live == {ClockKind.NEXT_RESPONSE, ClockKind.RESOLUTION}
     assert "reopened" in await database.read(kinds_of, number)
 
@@ -289,7 +289,7 @@ async def test_the_rail_counts_what_a_person_owes(database: Database, firm: Firm
     after = await database.read(counts.navigation, firm.an)
     lead = await database.read(counts.navigation, firm.dung)
     assert (before.inbox, after.inbox, after.review, lead.review) == ("1", "0", "0", "1")
-    assert await database.read(counts.scopes, firm.an) == ("1", "2")
+    assert await database.read(counts.scopes, firm.an) == ("1", "2", "0")
     assert counts.shown(100) == "99+"
 
 

@@ -237,7 +237,7 @@ async def test_the_next_answers_clock_follows_too(database: Database, firm: Firm
 
     row = await database.read(conversation, number)
     live = [clock for clock in await database.read(clocks_of, number) if not clock.met_at]
-    assert row.next_due_at == asked + 2 * HOUR
+    assert row.next_due_at == asked + 5 * HOUR, "four of work, over lunch"
     assert {clock.kind for clock in live} == {ClockKind.NEXT_RESPONSE, ClockKind.RESOLUTION}
 
 

@@ -44,6 +44,7 @@ from tests.factories import (
 
 HOUR = timedelta(hours=1)
 LATER = NOW + timedelta(hours=2)
+NEXT = NOW + timedelta(hours=4)  # two hours from an hour later, and one for lunch
 
 
 async def _waiting(
@@ -109,7 +110,7 @@ async def test_the_customers_answer_ends_it(database: Database, firm: Firm) -> N
     row = await database.read(conversation, number)
     resolution = (await database.read(clocks_of, number))[1]
     assert (row.status, row.waiting_until, row.wait_reason) == (Status.OPEN, None, "")
-    assert row.next_due_at == NOW + 2 * HOUR
+    assert row.next_due_at == NEXT
     assert resolution.pauses == [[NOW.isoformat(), (NOW + HOUR).isoformat()]]
     assert await _end(database, firm, LATER + HOUR) == 0
 
@@ -128,7 +129,7 @@ async def test_somebody_elses_silence_does_not_hide_the_customer(
 
     await database.write(reply)
     answered = await database.read(conversation, number)
-    assert (asked.status, asked.next_due_at) == (Status.OPEN, NOW + 2 * HOUR)
+    assert (asked.status, asked.next_due_at) == (Status.OPEN, NEXT)
     assert (answered.status, answered.waiting_until) == (Status.WAITING, LATER)
     assert await _end(database, firm, LATER) == 1
     over = await database.read(conversation, number)

@@ -11,6 +11,7 @@ from sqlalchemy import insert, select, update
 from sqlmodel import Session
 
 from inbox import delivery, escalation
+from inbox.alerting.gathering import send_alerts
 from inbox.auth import hash_token
 from inbox.company import handover, tokens
 from inbox.company.handover import Heir, Plan
@@ -105,6 +106,7 @@ async def test_the_backup_gets_everything_and_is_told(
     (notice,) = await database.read(lambda s: everything(s, Notice))
     assert (notice.agent_id, notice.conversation_id) == (firm.chi.id, numbers[0])
     assert notice.data == {"count": 4, "before": firm.an.id}
+    await database.write(send_alerts, firm.house, NOW)
     mails: list[Outbox] = await database.read(lambda s: everything(s, Outbox))
     (mail,) = [one for one in mails if one.to_address == firm.chi.email]
     said = delivery.compose(mail.mail)

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 from sqlmodel import Session
 
-from inbox import accountmail, delivery
+from inbox import accountmail, courier, delivery
 from inbox.accountmail import INVITATION, LIVES, RESET
 from inbox.auth import hash_token
 from inbox.channels.base import OutboundMessage, Receipt
@@ -16,8 +16,9 @@ from inbox.company import handover, invitations
 from inbox.company.handover import Heir, Plan
 from inbox.company.invitations import Guest
 from inbox.db import Database
+from inbox.duty import list_team_on_duty
 from inbox.errors import Conflict, InboxError, Invalid, NotFound
-from inbox.store import people, sessions, staff
+from inbox.store import sessions, staff
 from models import (
     Agent,
     AuditAction,
@@ -62,14 +63,14 @@ async def test_invited_joined_once(database: Database, firm: Firm) -> None:
     row = await agent(database, number)
     assert row is not None
     assert (row.email, row.is_active, row.password_hash) == ("minh@congty.example", False, "")
-    on_duty = await database.read(people.list_team_on_duty, firm.sales)
+    on_duty = await database.read(list_team_on_duty, firm.sales, NOW)
     assert number not in on_duty, "no work before they have come"
     assert (await database.read(invitations.find_guest, token, NOW)).id == number
 
     joined = await database.write(invitations.join, token, "Minh Lê", "en", "hash", NOW)
 
     assert (joined.id, joined.is_active, joined.language) == (number, True, "en")
-    assert number in await database.read(people.list_team_on_duty, firm.sales)
+    assert number in await database.read(list_team_on_duty, firm.sales, NOW)
     with pytest.raises(NotFound):
         await database.write(invitations.join, token, "X", "en", "other", NOW)
     trail: list[AuditEntry] = await database.read(lambda s: everything(s, AuditEntry))
@@ -234,7 +235,7 @@ class Post:
 async def send_all(database: Database, clock: Clock) -> Post:
     post = Post()
     for job in await database.write(delivery.claim, clock.now, 20):
-        await delivery.deliver(database, post, job)
+        await courier.deliver(database, post, job)
     return post
 
 

@@ -99,7 +99,7 @@ def _fail(session: Session, firm: Firm, number: int, now: datetime, _: random.Ra
             claimed = update(Outbox).where(columns(Outbox).id == mail.id)
             session.execute(claimed.values(state=DeliveryState.CLAIMED, attempts=1))
             job = Job(mail.id, mail.kind, number, mail.message_id, mail.mail, 1, NOW)
-            delivery._fail(session, job, "550", now)
+            delivery.fail(session, job, "550", now)
             return
 
 

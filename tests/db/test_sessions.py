@@ -7,6 +7,7 @@ from sqlmodel import Session
 
 from inbox.auth import hash_token
 from inbox.db import Database
+from inbox.duty import list_team_on_duty
 from inbox.store import people, sessions
 from inbox.store.sessions import SESSION_LIFE, TOUCH_EVERY, find_session_person
 from models import Agent, ApiToken, LoginSession, Scope
@@ -125,7 +126,7 @@ async def test_who_signs_in_is_found_however_the_address_is_typed(
 async def test_duty_and_leads(database: Database, firm: Firm) -> None:
     await database.write(people.set_on_duty, firm.an.id, False, NOW)
 
-    on_duty = await database.read(people.list_team_on_duty, firm.sales)
+    on_duty = await database.read(list_team_on_duty, firm.sales, NOW)
     leads = await database.read(people.list_supervisors, firm.sales)
     anybody = await database.read(people.list_supervisors, 999)
 

@@ -70,7 +70,7 @@ async def test_a_change_is_saved_with_teams_and_written_down(
         name=" An Nguyễn ",
         language="en",
         open_cap=7,
-        backup_id=firm.binh.id,
+        backup_id=firm.dung.id,
         team_ids=frozenset({firm.sales, firm.tech}),
         lead_ids=frozenset({firm.tech}),
     )
@@ -79,7 +79,7 @@ async def test_a_change_is_saved_with_teams_and_written_down(
 
     row = await agent(database, firm.an.id)
     assert (row.name, row.language, row.open_cap) == ("An Nguyễn", "en", 7)
-    assert row.backup_id == firm.binh.id
+    assert row.backup_id == firm.dung.id
     mine = (await database.read(staff.list_memberships))[firm.an.id]
     assert {(one.team_id, one.leads) for one in mine} == {
         (firm.sales, False),
@@ -274,12 +274,12 @@ async def test_a_teams_people_leads_and_backups(database: Database, firm: Firm) 
     wish = teams.TeamChange(
         name="Bán hàng mới",
         leads={firm.an.id: True, firm.chi.id: False},
-        backups={firm.an.id: firm.chi.id, firm.chi.id: firm.an.id},
+        backups={firm.an.id: firm.chi.id, firm.chi.id: firm.dung.id},
     )
     await database.write(teams.change_team, firm.sales, wish, by=firm.admin.id, now=NOW)
 
     assert await database.read(team_rows.list_members, firm.sales) == wish.leads
-    assert (await agent(database, firm.chi.id)).backup_id == firm.an.id
+    assert (await agent(database, firm.chi.id)).backup_id == firm.dung.id
     (entry,) = await trail(database, AuditThing.TEAM)
     assert entry.after["leads"] == [firm.an.id]
     for wrong in (
@@ -287,6 +287,7 @@ async def test_a_teams_people_leads_and_backups(database: Database, firm: Firm) 
         replace(wish, leads={999: False}, backups={}),
         replace(wish, backups={firm.an.id: firm.an.id}),
         replace(wish, backups={firm.binh.id: None}),
+        replace(wish, backups={firm.chi.id: firm.an.id}),  # An's is Chi
     ):
         with pytest.raises(Invalid):
             await database.write(teams.change_team, firm.sales, wrong, by=1, now=NOW)
@@ -347,7 +348,13 @@ async def test_routing_passes_over_a_closed_team(database: Database, firm: Firm)
 
     def choose(session: Session) -> routing.Route:
         book = load_rulebook(session)
-        return routing.choose(session, book, "product_advice", fallback_team_id=firm.sales)
+        return routing.choose(
+            session,
+            book,
+            routing.Work("product_advice"),
+            fallback_team_id=firm.sales,
+            now=NOW,
+        )
 
     route = await database.read(choose)
     assert (route.team_id, route.owner_id) == (firm.tech, firm.chi.id)

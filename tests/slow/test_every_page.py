@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from inbox.accountmail import RESET, make_link
 from inbox.clock import utcnow
+from inbox.company import rehearsals
 from inbox.company.invitations import Guest, invite
 from inbox.db import Database
 from inbox.store.staff import find_by_address
@@ -39,6 +40,7 @@ NOT_PAGES = {
     "GET /setup": "only before the first visit; see test_first_visit.py",
     "GET /settings/audit.csv": "a file",
     "GET /files/{blob_id}": "a file",
+    "GET /notices/open/{token}": "behind a mail's link; see test_alerts.py",
     "GET /demo/mail.json": "for scripts",
     "GET /live": "a stream",
     "GET /widget/{script}": "a script",
@@ -53,6 +55,9 @@ NOT_PAGES = {
 # What stands in addresses besides what ``places`` finds out.
 KNOWN = {"slug": "support", "kind": "form", "agent_id": 1, "team_id": 1, "calendar_id": 1}
 KNOWN |= {"inbox_id": 1, "mailbox_id": 1}
+KNOWN["ladder_id"] = 0
+KNOWN |= {"policy_id": 1}
+KNOWN |= {"absence_id": 1, "position": 0}
 LOOKS = [("light", 1440, "en"), ("dark", 390, "vi")]
 ALL_LOOKS = list(itertools.product(("light", "dark"), (1440, 390), ("en", "vi")))
 WIDTH = "document.scrollingElement.scrollWidth"
@@ -92,6 +97,9 @@ def _links(product: Product) -> dict[str, str]:
         _, made["join"] = await database.write(invite, guest, None, by=None, now=now)
         agent = await database.read(find_by_address, "agent@demo.example")
         assert agent is not None
+        draft = {"days": 30, "rules": {"1": {"first_response_s": 60}}, "calendars": {}}
+        played = await database.write(rehearsals.begin, draft, by=agent.id, now=now)
+        made["rehearsal_id"] = str(played.id)
         made["reset"] = await database.write(make_link, agent.id, RESET, now)
         await database.close()
 
@@ -119,7 +127,14 @@ def places(product: Product) -> dict[str, Any]:
         raw_id,
     )
     token = urlsplit(answer.headers["location"]).path.rpartition("/")[2]
-    made = {"number": number, "raw_id": raw_id, "token": token}
+    product.write(
+        "INSERT INTO asks (conversation_id, team_id, asked_by_id, question, asked_at, due_at, "
+        "answer) SELECT id, team_id, 1, 'A question to another team', created_at, "
+        "'2030-01-01 00:00:00', '' FROM conversations WHERE id = ?",
+        number,
+    )
+    ((ask_id,),) = product.rows("SELECT max(id) FROM asks")
+    made = {"number": number, "raw_id": raw_id, "token": token, "ask_id": ask_id}
     return {**KNOWN, **made, **_links(product)}
 
 

@@ -101,8 +101,8 @@ def test_every_icon_is_in_the_sprite(name: str) -> None:
 def test_pages_link_only_to_what_is_built() -> None:
     """No dead links: an address that a page names belongs to the built ones."""
     built = re.compile(
-        r"^(/inbox|/waiting|/review|/reports|/notices|/settings|mailto:|/login|/logout|/setup|/me|/forgot|"
-        r"/join/|/reset/|"
+        r"^(/inbox|/waiting|/now|/asks|/review|/reports|/notices|/settings|mailto:|/login|/logout|/setup|/me|/forgot|"
+        r"/join/|/reset/|/absences|"
         r"/f/|/s/|/files/|/demo/mail|/static/|\?|#)"
     )
     for name in PAGES:

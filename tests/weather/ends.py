@@ -51,11 +51,18 @@ ENDS = {
     "outbox.settling": End("worker", kept=True, state="unconfirmed"),
     "outbox.settled": End("worker", kept=True),
     # Its clock is due.
+    "ladder.claimed": End("ladder", kept=False),
     "ladder.fired": End("ladder", kept=False),
     "ladder.committed": End("ladder", kept=True),
     # Its wait is over.
     "drift.ended": End("waiting", kept=False),
     "drift.committed": End("waiting", kept=True),
+    # Somebody is told.
+    "alerts.written": End("told", kept=False),
+    "alerts.committed": End("told", kept=True),
+    # Its promise has passed.
+    "amends.told": End("broken", kept=False),
+    "amends.committed": End("broken", kept=True),
     # It is answered.
     "reply.written": End("reply", kept=False),
     "reply.committed": End("reply", kept=True),

@@ -11,7 +11,7 @@ from sqlmodel import Session
 
 from inbox.clock import utcnow
 from inbox.db import Database
-from inbox.escalation import WAITING
+from inbox.escalating.due import WAITING
 from models import EscalationStep, Event, EventKind, Outbox, SLAClock
 from models.base import columns
 from tests.weather.history import ON_A_BUSY_MACHINE_S, History, Posted, Raw, Step, Taken

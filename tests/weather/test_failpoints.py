@@ -12,7 +12,7 @@ from tests.slow.product import free_port
 from tests.weather.ends import DANGEROUS, ENDS
 from tests.weather.place import Place, new_place
 from tests.weather.sink import Sink
-from tests.weather.ways import WAYS, Trial, settle
+from tests.weather.ways import WAYS, Trial, batch, settle
 
 SOURCES = Path(__file__).parents[2] / "inbox"
 
@@ -63,6 +63,26 @@ def test_the_first_time_of_all_others(name: str, plain: Place, sink: Sink) -> No
 def test_the_tenth_time(name: str, plain: Place, sink: Sink) -> None:
     """G3."""
     _die_at(name, 10, plain, sink)
+
+
+# How one mail went is committed with the fence of the next: the third of six is on its way.
+IN_A_BATCH = {
+    "outbox.fencing": (1, 6),  # the second had arrived, which was not committed yet
+    "outbox.fenced": (1, 5),
+    "outbox.handed_over": (1, 6),
+    "outbox.settling": (1, 6),
+    "outbox.settled": (1, 5),  # the same commit has fenced the fourth
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", IN_A_BATCH)
+def test_in_the_midst_of_a_batch(name: str, plain: Place, sink: Sink) -> None:
+    """G3, R19, F77: at most one fate a death is unknown, and nothing is sent twice."""
+    unknown, arrived = IN_A_BATCH[name]
+    trial = Trial(replace(plain), plain, sink, name, 3, ENDS[name])
+
+    assert batch(trial, 6) == ({"sent": 6 - unknown, "unconfirmed": unknown}, arrived)
 
 
 def test_every_point_in_the_product_has_its_line_in_the_table() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -19,14 +20,18 @@ from sqlmodel import Session
 from websockets.exceptions import ConnectionClosed
 
 from inbox import delivery
+from inbox.alerting.gathering import Alerts
+from inbox.amends import Amends
 from inbox.clock import utcnow
 from inbox.db import Database
 from inbox.drift import Drift
 from inbox.loops import Send, TakeIn, Watch
 from inbox.settings import Settings
 from inbox.sla.history import Wait
+from inbox.telling import Alert, Telling, tell_all
 from inbox.waits import wait
 from models import (
+    Agent,
     Conversation,
     EscalationStep,
     Mailbox,
@@ -36,7 +41,15 @@ from models import (
 )
 from models.base import columns
 from tests.chatclient import ChatClient
-from tests.factories import SECRET, SUPPORT, arrive, make_message, stage_mail
+from tests.factories import (
+    SECRET,
+    SUPPORT,
+    Firm,
+    arrive,
+    clocks_of,
+    make_message,
+    stage_mail,
+)
 from tests.slow.product import free_port, hidden, until
 from tests.weather.ends import End
 from tests.weather.ledger import Ledger
@@ -93,7 +106,9 @@ def settle(place: Place) -> None:
             await database.write(_end_leases)
             drift = Drift(database, settings, SECRET)
             watch = Watch(database, settings, SECRET)
-            for loop in (take_in, Send(database, settings), watch, drift):
+            amends = Amends(database, settings, SECRET)
+            alerts = Alerts(database, settings, SECRET)
+            for loop in (take_in, Send(database, settings), watch, drift, amends, alerts):
                 while await loop.once():
                     pass
             while await database.read(delivery.waits, utcnow()):
@@ -322,6 +337,45 @@ def worker(trial: Trial) -> None:
     assert len(arrived) == trial.passage - 1 + trial.end.arrived
 
 
+def batch(trial: Trial, mails: int) -> tuple[dict[str, int], int]:
+    """Let a worker die while several acknowledgements wait, and another one go on.
+
+    Returns how many mails ended in each state, and how many different ones arrived; none
+    arrives twice.
+    """
+    ledger = trial.place.ledger
+    mark = f"{trial.mark}.%"
+    for number in range(1, mails + 1):
+        ledger.write(_stage_from, trial, trial.sender(number), mail_from(trial.sender(number)))
+    _take_in(trial.place)
+    with trial.place.role("worker", trial.armed) as role:
+        assert died(role)
+    settle(trial.place)
+    rows = ledger.rows("SELECT state FROM outbox WHERE to_address LIKE :mark", mark=mark)
+    arrived = [to for to, _ in trial.sink.received if to.startswith(f"{trial.mark}.")]
+    assert len(arrived) == len(set(arrived))
+    return Counter(state for (state,) in rows), len(arrived)
+
+
+def _take_in(place: Place) -> None:
+    """Take in what waits, and send nothing."""
+
+    async def run() -> None:
+        database = Database(place.url)
+        settings = Settings.model_construct(
+            data_dir=place.data, base_url=place.base_url, smtp_url=place.smtp_url
+        )
+        take_in = TakeIn(database, settings, SECRET)
+        try:
+            while await take_in.once():
+                pass
+        finally:
+            await take_in.close()
+            await database.close()
+
+    asyncio.run(run())
+
+
 def _is_over(
     role: subprocess.Popen[bytes], ledger: Ledger, wanted: int, count: str, mark: str = ""
 ) -> bool:
@@ -338,24 +392,9 @@ def _stage_from(session: Session, trial: Trial, sender: str, mail: bytes) -> Non
 
 def ladder(trial: Trial) -> None:
     """Let steps of the ladder fall due, one after the other."""
-    ledger = trial.place.ledger
     told = "SELECT count(*) FROM events WHERE kind IN ('warned', 'escalated')"
-    before = ledger.one(told)
-    numbers = [ledger.write(_arrive_now, trial) for _ in range(trial.passage)]
-    with trial.place.role("worker", trial.armed) as role:
-        for done, number in enumerate(numbers, 1):
-            ledger.write(_bring_forward, number)
-            until(
-                partial(_is_over, role, ledger, before + done, told),
-                60,
-                "the step fires, or the worker is dead",
-                0.1,
-            )
-        assert died(role)
-    assert ledger.one(told) == before + trial.kept
-    settle(trial.place)
-    assert ledger.one(told) == before + trial.passage
-    doubled = ledger.rows(
+    _worker_does(trial, told, _bring_forward)
+    doubled = trial.place.ledger.rows(
         "SELECT clock_id FROM notices GROUP BY clock_id, step, agent_id HAVING count(*) > 1"
     )
     assert doubled == []
@@ -377,25 +416,29 @@ def _bring_forward(session: Session, number: int) -> None:
     session.add(row)
 
 
-def waiting(trial: Trial) -> None:
-    """Let waits for a customer end, one after the other: each is asked once more."""
+def _worker_does(trial: Trial, counted: str, prepare: Callable[[Session, int], None]) -> None:
+    """Let ``prepare`` make conversations due in turn; what is counted grows by one."""
     ledger = trial.place.ledger
-    asked = "SELECT count(*) FROM outbox WHERE kind = 'follow_up'"
-    before = ledger.one(asked)
+    before = ledger.one(counted)
     numbers = [ledger.write(_arrive_now, trial) for _ in range(trial.passage)]
     with trial.place.role("worker", trial.armed) as role:
         for done, number in enumerate(numbers, 1):
-            ledger.write(_wait_no_longer, number)
+            ledger.write(prepare, number)
             until(
-                partial(_is_over, role, ledger, before + done, asked),
+                partial(_is_over, role, ledger, before + done, counted),
                 60,
-                "the customer is asked, or the worker is dead",
+                "the worker did it, or is dead",
                 0.1,
             )
         assert died(role)
-    assert ledger.one(asked) == before + trial.kept
+    assert ledger.one(counted) == before + trial.kept
     settle(trial.place)
-    assert ledger.one(asked) == before + trial.passage
+    assert ledger.one(counted) == before + trial.passage
+
+
+def waiting(trial: Trial) -> None:
+    """Let waits for a customer end, one after the other: each is asked once more."""
+    _worker_does(trial, "SELECT count(*) FROM outbox WHERE kind = 'follow_up'", _wait_no_longer)
 
 
 def _wait_no_longer(session: Session, number: int) -> None:
@@ -403,8 +446,38 @@ def _wait_no_longer(session: Session, number: int) -> None:
     now = utcnow()
     conversation = session.get_one(Conversation, number)
     wait(session, conversation, Wait.CUSTOMER, now + timedelta(hours=1), by=None, now=now)
-    update_ = update(Conversation).where(columns(Conversation).id == number)
-    session.execute(update_.values(waiting_until=now))
+    _set(session, number, waiting_until=now)
+
+
+def told(trial: Trial) -> None:
+    """Tell a person something, one thing after the other: each is one mail."""
+    counted = "SELECT count(*) FROM outbox WHERE CAST(mail AS TEXT) LIKE '%\"notice\":%'"
+    _worker_does(trial, counted, partial(_tell, trial.place.firm))
+
+
+def _tell(firm: Firm, session: Session, number: int) -> None:
+    """Tell An at any hour, who has heard nothing for long."""
+    session.execute(
+        update(Agent).where(columns(Agent).id == firm.an.id).values(alerted_at=None)
+    )
+    clock = clocks_of(session, number)[0]
+    owner = {firm.an.id: "owner"}
+    one = Telling(owner, number, clock, "nearly_due", Alert.WARNING, outside_hours=True)
+    tell_all(session, [one], utcnow())
+
+
+def broken(trial: Trial) -> None:
+    """Let promises pass, one after the other: each customer is told once."""
+    _worker_does(trial, "SELECT count(*) FROM outbox WHERE kind = 'late'", _promised_now)
+
+
+def _promised_now(session: Session, number: int) -> None:
+    _set(session, number, promised_at=utcnow())
+
+
+def _set(session: Session, number: int, **values: Any) -> None:
+    of_it = columns(Conversation).id == number
+    session.execute(update(Conversation).where(of_it).values(**values))
 
 
 def reply(trial: Trial) -> None:
@@ -495,6 +568,8 @@ WAYS: dict[str, Callable[[Trial], None]] = {
         worker,
         ladder,
         waiting,
+        told,
+        broken,
         reply,
         backup,
         restore,

@@ -16,6 +16,8 @@ CHANGES: dict[str, tuple[str, dict[str, Any]]] = {
     "notes": ("POST", {"text": "Kho đã xuất."}),
     "request-type": ("PUT", {"request_type": "complaint"}),
     "urgency": ("PUT", {"urgency": "urgent"}),
+    "tier": ("PUT", {"tier": "vip"}),
+    "product-group": ("PUT", {"product_group": "Beds"}),
     "owner": ("PUT", {"owner": None}),
     "status": ("PUT", {"status": "resolved", "reason": "spam"}),
 }

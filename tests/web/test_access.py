@@ -12,7 +12,7 @@ from litestar.handlers import HTTPRouteHandler, WebsocketRouteHandler
 from inbox.channels.webform import pack_file
 from inbox.views.routes import ROUTES
 from inbox.views.security import session_cookie
-from models import ApiToken, Attachment, RawMessage, RawState
+from models import Absence, ApiToken, Ask, Attachment, RawMessage, RawState
 from models.base import columns
 from tests.web.scene import CHAT_KEY, OUTSIDE_TOKEN, READ_TOKEN, WRITE_TOKEN, Scene, bearer
 
@@ -76,10 +76,51 @@ TABLE = {
         LOGIN, 303, 404, 303, 303, body={"request_type": "complaint"}
     ),
     "POST /inbox/{number}/urgency": Row(LOGIN, 303, 404, 303, 303, body={"urgency": "high"}),
+    "POST /inbox/{number}/tier": Row(LOGIN, 303, 404, 303, 303, body={"value": "vip"}),
+    "POST /inbox/{number}/product-group": Row(LOGIN, 303, 404, 303, 303, body={"value": "x"}),
     "POST /inbox/{number}/agreement": Row(LOGIN, 303, 404, 303, 303),
+    "GET /asks": AGENTS,
+    "GET /inbox/{number}/asks": Row(LOGIN, 200, 404, 200, 200),
+    "POST /inbox/{number}/asks": Row(LOGIN, 422, 404, 422, 422),  # no question
+    "GET /inbox/{number}/passing": Row(LOGIN, 200, 404, 200, 200),
+    "POST /inbox/{number}/passing": Row(LOGIN, 422, 404, 422, 422),  # no reason
+    # It is asked of the outsider's team, about another conversation of those inside.
+    "GET /asks/{ask_id}": AGENTS,
+    "POST /asks/{ask_id}/answer": Row(
+        LOGIN, 409, 303, 303, 303, body={"answer": "Two years, also for the battery."}
+    ),
+    "POST /asks/{ask_id}/taking": Row(LOGIN, 409, 303, 303, 303),
+    "POST /asks/{ask_id}/withdrawal": Row(LOGIN, 303, 404, 303, 303),
     "GET /notices": AGENTS,
+    "POST /notices/{notice_id}/taking": Row(LOGIN, 404, 404, 404, 404),  # nobody's
+    "POST /inbox/{number}/taking": Row(LOGIN, 303, 404, 303, 303),
+    "GET /notices/open/{token}": Row(404, 404, 404, 404, 404),  # not signed
+    "POST /notices/open/{token}": Row(403, 403, 403, 403, 403),  # no page token
+    "GET /me/absences": AGENTS,
+    "POST /me/absences": Row(LOGIN, 422, 422, 422, 422),  # no times
+    "POST /me/covered": Row(LOGIN, 303, 303, 303, 303),
+    "POST /absences/{absence_id}": Row(LOGIN, 422, 422, 422, 422),
+    "POST /absences/{absence_id}/end": Row(LOGIN, 403, 403, 303, 303),  # a supervisor's
+    "GET /settings/routes": SUPERVISORS,
+    "POST /settings/routes": Row(LOGIN, 403, 403, 422, 422),
+    "POST /settings/routes/{position}/removal": Row(LOGIN, 403, 403, 409, 409),  # there is none
+    "POST /settings/routes/{position}/up": Row(LOGIN, 403, 403, 409, 409),
+    "GET /settings/absences": SUPERVISORS,
+    "POST /settings/absences": Row(LOGIN, 403, 403, 422, 422),
+    "POST /settings/absences/{agent_id}/return": Row(LOGIN, 403, 403, 303, 303),
+    "GET /me/alerts": AGENTS,
+    "POST /me/alerts": Row(LOGIN, 303, 303, 303, 303, body={"mail": "1"}),
+    "POST /me/alerts/telegram": Row(LOGIN, 409, 409, 409, 409),  # no bot
+    "POST /me/alerts/telegram/removal": Row(LOGIN, 303, 303, 303, 303),
+    "GET /settings/telegram": ADMINS,
+    "POST /settings/telegram": Row(LOGIN, 403, 403, 403, 422),
+    "POST /settings/telegram/test": Row(LOGIN, 403, 403, 403, 409),  # none entered
+    "POST /settings/telegram/removal": Row(LOGIN, 403, 403, 403, 303),
     "GET /review": SUPERVISORS,
+    "GET /now": SUPERVISORS,
+    "GET /now/list": SUPERVISORS,
     "GET /reports": Row(LOGIN, 403, 403, 303, 303),
+    "GET /reports/forgotten": SUPERVISORS,
     "GET /reports/sla": SUPERVISORS,
     "GET /reports/sla.csv": SUPERVISORS,
     "GET /reports/sla/list": SUPERVISORS,
@@ -96,6 +137,30 @@ TABLE = {
     "POST /settings/start/message": Row(LOGIN, 403, 403, 403, 303),
     "GET /settings/company": ADMINS,
     "POST /settings/company": Row(LOGIN, 403, 403, 403, 422),
+    "GET /settings/ladders": SUPERVISORS,
+    "POST /settings/ladders": Row(
+        LOGIN, 403, 403, 303, 422, body={"name": "Gold", "copy_of": "0"}
+    ),
+    "GET /settings/ladders/{ladder_id}": SUPERVISORS,
+    "POST /settings/ladders/{ladder_id}": Row(LOGIN, 403, 403, 422, 422, body={"do": "save"}),
+    "POST /settings/ladders/{ladder_id}/usual": Row(LOGIN, 403, 403, 303, 303),
+    "POST /settings/ladders/{ladder_id}/removal": Row(LOGIN, 403, 403, 409, 409),
+    "GET /settings/policies": SUPERVISORS,
+    "GET /settings/policies/new": SUPERVISORS,
+    "GET /settings/policies/{policy_id}": SUPERVISORS,
+    "POST /settings/policies": Row(LOGIN, 403, 403, 422, 422),
+    "POST /settings/policies/{policy_id}": Row(LOGIN, 403, 403, 422, 422),
+    "POST /settings/policies/{policy_id}/activity": Row(
+        LOGIN, 403, 403, 303, 303, body={"active": "1"}
+    ),
+    "POST /settings/policies/{policy_id}/removal": Row(LOGIN, 403, 403, 409, 409),
+    "GET /settings/policies/{policy_id}/open": SUPERVISORS,
+    "POST /settings/policies/{policy_id}/open": Row(
+        LOGIN, 403, 403, 303, 303, body={"apply": "1"}
+    ),
+    "GET /settings/rehearsals": SUPERVISORS,
+    "POST /settings/rehearsals": Row(LOGIN, 403, 403, 422, 422),
+    "GET /settings/rehearsals/{rehearsal_id}": Row(LOGIN, 403, 403, 404, 404),
     "GET /settings/hours": Row(LOGIN, 403, 403, 303, 303),
     "POST /settings/hours": Row(
         LOGIN, 403, 403, 303, 409, body={"name": "Hotline", "copy_of": "1"}
@@ -173,6 +238,12 @@ TABLE = {
     "PUT /api/v1/conversations/{number}/urgency": Row(
         401, 401, 401, 401, 401, 403, 200, {"urgency": "high"}
     ),
+    "PUT /api/v1/conversations/{number}/tier": Row(
+        401, 401, 401, 401, 401, 403, 200, {"tier": "vip"}
+    ),
+    "PUT /api/v1/conversations/{number}/product-group": Row(
+        401, 401, 401, 401, 401, 403, 200, {"product_group": "Beds"}
+    ),
     "PUT /api/v1/conversations/{number}/owner": Row(
         401, 401, 401, 401, 401, 403, 200, {"owner": None}
     ),
@@ -235,6 +306,8 @@ class Things:
     agent_id: int
     team_id: int
     token_id: int
+    ask_id: int
+    absence_id: int
 
     def path(self, pattern: str) -> str:
         """Fill in an address."""
@@ -246,7 +319,9 @@ class Things:
             **vars(self),
         }
         known |= {"calendar_id": 1, "inbox_id": 1, "mailbox_id": 1, "kind": "form"}
-        known["step"] = "hours"
+        known["position"] = 0
+        known |= {"step": "hours", "ladder_id": 0, "notice_id": 1}
+        known |= {"policy_id": 1, "rehearsal_id": 1}
         return re.sub(r"{(\w+)}", lambda found: str(known[found[1]]), pattern)
 
 
@@ -269,7 +344,48 @@ async def make_things(scene: Scene) -> Things:
     blob = (await scene.all(Attachment))[-1].blob_id
     token_id = (await scene.all(ApiToken))[-1].id
     team_id = await scene.team("Orders")
-    return Things(number, held.id, blob, row.public_token, supervisor.id, team_id, token_id)
+    ask_id = await make_ask(scene)
+    absence_id = await make_absence(scene, supervisor.id)
+    ids = (supervisor.id, team_id, token_id, ask_id, absence_id)
+    return Things(number, held.id, blob, row.public_token, *ids)
+
+
+async def make_absence(scene: Scene, agent_id: int) -> int:
+    """Let somebody be away next week."""
+    next_week = scene.clock.now + timedelta(days=7)
+    absence = Absence(
+        agent_id=agent_id,
+        starts_at=next_week,
+        ends_at=next_week + timedelta(days=1),
+        created_at=scene.clock.now,
+    )
+
+    def add(session: Any) -> int:
+        session.add(absence)
+        session.flush()
+        return int(absence.id)
+
+    return await scene.write(add)
+
+
+async def make_ask(scene: Scene) -> int:
+    """Let the inside team ask the outside one something about another conversation."""
+    number, binh = await scene.arrive("Bảo hành thế nào ạ?"), await scene.agent("binh")
+    question = Ask(
+        conversation_id=number,
+        team_id=await scene.team("Technics"),
+        asked_by_id=binh.id,
+        question="How long is the guarantee?",
+        asked_at=scene.clock.now,
+        due_at=scene.clock.now + timedelta(hours=2),
+    )
+
+    def add(session: Any) -> int:
+        session.add(question)
+        session.flush()
+        return int(question.id)
+
+    return await scene.write(add)
 
 
 async def visit(scene: Scene, who: str, name: str, row: Row) -> httpx.Response:

@@ -1,5 +1,6 @@
 """What a script changes through the API: answers, notes, urgency, owner, status."""
 
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -19,6 +20,7 @@ from models import (
     Outbox,
     OutboxKind,
     SLAClock,
+    SLAPolicy,
     Status,
 )
 from models.base import columns
@@ -261,3 +263,44 @@ async def test_odd_texts(scene: Scene, what: str, text: str) -> None:
     number = await scene.arrive()
     problem(await send(scene, what, number, {"text": text}), 422)
     assert len(await scene.all(Message, messages.direction.in_(["outbound", "note"]))) == 0
+
+
+async def test_tier(scene: Scene) -> None:
+    """F34, F35, F100: a customer's tier changes all their open ones; twice is once."""
+    one, other = await scene.arrive(), await scene.arrive()
+    await scene.write(_vip_rule)
+    answer = await send(scene, "tier", one, {"tier": "vip"})
+    assert answer.status_code == 200
+    said = answer.json()
+    assert said["contact"]["tier"] == "vip"
+    for number in (one, other):
+        row = await scene.get(number)
+        assert row.first_response_due_at == row.created_at + timedelta(minutes=10)
+        (event,) = await happened(scene, number, EventKind.CLASSED)
+        assert event.actor_id == (await scene.agent("binh")).id
+    assert (await send(scene, "tier", other, {"tier": "vip"})).status_code == 200
+    assert len(await scene.all(Event, events.kind == EventKind.CLASSED)) == 2
+    for wrong in ({"tier": "x" * 61}, {"tier": None}, {}, {"tier": "vip", "more": 1}):
+        problem(await send(scene, "tier", one, wrong), 422)
+
+
+async def test_product_group(scene: Scene) -> None:
+    """F34, F100: a rule for a product group answers from the arrival on; null is none."""
+    number = await scene.arrive()
+    await scene.write(_vip_rule)
+    answer = await send(scene, "product-group", number, {"product_group": "Beds"})
+    assert answer.json()["product_group"] == "Beds"
+    row = await scene.get(number)
+    assert row.resolution_due_at == row.created_at + timedelta(hours=1)
+    answer = await send(scene, "product-group", number, {"product_group": None})
+    assert answer.json()["product_group"] is None
+    assert len(await happened(scene, number, EventKind.CLASSED)) == 2
+
+
+def _vip_rule(session: Session) -> None:
+    session.add_all(
+        [
+            SLAPolicy(name="VIP", tier="vip", first_response_s=600),
+            SLAPolicy(name="Beds", product_group="beds", resolution_s=3600),
+        ]
+    )

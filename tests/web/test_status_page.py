@@ -5,6 +5,8 @@ from datetime import timedelta
 
 import pytest
 
+from inbox.amends import own_up
+from inbox.house import load_house
 from models import (
     Conversation,
     Direction,
@@ -145,6 +147,22 @@ async def test_answered_and_late(scene: Scene) -> None:
     page = (await browser.get(path)).text
     assert "We have answered you" in page
     assert "We are late" not in page
+
+
+async def test_a_promise_that_passed_has_a_new_time_on_both_sides(scene: Scene) -> None:
+    """F25: the customer's page says the new time, the agents' that it was said."""
+    browser, path = await sent(scene, body="Where is my chair? It has not come yet.")
+    (row,) = await scene.all(Conversation)
+    assert row.promised_at is not None
+    scene.clock.now = row.promised_at + timedelta(minutes=1)
+    house = await scene.database.read(load_house, scene.site.settings, scene.site.secret)
+    assert await scene.write(own_up, house, scene.clock.now) == 1
+
+    page = (await browser.get(path)).text
+    assert "We are late, and we are sorry" in page
+    assert "You will hear from us before" in page
+    inside = (await (await scene.signed_in("binh")).get(f"/inbox/{row.id}")).text
+    assert "Automatic message: we are late and answer before" in inside
 
 
 async def test_unknown_pages(scene: Scene) -> None:

@@ -9,7 +9,7 @@ from litestar.params import FromPath
 from sqlalchemy import select
 from sqlmodel import Session
 
-from inbox import closing, corrections, waits
+from inbox import closing, corrections, passing, ruling, waits
 from inbox import conversations as service
 from inbox.acknowledgement import House
 from inbox.clock import utcnow
@@ -66,7 +66,7 @@ async def post_note(request: HttpRequest, number: FromPath[int]) -> Response[Any
     who = person(request)
 
     def work(session: Session) -> Answer:
-        row = rows.get_for_agent(session, number, who, to_change=True)
+        row = rows.get_for_agent(session, number, who, to_change=True, or_asked=True)
         return _written(
             session, row, service.note(session, row, body.text, by=who, now=utcnow())
         )
@@ -137,11 +137,42 @@ async def put_urgency(request: HttpRequest, number: FromPath[int]) -> Response[A
     return await _put(request, number, change)
 
 
+@put("/api/v1/conversations/{number:int}/tier", opt={"access": "token"})
+async def put_tier(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
+    """Say how much the customer counts; all their open conversations follow."""
+    check_query(request)
+    wanted = (await read_body(request, shapes.NewTier)).tier
+    who = person(request)
+
+    def work(session: Session) -> shapes.Conversation:
+        # The customer is locked before their conversations, whichever of them is named.
+        row = rows.get_for_agent(session, number, who)
+        ruling.set_tier(session, row.contact_id, wanted, by=who.id, now=utcnow())
+        session.flush()
+        session.expire_all()
+        return present_conversation(session, rows.get(session, number))
+
+    return respond(shown(await write(request, work)))
+
+
+@put("/api/v1/conversations/{number:int}/product-group", opt={"access": "token"})
+async def put_product_group(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
+    """Say what product or service it is about; due times follow."""
+    check_query(request)
+    wanted = (await read_body(request, shapes.NewProductGroup)).product_group
+
+    def change(session: Session, row: Conversation, who: Person, now: datetime) -> None:
+        ruling.set_product_group(session, row, wanted or "", by=who.id, now=now)
+
+    return await _put(request, number, change)
+
+
 @put("/api/v1/conversations/{number:int}/owner", opt={"access": "token"})
 async def put_owner(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     """Give it to a colleague, or back to the team."""
     check_query(request)
-    wanted = (await read_body(request, shapes.NewOwner)).owner
+    body = await read_body(request, shapes.NewOwner)
+    wanted = body.owner
 
     def change(session: Session, row: Conversation, who: Person, now: datetime) -> None:
         owner_id = None
@@ -153,7 +184,15 @@ async def put_owner(request: HttpRequest, number: FromPath[int]) -> Response[Any
                     {"owner": "nobody has this address"},
                 )
             owner_id = found.id
-        service.assign(session, row, owner_id, by=who, now=now)
+        service.assign(
+            session,
+            row,
+            owner_id,
+            by=who,
+            now=now,
+            reason=body.reason or passing.UNSTATED,
+            note=body.note,
+        )
 
     return await _put(request, number, change)
 

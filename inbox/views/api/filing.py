@@ -33,7 +33,8 @@ async def file_conversation(request: HttpRequest) -> Response[Any]:
     demand_room(site(request).settings.data_dir)
     given = given_key(request, body)
     posted = await checked(request, body)
-    begun = await write(request, _begin, given, posted, peer(request))
+    meta = {"peer": peer(request), "product_group": body.product_group.strip()}
+    begun = await write(request, _begin, given, posted, meta)
     failpoint("api.committed")
     if isinstance(begun, Answer):
         return respond(begun)
@@ -81,7 +82,7 @@ def _types(session: Session) -> dict[str, Any]:
 
 
 def _begin(
-    session: Session, given: Given | None, posted: Posted, peer_address: str
+    session: Session, given: Given | None, posted: Posted, meta: dict[str, Any]
 ) -> Answer | Staged:
     """Store what was posted, or return what the same was told before."""
     if given is not None:
@@ -96,7 +97,7 @@ def _begin(
         kind=ChannelKind.API,
         dedupe_key=f"api:{_dedupe_key(given)}",
         body=pack(posted),
-        meta={"peer": peer_address},
+        meta=meta,
         public_token=random_token(),
     )
     staged = stage(session, arrival, utcnow())

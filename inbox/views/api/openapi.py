@@ -97,6 +97,20 @@ OPERATIONS: dict[str, Operation] = {
         takes=shapes.NewUrgency,
         refuses=(403, 404, 413),
     ),
+    f"PUT {ONE}/tier": Operation(
+        "putTier",
+        "Say how much the customer counts; all their open conversations follow",
+        CHANGED,
+        takes=shapes.NewTier,
+        refuses=(403, 404, 413),
+    ),
+    f"PUT {ONE}/product-group": Operation(
+        "putProductGroup",
+        "Say what product or service it is about; due times follow",
+        CHANGED,
+        takes=shapes.NewProductGroup,
+        refuses=(403, 404, 413),
+    ),
     f"PUT {ONE}/owner": Operation(
         "putOwner",
         "Give it to a colleague, or back to the team",

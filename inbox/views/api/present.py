@@ -65,7 +65,7 @@ def present_item(
         urgency=row.urgency,
         urgency_confidence=round(row.urgency_confidence, 4),
         triage=row.triage,
-        product_group=None,
+        product_group=row.product_group,
         asked_again=row.asked_again,
         team=team,
         owner=owner,

@@ -55,7 +55,8 @@ async def list_conversations(request: HttpRequest) -> Response[Any]:
 
 
 def _one(session: Session, number: int, who: Person) -> shapes.Conversation:
-    return present_conversation(session, rows.get_for_agent(session, number, who))
+    row = rows.get_for_agent(session, number, who, or_asked=True)
+    return present_conversation(session, row)
 
 
 @get("/api/v1/conversations/{number:int}", opt={"access": "token"})

@@ -147,6 +147,9 @@ class NewConversation(Asked):
     phone: Annotated[str, Meta(max_length=60)] = ""
     subject: Annotated[str, Meta(max_length=300)] = ""
     request_type: Annotated[str, Meta(description="A key, or empty: it is sorted.")] = ""
+    product_group: Annotated[
+        str, Meta(max_length=60, description="What it is about; rules may ask for it.")
+    ] = ""
 
 
 class NewReply(Asked):
@@ -177,10 +180,28 @@ class NewUrgency(Asked):
     urgency: Urgency
 
 
+class NewTier(Asked):
+    """How much the customer counts; empty is ``standard``."""
+
+    tier: Annotated[str, Meta(max_length=60)]
+
+
+class NewProductGroup(Asked):
+    """What product or service it is about; null is none."""
+
+    product_group: Annotated[str, Meta(max_length=60)] | None
+
+
 class NewOwner(Asked):
-    """Who answers for it from now on: a colleague's address, or null for nobody."""
+    """Who answers for it from now on: a colleague's address, or null for nobody.
+
+    To somebody of another team it is passed on: ``reason`` is wrong_team, needs_skill,
+    customer_wish, no_room or other (then with a ``note``); without one it counts as unstated.
+    """
 
     owner: str | None
+    reason: Annotated[str, Meta(max_length=40)] = ""
+    note: Annotated[str, Meta(max_length=500)] = ""
 
 
 class NewStatus(Asked):

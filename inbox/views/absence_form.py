@@ -1,0 +1,149 @@
+"""The form of an absence: read in the company's time, and shown again with what was typed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+from sqlmodel import Session
+
+from inbox.company.absences import WRONG_TIME, Plan
+from inbox.company.covering import count_covered
+from inbox.errors import Invalid
+from inbox.store import people
+from inbox.store.duty import list_absences
+from inbox.store.people import Colleague
+from inbox.views.site import number_of
+from inbox.views.words import Speaker
+from models import Absence
+
+DAYS = 28  # of the timeline
+MINUTES = "%Y-%m-%dT%H:%M"
+
+
+class Form(Struct):
+    """An absence as a browser sends it; ``backup_id`` is empty for the person's own backup."""
+
+    agent_id: str = ""
+    starts_at: str = ""
+    ends_at: str = ""
+    backup_id: str = ""
+    gives_back: str = ""
+    note: str = ""
+
+
+def plan_of(form: Form, zone: ZoneInfo) -> Plan:
+    """Read what was entered; times without a zone are the company's.
+
+    Raises
+    ------
+    Invalid
+        If a time is none.
+    """
+    return Plan(
+        starts_at=_moment(form.starts_at, "starts_at", zone),
+        ends_at=_moment(form.ends_at, "ends_at", zone),
+        backup_id=number_of(form.backup_id) if form.backup_id else None,
+        gives_back=form.gives_back == "1",
+        note=form.note[:1000],
+    )
+
+
+def _moment(text: str, name: str, zone: ZoneInfo) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+        return found if found.tzinfo is not None else found.replace(tzinfo=zone)
+    except ValueError as error:
+        raise Invalid(WRONG_TIME, {name: WRONG_TIME}) from error
+
+
+def form_of(absence: Absence, speak: Speaker) -> Form:
+    """Return an absence as its form has it."""
+    return Form(
+        agent_id=str(absence.agent_id),
+        starts_at=speak.local(absence.starts_at).strftime(MINUTES),
+        ends_at=speak.local(absence.ends_at).strftime(MINUTES),
+        backup_id=str(absence.backup_id or ""),
+        gives_back="1" if absence.gives_back else "",
+        note=absence.note,
+    )
+
+
+def empty_form(agent_id: int | None, speak: Speaker) -> Form:
+    """Return a form to be filled in: from the next full hour, to the same time tomorrow."""
+    hour = speak.local(speak.now).replace(minute=0, second=0) + timedelta(hours=1)
+    tomorrow = hour + timedelta(days=1)
+    starts, ends = hour.strftime(MINUTES), tomorrow.strftime(MINUTES)
+    return Form(str(agent_id or ""), starts, ends, gives_back="1")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One absence of a list."""
+
+    id: int
+    agent_id: int
+    name: str
+    when: str
+    state: str
+    backup: str
+    note: str
+    form: Form
+    is_running: bool
+    bar: tuple[int, int, int]  # days before it, of it, and after it, on the timeline
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the pages of absences load."""
+
+    absences: list[Absence]
+    colleagues: dict[int, Colleague]
+    covered: dict[int, int]  # how much others cover, by person
+
+
+def load_shown(session: Session, now: datetime, agent_id: int | None = None) -> Shown:
+    """Load what is running or planned, of one person or of all."""
+    found = list(list_absences(session, now, agent_id))
+    colleagues = people.list_colleagues(session)
+    return Shown(found, colleagues, count_covered(session))
+
+
+def lines_of(shown: Shown, speak: Speaker) -> list[Line]:
+    """Return the list's lines."""
+    return [_line(one, shown.colleagues, speak) for one in shown.absences]
+
+
+def _line(one: Absence, colleagues: Mapping[int, Colleague], speak: Speaker) -> Line:
+    person = colleagues[one.agent_id]
+    backup = colleagues.get(one.backup_id or person.backup_id or 0)
+    running = one.starts_at <= speak.now
+    return Line(
+        id=one.id,
+        agent_id=one.agent_id,
+        name=person.name,
+        when=f"{speak.clock(one.starts_at)} – {speak.clock(one.ends_at)}",
+        state=speak.say("Away now") if running else speak.say("Planned"),
+        backup=backup.name if backup is not None else "",
+        note=one.note,
+        form=form_of(one, speak),
+        is_running=running,
+        bar=_bar(one, speak),
+    )
+
+
+def _bar(one: Absence, speak: Speaker) -> tuple[int, int, int]:
+    today = speak.local(speak.now).date()
+    first = min(max((speak.local(one.starts_at).date() - today).days, 0), DAYS)
+    last_moment = one.ends_at - timedelta(microseconds=1)
+    last = min((speak.local(last_moment).date() - today).days, DAYS - 1)
+    length = max(last - first + 1, 0)
+    return first, length, DAYS - first - length
+
+
+def weeks_of(speak: Speaker) -> list[str]:
+    """Return the dates at which the timeline's weeks begin, as shown."""
+    today = speak.local(speak.now)
+    starts = (today + timedelta(days=days) for days in range(0, DAYS, 7))
+    return [f"{one.day:02}/{one.month:02}" for one in starts]
