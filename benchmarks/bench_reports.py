@@ -1,4 +1,4 @@
-"""What the report costs over 1,000,000 clocks of a year, and the inbox meanwhile."""
+"""F99: what the report costs over 1,000,000 clocks of a year, and the inbox meanwhile."""
 
 import asyncio
 import random

@@ -1,17 +1,18 @@
 """Who is at work now, and who stands in for whom."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import select
 from sqlmodel import Session
 
 from inbox.sla.calendar import WorkingCalendar
+from inbox.sla.rota import Member, uncovered
 from inbox.store import candidates
 from inbox.store import duty as rows
 from inbox.store.candidates import Candidate
-from models import Agent, TeamMember
+from models import Absence, Agent, TeamMember
 from models.base import columns
 
 agents = columns(Agent)
@@ -103,3 +104,27 @@ def load_duty(session: Session, now: datetime) -> Duty:
             row.is_active and row.on_duty and inside and absence is None,
         )
     return Duty(people)
+
+
+def list_uncovered(
+    session: Session,
+    hours: WorkingCalendar,
+    away: Iterable[Absence],
+    first: date,
+    days: int,
+) -> list[tuple[date, int]]:
+    """Return the days ahead, with the team, on which nobody is there to take its work.
+
+    ``hours`` are the company's; ``away`` is what is running or planned.
+    """
+    absences: dict[int, list[tuple[datetime, datetime]]] = {}
+    for one in away:
+        absences.setdefault(one.agent_id, []).append((one.starts_at, one.ends_at))
+    own = {
+        number: WorkingCalendar.from_spec(spec) for number, spec in rows.list_own_hours(session)
+    }
+    teams: dict[int, list[Member]] = {}
+    for row in rows.list_takers(session):
+        member = Member(own.get(row.calendar_id), absences.get(row.agent_id, ()))
+        teams.setdefault(row.team_id, []).append(member)
+    return uncovered(hours, teams, first, days)

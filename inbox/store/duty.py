@@ -7,12 +7,14 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, bindparam, or_, select
 from sqlmodel import Session
 
-from models import Absence, Agent, Calendar
+from models import Absence, Agent, Calendar, Team, TeamMember
 from models.base import columns
 
 agents = columns(Agent)
 absences = columns(Absence)
 calendars = columns(Calendar)
+members = columns(TeamMember)
+teams = columns(Team)
 
 _SPECS = select(calendars.id, calendars.spec).where(
     calendars.id.in_(select(agents.calendar_id).where(agents.calendar_id.is_not(None)))
@@ -77,3 +79,15 @@ def list_absences(
     if agent_id is not None:
         query = query.where(absences.agent_id == agent_id)
     return session.execute(query.order_by(absences.starts_at, absences.id)).scalars().all()
+
+
+def list_takers(session: Session) -> Sequence[Any]:
+    """Return who takes work of which open team: team_id, agent_id, calendar_id; no leaders."""
+    query = (
+        select(members.team_id, members.agent_id, agents.calendar_id)
+        .join(Agent, agents.id == members.agent_id)
+        .join(Team, teams.id == members.team_id)
+        .where(members.leads.is_(False), agents.is_active.is_(True), teams.is_active.is_(True))
+        .order_by(members.team_id, members.agent_id)
+    )
+    return session.execute(query).all()

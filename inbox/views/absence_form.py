@@ -1,8 +1,8 @@
 """The form of an absence: read in the company's time, and shown again with what was typed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
@@ -10,7 +10,9 @@ from sqlmodel import Session
 
 from inbox.company.absences import WRONG_TIME, Plan
 from inbox.company.covering import count_covered
+from inbox.duty import list_uncovered
 from inbox.errors import Invalid
+from inbox.rulebook import load_rulebook
 from inbox.store import people
 from inbox.store.duty import list_absences
 from inbox.store.people import Colleague
@@ -101,6 +103,7 @@ class Shown:
     absences: list[Absence]
     colleagues: dict[int, Colleague]
     covered: dict[int, int]  # how much others cover, by person
+    gaps: list[tuple[datetime, str]] = field(default_factory=list)  # day and team
 
 
 def load_shown(session: Session, now: datetime, agent_id: int | None = None) -> Shown:
@@ -108,6 +111,18 @@ def load_shown(session: Session, now: datetime, agent_id: int | None = None) -> 
     found = list(list_absences(session, now, agent_id))
     colleagues = people.list_colleagues(session)
     return Shown(found, colleagues, count_covered(session))
+
+
+def load_all(session: Session, now: datetime) -> Shown:
+    """Load what is running or planned of all, and the days on which a team has nobody."""
+    shown = load_shown(session, now)
+    book = load_rulebook(session)
+    hours = book.calendars[book.default_calendar_id]
+    zone = ZoneInfo(hours.timezone)
+    found = list_uncovered(session, hours, shown.absences, now.astimezone(zone).date(), DAYS)
+    noon = time(12)
+    gaps = [(datetime.combine(day, noon, zone), book.teams[team]) for day, team in found]
+    return replace(shown, gaps=gaps)
 
 
 def lines_of(shown: Shown, speak: Speaker) -> list[Line]:

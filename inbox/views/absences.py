@@ -17,6 +17,7 @@ from inbox.views.absence_form import (
     Form,
     empty_form,
     lines_of,
+    load_all,
     load_shown,
     plan_of,
     weeks_of,
@@ -59,7 +60,7 @@ async def _page_of_all(
     request: HttpRequest, typed: Form | None, errors: dict[str, str], code: int
 ) -> Response[str]:
     speak = await speaker_for(request)
-    shown = await read(request, load_shown, speak.now)
+    shown = await read(request, load_all, speak.now)
     active = sorted(
         (one for one in shown.colleagues.values() if one.is_active), key=lambda one: one.name
     )
@@ -71,6 +72,7 @@ async def _page_of_all(
         active="settings",
         lines=lines_of(shown, speak),
         weeks=weeks_of(speak),
+        gaps=[(speak.date(day), team) for day, team in shown.gaps],
         people=active,
         covered=[
             (one.id, one.name, shown.covered[one.id])

@@ -166,6 +166,7 @@ async def test_the_message_of_monday_morning(shop: Shop) -> None:
         (at(2, 10), "due", firm.dung.id),
         (at(2, 10, 15), "overdue", firm.an.id),
         (at(2, 10, 15), "overdue", firm.dung.id),
+        (at(2, 10, 15), "given", moved.owner_id),
     ]
     assert {at(2, 10), at(2, 10, 15)} & set(shop.mails(firm.dung.email))
     assert (moved.owner_id, moved.covered_for_id) == (firm.binh.id, firm.an.id)

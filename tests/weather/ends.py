@@ -60,6 +60,9 @@ ENDS = {
     # Somebody is told.
     "alerts.written": End("told", kept=False),
     "alerts.committed": End("told", kept=True),
+    # Somebody is there to take it; an absence begins.
+    "giving.committed": End("giving", kept=True),
+    "cover.committed": End("covering", kept=True),
     # Its promise has passed.
     "amends.told": End("broken", kept=False),
     "amends.committed": End("broken", kept=True),

@@ -23,14 +23,17 @@ from inbox import delivery
 from inbox.alerting.gathering import Alerts
 from inbox.amends import Amends
 from inbox.clock import utcnow
+from inbox.company.covering import Cover
 from inbox.db import Database
 from inbox.drift import Drift
+from inbox.giving import Give
 from inbox.loops import Send, TakeIn, Watch
 from inbox.settings import Settings
 from inbox.sla.history import Wait
 from inbox.telling import Alert, Telling, tell_all
 from inbox.waits import wait
 from models import (
+    Absence,
     Agent,
     Conversation,
     EscalationStep,
@@ -57,6 +60,7 @@ from tests.weather.place import TOKEN, Place, died, mail_from
 from tests.weather.sink import Sink
 
 _numbers = count(1)
+LOOPS: tuple[type[Any], ...] = (Watch, Drift, Amends, Alerts, Cover)  # what falls due by itself
 
 
 @dataclass
@@ -104,11 +108,8 @@ def settle(place: Place) -> None:
         take_in = TakeIn(database, settings, SECRET)
         try:
             await database.write(_end_leases)
-            drift = Drift(database, settings, SECRET)
-            watch = Watch(database, settings, SECRET)
-            amends = Amends(database, settings, SECRET)
-            alerts = Alerts(database, settings, SECRET)
-            for loop in (take_in, Send(database, settings), watch, drift, amends, alerts):
+            ours = (one(database, settings, SECRET) for one in LOOPS)
+            for loop in (take_in, Send(database, settings), *ours, Give(database)):
                 while await loop.once():
                     pass
             while await database.read(delivery.waits, utcnow()):
@@ -466,6 +467,24 @@ def _tell(firm: Firm, session: Session, number: int) -> None:
     tell_all(session, [one], utcnow())
 
 
+def giving(trial: Trial) -> None:
+    """Let conversations lose their owners, one after the other: each is given out again."""
+    given = "SELECT count(*) FROM events WHERE kind = 'assigned' AND data LIKE '%later%'"
+    _worker_does(trial, given, lambda session, number: _set(session, number, owner_id=None))
+
+
+def covering(trial: Trial) -> None:
+    """Let absences begin, one after the other."""
+
+    def go_away(session: Session, _: int) -> None:
+        now = utcnow()
+        who, back = trial.place.firm.chi.id, now + timedelta(hours=1)
+        session.add(Absence(agent_id=who, starts_at=now, ends_at=back, created_at=now))
+
+    begun = "SELECT count(*) FROM absences WHERE begun_at IS NOT NULL"
+    _worker_does(trial, begun, go_away)
+
+
 def broken(trial: Trial) -> None:
     """Let promises pass, one after the other: each customer is told once."""
     _worker_does(trial, "SELECT count(*) FROM outbox WHERE kind = 'late'", _promised_now)
@@ -569,6 +588,8 @@ WAYS: dict[str, Callable[[Trial], None]] = {
         ladder,
         waiting,
         told,
+        giving,
+        covering,
         broken,
         reply,
         backup,

@@ -271,3 +271,20 @@ async def test_the_forgotten_are_listed(scene: Scene) -> None:
     assert f"#{number}" in listed
     assert "never" in listed
     assert "Nothing is forgotten" in (await ha.get("/reports/forgotten?hours=40")).text
+
+
+async def test_a_day_on_which_nobody_is_there_raises_the_alarm(scene: Scene) -> None:
+    """Design 23: only the team whose people are all away, and only on its working days."""
+    ha = await scene.signed_in("ha")
+    assert "nobody in" not in (await ha.get(ALL)).text
+    binh = str((await scene.agent("binh")).id)
+
+    answer = await ha.post(ALL, span(scene, 24, 48, agent_id=binh))
+    assert answer.status_code == 303
+    assert "nobody in" not in (await ha.get(ALL)).text  # half of each day is left
+    answer = await ha.post(ALL, span(scene, 48, 96, agent_id=binh))
+    assert answer.status_code == 303
+
+    page = (await ha.get(ALL)).text
+    assert page.count("nobody in Orders is there.") == 2
+    assert "nobody in Technics" not in page
