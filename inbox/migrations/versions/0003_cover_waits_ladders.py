@@ -18,9 +18,7 @@ PLAIN: tuple[tuple[str, sa.Column[Any]], ...] = (
     ("conversations", sa.Column("waiting_until", MOMENT, nullable=True)),
     ("conversations", sa.Column("wait_reason", sa.String(), nullable=False, server_default="")),
     ("conversations", sa.Column("followed_up_at", MOMENT, nullable=True)),
-    ("conversations", sa.Column("expected_at", MOMENT, nullable=True)),
     ("conversations", sa.Column("passed_on", sa.Integer(), nullable=False, server_default="0")),
-    ("conversations", sa.Column("reopened", sa.Integer(), nullable=False, server_default="0")),
     ("sla_policies", sa.Column("tier", sa.String(), nullable=True)),
     ("sla_policies", sa.Column("channel", sa.String(), nullable=True)),
     ("sla_policies", sa.Column("product_group", sa.String(), nullable=True)),
@@ -35,18 +33,9 @@ PLAIN: tuple[tuple[str, sa.Column[Any]], ...] = (
     ("sla_clocks", sa.Column("pauses", JSON, nullable=False, server_default="[]")),
     ("sla_clocks", sa.Column("paused_at", MOMENT, nullable=True)),
     ("sla_clocks", sa.Column("breached_at", MOMENT, nullable=True)),
-    ("sla_clocks", sa.Column("ladder_id", sa.Integer(), nullable=True)),
     ("sla_clocks", sa.Column("excuse", sa.String(), nullable=False, server_default="")),
     ("notices", sa.Column("taken_at", MOMENT, nullable=True)),
     ("notices", sa.Column("mailed_at", MOMENT, nullable=True)),
-    ("notices", sa.Column("kind", sa.String(), nullable=False, server_default="")),
-    (
-        "notices",
-        sa.Column("outside_hours", sa.Boolean(), nullable=False, server_default=sa.false()),
-    ),
-    ("notices", sa.Column("told_by", sa.String(), nullable=False, server_default="")),
-    ("agents", sa.Column("alerted_at", MOMENT, nullable=True)),
-    ("agents", sa.Column("day_mail_on", sa.String(), nullable=False, server_default="")),
     ("teams", sa.Column("department", sa.String(), nullable=False, server_default="")),
     ("teams", sa.Column("gives_by", sa.String(), nullable=False, server_default="least_open")),
     ("agents", sa.Column("weight", sa.Integer(), nullable=False, server_default="1")),
@@ -63,7 +52,6 @@ REFERRING = (
     ("agents", "calendar_id", "calendars"),
 )
 PARTIAL = (
-    ("ix_notices_unsent", "notices", ["agent_id", "id"], "mailed_at IS NULL"),
     (
         "ix_conversations_waiting",
         "conversations",
@@ -75,24 +63,6 @@ PARTIAL = (
         "conversations",
         ["covered_for_id"],
         "covered_for_id IS NOT NULL",
-    ),
-    (
-        "ix_conversations_unkept",
-        "conversations",
-        ["promised_at"],
-        "status = 'open' AND first_responded_at IS NULL AND expected_at IS NULL",
-    ),
-    (
-        "ix_conversations_signs",
-        "conversations",
-        ["team_id", "order_at"],
-        "status = 'open' AND (asked_again > 0 OR reopened > 0 OR passed_on > 1)",
-    ),
-    (
-        "ix_conversations_unowned",
-        "conversations",
-        ["team_id", "order_at"],
-        "owner_id IS NULL AND status = 'open'",
     ),
     ("ix_sla_clocks_met", "sla_clocks", ["met_at"], "met_at IS NOT NULL"),
     ("ix_sla_clocks_cancelled", "sla_clocks", ["cancelled_at"], "cancelled_at IS NOT NULL"),
@@ -144,39 +114,8 @@ def upgrade() -> None:
     op.create_index("ix_absences_agent", "absences", ["agent_id", "starts_at"])
     op.create_index("ix_asks_conversation", "asks", ["conversation_id", "id"])
     op.create_index("ix_sla_clocks_due", "sla_clocks", ["due_at"])
-    op.create_index("ix_notices_conversation", "notices", ["conversation_id", "id"])
-    # Older versions mailed each notice with writing it.
-    op.execute("UPDATE notices SET mailed_at = created_at, told_by = 'mail'")
-    _make_alerts()
     _make_reports()
     _make_versions()
-
-
-def _make_alerts() -> None:
-    op.create_table(
-        "alert_messages",
-        _id(),
-        sa.Column("way", sa.String(), nullable=False),
-        *_to("alert_messages", "agent_id", "agents", nullable=False),
-        sa.Column("address", sa.String(), nullable=False),
-        sa.Column("facts", JSON, nullable=False),
-        sa.Column("state", sa.String(24), nullable=False),
-        sa.Column("created_at", MOMENT, nullable=False),
-        sa.Column("leased_until", MOMENT, nullable=False),
-        sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("error", sa.String(), nullable=False),
-        sa.Column("sent_at", MOMENT, nullable=True),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_alert_messages")),
-    )
-    where = sa.text("state IN ('queued', 'claimed', 'sending')")
-    op.create_index(
-        "ix_alert_messages_waiting",
-        "alert_messages",
-        ["leased_until", "id"],
-        sqlite_where=where,
-        postgresql_where=where,
-    )
-    op.create_index("ix_alert_messages_agent", "alert_messages", ["agent_id", "id"])
 
 
 def _make_versions() -> None:
@@ -194,8 +133,7 @@ def _make_versions() -> None:
     op.create_table(
         "followings",
         _id(),
-        *_to("followings", "calendar_id", "calendars"),
-        sa.Column("policy_id", sa.Integer(), nullable=True),
+        *_to("followings", "calendar_id", "calendars", nullable=False),
         *_to("followings", "started_by_id", "agents", nullable=False),
         sa.Column("started_at", MOMENT, nullable=False),
         sa.Column("after", sa.Integer(), nullable=False),
@@ -214,9 +152,6 @@ def _make_tables() -> None:
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("steps", JSON, nullable=False),
         sa.Column("is_default", sa.Boolean(), nullable=False),
-        sa.Column("follow_after", sa.Integer(), nullable=True),
-        sa.Column("follow_done", sa.Integer(), nullable=False),
-        sa.Column("follow_total", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ladders")),
         sa.UniqueConstraint("name", name=op.f("uq_ladders_name")),
     )
@@ -325,26 +260,16 @@ def _make_reports() -> None:
         sa.Column("last_event_id", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("day", name=op.f("pk_report_closings")),
     )
-    op.create_table(
-        "outlooks",
-        _id(),
-        sa.Column("made_at", MOMENT, nullable=False),
-        sa.Column("data", JSON, nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_outlooks")),
-    )
 
 
 def downgrade() -> None:
-    op.drop_table("alert_messages")
-    op.drop_index("ix_notices_conversation", "notices")
     op.drop_table("followings")
     op.drop_table("calendar_versions")
-    for table in ("outlooks", "report_closings", "report_days", "report_facts"):
+    for table in ("report_closings", "report_days", "report_facts"):
         op.drop_table(table)
     op.drop_index("ix_sla_clocks_due", "sla_clocks")
-    for name, table, _, _ in PARTIAL:
-        if table not in ("absences", "asks"):  # which go whole
-            op.drop_index(name, table)
+    for name, table, _, _ in PARTIAL[:4]:
+        op.drop_index(name, table)
     for table, name, target in reversed(REFERRING):
         if op.get_bind().dialect.name == "postgresql":
             op.drop_constraint(f"fk_{table}_{name}_{target}", table)
