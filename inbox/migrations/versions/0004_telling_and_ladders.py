@@ -72,9 +72,9 @@ def upgrade() -> None:
     op.execute(
         "UPDATE notices SET mailed_at = created_at, told_by = 'mail' WHERE mailed_at IS NULL"
     )
-    with op.batch_alter_table("followings") as table:
-        table.add_column(sa.Column("policy_id", sa.Integer(), nullable=True))
-        table.alter_column("calendar_id", existing_type=sa.Integer(), nullable=True)
+    with op.batch_alter_table("followings") as batch:
+        batch.add_column(sa.Column("policy_id", sa.Integer(), nullable=True))
+        batch.alter_column("calendar_id", existing_type=sa.Integer(), nullable=True)
     op.create_table(
         "alert_messages",
         sa.Column("id", sa.Integer(), nullable=False),
