@@ -59,6 +59,10 @@ class Roles:
                 command, stdout=output, stderr=output, env=self._environment
             )
 
+    def last_words(self) -> str:
+        """Return the end of what they logged."""
+        return self._log.read_text("utf-8", "replace")[-4000:]
+
     def cpu(self) -> dict[str, float]:
         """Return the processor time of each, its children included, in seconds."""
         pids = {name: one.pid for name, one in self._processes.items()}
@@ -226,6 +230,9 @@ async def run(name: str, target: Target, seconds: float) -> None:
                 await bench.try_rate(50, 2.0)  # nothing is loaded before the first mail
                 await bench.settle()
                 await measure(name, bench, roles, seconds)
+            except BaseException:
+                print(roles.last_words(), file=sys.stderr)
+                raise
             finally:
                 roles.stop()
 

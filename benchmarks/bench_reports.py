@@ -19,6 +19,7 @@ from inbox.clock import utcnow
 from inbox.db import Database
 from inbox.reporting.closing import write_facts
 from inbox.reporting.days import Days
+from inbox.reporting.months import sum_next
 from inbox.store import people, sessions
 from models import (
     Agent,
@@ -171,6 +172,8 @@ async def _fill(database: Database) -> None:
     year = await database.read(_start)
     for index in range(DAYS):
         await database.write(year.write_day, index)
+    while await sum_next(database):
+        pass
     await database.write(_analyze)
     await database.write(_sign_in)
 

@@ -9,11 +9,11 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-from benchmarks.company import databases
-from benchmarks.measure import figure
+from benchmarks.company import Target, databases
+from benchmarks.measure import cpu_s, figure
 from inbox.db import Database
 from inbox.migrations import migrate
-from tests.crowd import CAPS, make_crowd, outcome, run_workers
+from tests.crowd import CAPS, Race, make_crowd, outcome, run_workers
 
 WORKERS, ARRIVALS = 8, 2000
 
@@ -27,16 +27,19 @@ async def _make(url: str, gives_by: str, count: int) -> None:
         await database.close()
 
 
-async def _report(name: str, url: str, seconds: float) -> None:
+async def _report(name: str, url: str, race: Race, server_s: float) -> None:
     database = Database(url)
     try:
         found = await database.read(outcome)
     finally:
         await database.close()
-    figure(f"routing_{name}_taken", found.taken / seconds, "arrivals/s")
+    share = 1000 / max(found.taken, 1)
+    figure(f"routing_{name}_taken", found.taken / race.seconds, "arrivals/wall_s")
+    figure(f"routing_{name}_workers", race.cpu_s * share, "cpu_ms/arrival")
+    figure(f"routing_{name}_server", server_s * share, "cpu_ms/arrival")
     figure(f"routing_{name}_over_cap", len(found.over_cap), "people", "0")
     figure(f"routing_{name}_given_twice", found.twice, "conversations", "0")
-    print(f"# {found.owned} of {CAPS}, {found.waiting} wait, {seconds:.1f} s")
+    print(f"# {found.owned} of {CAPS}, {found.waiting} wait, {race.seconds:.1f} s")
 
 
 def main() -> None:
@@ -45,14 +48,26 @@ def main() -> None:
     parser.add_argument("--arrivals", type=int, default=ARRIVALS)
     parser.add_argument("--workers", type=int, default=WORKERS)
     parser.add_argument("--gives-by", default="least_open")
+    parser.add_argument("--only", choices=("sqlite", "postgresql"))
     options = parser.parse_args()
     with databases() as targets:
         for name, target in targets.items():
-            with tempfile.TemporaryDirectory(prefix="kip-bench-") as folder:
-                url = target.url or f"sqlite+aiosqlite:///{Path(folder) / 'kip.db'}"
-                asyncio.run(_make(url, options.gives_by, options.arrivals))
-                seconds = run_workers(url, Path(folder), options.workers)
-                asyncio.run(_report(name, url, seconds))
+            if options.only in (None, name):
+                _race(name, target, options)
+
+
+def _race(name: str, target: Target, options: argparse.Namespace) -> None:
+    with tempfile.TemporaryDirectory(prefix="kip-bench-") as folder:
+        url = target.url or f"sqlite+aiosqlite:///{Path(folder) / 'kip.db'}"
+        asyncio.run(_make(url, options.gives_by, options.arrivals))
+        before = _server_s(target)
+        race = run_workers(url, Path(folder), options.workers)
+        asyncio.run(_report(name, url, race, _server_s(target) - before))
+
+
+def _server_s(target: Target) -> float:
+    """Return what the database's server and its children that ended have used so far."""
+    return cpu_s([target.server_pid], ended=True) if target.server_pid else 0.0
 
 
 if __name__ == "__main__":

@@ -123,6 +123,7 @@ def main() -> None:
     said = asdict(seen)
     for what in ZERO:
         figure(f"week_{what}_{name}", said[what], "-", "0")
+    figure(f"week_all_full_{name}", said["all_full"], "conversations")
     figure(f"week_deaths_{name}", len(seen.deaths), "-", str(len(KILLS)))
     figure(f"week_unconfirmed_{name}", seen.unconfirmed, "mails", f"<={len(KILLS)}")
     figure(f"week_steps_{name}", seen.steps, "each once")

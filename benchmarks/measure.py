@@ -41,12 +41,15 @@ def family_of(pid: int) -> list[int]:
     return [pid, *(one for child in children_of(pid) for one in family_of(child))]
 
 
-def cpu_s(pids: Iterable[int]) -> float:
-    """Return the processor time that processes have used, to a hundredth of a second."""
+def cpu_s(pids: Iterable[int], *, ended: bool = False) -> float:
+    """Return the processor time that processes have used, to a hundredth of a second.
+
+    ``ended`` adds that of their children which have ended.
+    """
     total = 0
     for pid in pids:
         fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
-        total += int(fields[11]) + int(fields[12])
+        total += sum(map(int, fields[11 : 15 if ended else 13]))
     return total / _TICKS_PER_S
 
 

@@ -1,6 +1,8 @@
 """The automatic answer: who gets one, and what it says. At once, once, with the honest time."""
 
 import hashlib
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,13 +23,13 @@ outbox = columns(Outbox)
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 _SENT = (
-    select(func.count())
-    .select_from(Outbox)
+    select(outbox.to_address, func.count().label("count"))
     .where(
-        outbox.to_address == bindparam("address"),
+        outbox.to_address.in_(bindparam("addresses", expanding=True)),
         outbox.kind == OutboxKind.ACKNOWLEDGEMENT,
         outbox.created_at > bindparam("since"),
     )
+    .group_by(outbox.to_address)
 )
 
 
@@ -60,49 +62,77 @@ class House:
     caps: Caps
 
 
-def withheld(
-    session: Session,
-    message: InboundMessage,
-    house: House,
-    *,
-    channel: ChannelKind,
-    is_stranger: bool,
-    peer: str,
-    now: datetime,
-) -> str | None:
-    """Return why this message gets no acknowledgement, or None if it does.
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who wrote a new request, by which way, as far as caps on acknowledgements ask."""
 
-    Counts the ones it lets through by form and API to addresses that never wrote before.
+    message: InboundMessage
+    channel: ChannelKind
+    is_stranger: bool
+    peer: str
+
+
+class Gate:
+    """Decides on the acknowledgements of one unit of work, and counts them.
+
+    Counters stay locked until the commit: whoever asks for several is alone with it
+    (``store.candidates.lock``), or two would wait for each other.
     """
-    address = message.from_address
-    if message.is_automatic or message.is_bounce or message.suppress_auto_response:
-        return "automatic"
-    if not is_strict(address) or inbox_named(address, house.own_addresses):
-        return "no_address"
-    sent = session.execute(_SENT, {"address": address, "since": now - DAY}).scalar_one()
-    if sent >= house.caps.per_address_a_day:
-        return "address"
-    if "+" in address and not _tagged(session, address, house.caps, now):
-        return "address"
-    if channel is ChannelKind.EMAIL or not is_stranger:
+
+    def __init__(
+        self, session: Session, house: House, askers: Iterable[Asker], now: datetime
+    ) -> None:
+        self._session = session
+        self._house = house
+        self._now = now
+        self._full: set[str] = set()  # counters that let nobody through any more
+        found = {one.message.from_address for one in askers}
+        addresses = sorted(one for one in found if self._may_have_one(one))
+        values = {"addresses": addresses, "since": now - DAY}
+        sent = session.execute(_SENT, values) if addresses else ()
+        self._sent = Counter({row.to_address: row.count for row in sent})
+
+    def withheld(self, asker: Asker) -> str | None:
+        """Return why this message gets no acknowledgement, or None if it does.
+
+        Counts the ones it lets through by form and API to addresses that never wrote before.
+        """
+        message, caps = asker.message, self._house.caps
+        address = message.from_address
+        if message.is_automatic or message.is_bounce or message.suppress_auto_response:
+            return "automatic"
+        if not self._may_have_one(address):
+            return "no_address"
+        if self._sent[address] >= caps.per_address_a_day:
+            return "address"
+        if "+" in address and not self._tagged(address):
+            return "address"
+        if asker.channel is not ChannelKind.EMAIL and asker.is_stranger:
+            if not self._hourly(f"ack-ip:{asker.peer}", caps.per_ip_an_hour):
+                return "ip"
+            if not self._hourly("ack-hour", caps.strangers_an_hour):
+                return "hour"
+        self._sent[address] += 1
         return None
-    if not _count(session, f"ack-ip:{peer}", house.caps.per_ip_an_hour, now):
-        return "ip"
-    if not _count(session, "ack-hour", house.caps.strangers_an_hour, now):
-        return "hour"
-    return None
 
+    def _may_have_one(self, address: str) -> bool:
+        return is_strict(address) and not inbox_named(address, self._house.own_addresses)
 
-def _tagged(session: Session, address: str, caps: Caps, now: datetime) -> bool:
-    """Count all of somebody's tags (``name+tag@``) as one address, for a day."""
-    key = "ack-tagged:" + hashlib.sha256(without_tag(address).encode()).hexdigest()[:32]
-    most = caps.per_address_a_day
-    return people.take_turn(session, key, most, expires_at=now + DAY, now=now)
+    def _tagged(self, address: str) -> bool:
+        """Count all of somebody's tags (``name+tag@``) as one address, for a day."""
+        key = "ack-tagged:" + hashlib.sha256(without_tag(address).encode()).hexdigest()[:32]
+        return self._count(key, self._house.caps.per_address_a_day, DAY)
 
+    def _hourly(self, key: str, cap: int) -> bool:
+        return self._count(f"{key}:{int(self._now.timestamp() // 3600)}", cap, HOUR)
 
-def _count(session: Session, key: str, cap: int, now: datetime) -> bool:
-    window = f"{key}:{int(now.timestamp() // 3600)}"
-    return people.take_turn(session, window, cap, expires_at=now + HOUR, now=now)
+    def _count(self, key: str, cap: int, length: timedelta) -> bool:
+        now = self._now
+        if key not in self._full:
+            if people.take_turn(self._session, key, cap, expires_at=now + length, now=now):
+                return True
+            self._full.add(key)
+        return False
 
 
 def sender_of(house: House, door_address: str | None) -> str:

@@ -28,6 +28,7 @@ COMMANDS = {
     "mail": ("mail", "Read mail as intake does."),
     "sla": ("sla", "Due times."),
     "report": ("report", "How promises were kept."),
+    "retrain": ("retrain", "Train a model from what people confirmed and corrected."),
     "triage": ("triage", "Train, measure and ask the classifier."),
 }
 

@@ -67,6 +67,8 @@ def resolve(
     """
     if conversation.status is Status.RESOLVED:
         raise Conflict("Someone has already marked it done.")
+    if conversation.status is Status.SPAM:
+        raise Conflict("It is set apart as spam. Say first that it is none.")
     check_seen(session, conversation, seen, now)
     if reason and reason not in REASONS:
         raise Invalid("There is no such reason.", {"reason": "one of " + ", ".join(REASONS)})

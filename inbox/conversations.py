@@ -32,6 +32,7 @@ from inbox.store.duty import list_running
 from inbox.store.people import Person
 from inbox.timeline import Happened
 from models import (
+    AwayKind,
     ChannelKind,
     Conversation,
     Direction,
@@ -85,6 +86,8 @@ def reply(
     again = _same_key(session, key)
     if again is not None:
         return again
+    if conversation.status is Status.SPAM:
+        raise Conflict("It is set apart as spam. Say first that it is none.")
     body = _written(text)
     by_chat = conversation.channel is ChannelKind.CHAT
     address = "" if by_chat else _address_of(session, conversation)
@@ -103,7 +106,13 @@ def reply(
             Status.WAITING
         )  # for somebody else; the customer had written meanwhile
     changed(
-        session, conversation.id, OUTBOX, last_message_id=message.id, asked_again=0, **values
+        session,
+        conversation.id,
+        OUTBOX,
+        last_message_id=message.id,
+        asked_again=0,
+        thanked_at=None,
+        **values,
     )
     failpoint("reply.written")
     return message
@@ -192,7 +201,10 @@ def claim(session: Session, conversation: Conversation, *, by: Person, now: date
     """
     if conversation.owner_id == by.id:
         return
-    if by.id in list_running(session, now, [by.id]):
+    running = list_running(session, now, [by.id]).get(by.id)
+    if running is not None and running.kind is not AwayKind.ABSENCE:
+        raise Conflict("A colleague has your work until later. End that first.")
+    if running is not None:
         raise Conflict("You are away until later. Say that you are back first.")
     before = conversation.owner_id
     mine, covering = {"owner_id": by.id, "covered_for_id": None}, _covering(conversation)

@@ -10,7 +10,7 @@ from inbox import acknowledgement, chat, clocks, record, routing
 from inbox.acknowledgement import House
 from inbox.channels.addresses import is_strict
 from inbox.channels.base import InboundMessage
-from inbox.errors import Invalid
+from inbox.errors import Conflict, Invalid
 from inbox.queue import CLOCKS, OUTBOX
 from inbox.rulebook import Promise, Rulebook, load_about, load_candidates
 from inbox.sla.promise import corrected_promise
@@ -33,6 +33,7 @@ from models import (
     Event,
     EventKind,
     OutboxKind,
+    Status,
     Triage,
     TriagePrediction,
     Urgency,
@@ -43,7 +44,7 @@ events = columns(Event)
 predictions = columns(TriagePrediction)
 
 
-def correct(
+def correct(  # noqa: PLR0913
     session: Session,
     conversation: Conversation,
     rulebook: Rulebook,
@@ -53,23 +54,29 @@ def correct(
     urgency: str | None = None,
     by: Person,
     now: datetime,
+    because: str = "",
 ) -> None:
     """Change type or urgency; policy, team, owner, due times and promise follow at once.
 
     The prediction, the correction, who and when are kept. A promise may only get earlier:
     by more than half an hour and the customer is told, once; a later due stays as promised.
+    ``because`` "message": a later message says so, and nothing is learnt of the first.
 
     Raises
     ------
     Invalid
         If there is no such type or urgency.
+    Conflict
+        If it is set apart as spam.
     """
     _check(rulebook, request_type, urgency)
+    if conversation.status is Status.SPAM:
+        raise Conflict("It is set apart as spam. Say first that it is none.")
     new_type = request_type or conversation.request_type
     new_urgency = urgency or conversation.urgency
     for field, new in (("request_type", request_type), ("urgency", urgency)):
         if new is not None:
-            _record(session, conversation, field, new, by, now)
+            _record(session, conversation, field, new, by, now, because=because)
     values = _said(conversation, request_type, urgency)
     about = load_about(session, conversation)
     may_be = (request_type,) if request_type else _may_be(session, rulebook, conversation)
@@ -97,18 +104,26 @@ def raise_urgency(
     rulebook: Rulebook,
     house: House,
     now: datetime,
+    *,
+    to: Urgency | None = None,
+    because: str = "ladder",
+    reason: str = "",
 ) -> Urgency | None:
-    """Raise the urgency by one, as the ladder does; return it, None if none is higher.
+    """Raise the urgency by one, or ``to`` one; return it, None if that is none higher.
+
+    ``because``: the ladder, a later message (for a ``reason``, the name of a written rule, if
+    one says so), or that the customer asked for the third time (asked_again).
 
     Due times and promise follow as with a correction. It stays with whom it is, and is
     nothing to learn from: the words are as urgent as they were.
     """
     old = Urgency(conversation.urgency)
     higher = {rank: urgency for urgency, rank in URGENCY_RANK.items()}
-    new = higher.get(URGENCY_RANK[old] - 1)
-    if new is None:
+    new = to or higher.get(URGENCY_RANK[old] - 1)
+    if new is None or URGENCY_RANK[new] >= URGENCY_RANK[old]:
         return None
-    data = {"field": "urgency", "old": old.value, "new": new.value, "by": "ladder"}
+    data: dict[str, Any] = {"field": "urgency", "old": old.value, "new": new.value}
+    data |= {"by": because, **({"reason": reason} if reason else {})}
     data |= moved({"urgency": old.value}, {"urgency": new.value})
     add_event(session, conversation.id, EventKind.CORRECTED, now, data)
     about = load_about(session, conversation)
@@ -165,6 +180,7 @@ def _said(
     return values | {
         "triage": Triage.CONFIRMED if same else Triage.CORRECTED,
         "second_type": None,
+        "proposed_type": None,
         "request_type": request_type,
         "request_type_confidence": 1.0,
     }
@@ -174,11 +190,59 @@ def agree(session: Session, conversation: Conversation, *, by: Person, now: date
     """Say that type and urgency are right; the model learns from this too."""
     if conversation.triage in (Triage.CONFIRMED, Triage.CORRECTED):
         return
+    _confirm(session, conversation, by, now)
+
+
+def _confirm(session: Session, conversation: Conversation, by: Person, now: datetime) -> None:
     for field in ("request_type", "urgency"):
         _record(session, conversation, field, getattr(conversation, field), by, now, quiet=True)
     data = moved({"triage": conversation.triage.value}, {"triage": Triage.CONFIRMED.value})
     add_event(session, conversation.id, EventKind.CONFIRMED, now, data, by=by.id)
     changed(session, conversation.id, triage=Triage.CONFIRMED, second_type=None)
+
+
+def decide(
+    session: Session,
+    conversation: Conversation,
+    rulebook: Rulebook,
+    house: House,
+    *,
+    request_type: str,
+    urgency: str,
+    by: Person,
+    now: datetime,
+) -> None:
+    """Say both at once, as the review page does: what differs is corrected, the rest confirmed.
+
+    Raises
+    ------
+    Invalid
+        If there is no such type or urgency.
+    """
+    _check(rulebook, request_type, urgency)
+    new_type = request_type if request_type != conversation.request_type else None
+    new_urgency = urgency if urgency != conversation.urgency else None
+    if new_type is None and new_urgency is None:
+        _confirm(session, conversation, by, now)
+        return
+    kept = "urgency" if new_urgency is None else "request_type"
+    if new_type is None or new_urgency is None:
+        _record(session, conversation, kept, getattr(conversation, kept), by, now, quiet=True)
+    was_review = conversation.triage
+    correct(
+        session,
+        conversation,
+        rulebook,
+        house,
+        request_type=new_type,
+        urgency=new_urgency,
+        by=by,
+        now=now,
+    )
+    if new_type is None:
+        data = moved({"triage": was_review.value}, {"triage": Triage.CONFIRMED.value})
+        add_event(session, conversation.id, EventKind.CONFIRMED, now, data, by=by.id)
+        changed(session, conversation.id, triage=Triage.CONFIRMED, second_type=None)
 
 
 def _promise_again(
@@ -243,8 +307,14 @@ def _record(
     now: datetime,
     *,
     quiet: bool = False,
+    because: str = "",
 ) -> None:
     old = str(getattr(conversation, field))
+    if because:
+        data = {"field": field, "old": old, "new": new, "by": because}
+        data |= moved({field: old}, {field: new})
+        add_event(session, conversation.id, EventKind.CORRECTED, now, data, by=by.id)
+        return
     version = session.execute(
         select(predictions.model_version_id)
         .where(predictions.conversation_id == conversation.id)

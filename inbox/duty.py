@@ -8,11 +8,12 @@ from sqlalchemy import select
 from sqlmodel import Session
 
 from inbox.sla.calendar import WorkingCalendar
+from inbox.sla.instants import Pause
 from inbox.sla.rota import Member, uncovered
 from inbox.store import candidates
 from inbox.store import duty as rows
 from inbox.store.candidates import Candidate
-from models import Absence, Agent, TeamMember
+from models import Absence, Agent, AwayKind, TeamMember
 from models.base import columns
 
 agents = columns(Agent)
@@ -85,6 +86,7 @@ def load_duty(session: Session, now: datetime) -> Duty:
     """Load who is at work and who backs whom, in three queries."""
     open_ids = open_calendars(session, now)
     away = rows.list_running(session, now)
+    replacing = {one.backup_id for one in away.values() if one.kind is not AwayKind.ABSENCE}
     found = session.execute(
         select(
             *(agents.id, agents.backup_id, agents.is_active, agents.on_duty),
@@ -94,7 +96,7 @@ def load_duty(session: Session, now: datetime) -> Duty:
     people = {}
     for row in found:
         absence = away.get(row.id)
-        inside = row.calendar_id is None or row.calendar_id in open_ids
+        inside = row.calendar_id is None or row.calendar_id in open_ids or row.id in replacing
         named = absence.backup_id if absence is not None else None
         people[row.id] = Shift(
             row.id,
@@ -115,16 +117,22 @@ def list_uncovered(
 ) -> list[tuple[date, int]]:
     """Return the days ahead, with the team, on which nobody is there to take its work.
 
-    ``hours`` are the company's; ``away`` is what is running or planned.
+    ``hours`` are the company's; ``away`` is what is running or planned. Who works in somebody's
+    place is there then, whatever their own hours say.
     """
-    absences: dict[int, list[tuple[datetime, datetime]]] = {}
+    absences: dict[int, list[Pause]] = {}
+    replacing: dict[int, list[Pause]] = {}
     for one in away:
         absences.setdefault(one.agent_id, []).append((one.starts_at, one.ends_at))
+        if one.kind is not AwayKind.ABSENCE and one.backup_id is not None:
+            replacing.setdefault(one.backup_id, []).append((one.starts_at, one.ends_at))
     own = {
         number: WorkingCalendar.from_spec(spec) for number, spec in rows.list_own_hours(session)
     }
     teams: dict[int, list[Member]] = {}
     for row in rows.list_takers(session):
-        member = Member(own.get(row.calendar_id), absences.get(row.agent_id, ()))
+        who = row.agent_id
+        more = replacing.get(who, ())
+        member = Member(own.get(row.calendar_id), absences.get(who, ()), more)
         teams.setdefault(row.team_id, []).append(member)
     return uncovered(hours, teams, first, days)

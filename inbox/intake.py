@@ -4,53 +4,48 @@ Everything happens in one transaction. What was read (``InboundMessage``) and pr
 (``Prediction``) comes as values; nothing is parsed, classified or rendered in here.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, select, update
 from sqlmodel import Session
 
-from inbox import acknowledgement, chat, clocks, record, routing, threads
-from inbox.acknowledgement import House
-from inbox.auth import random_token
-from inbox.channels.base import InboundMessage
+from inbox import chat, clocks, routing, threads
+from inbox.acknowledgement import Asker
 from inbox.db import after_commit
 from inbox.errors import Conflict
+from inbox.later import asking, rereading, spam, thanks
+from inbox.later.incoming import (
+    Context,
+    Incoming,
+    new_conversation,
+    product_group,
+    remember,
+    second_type,
+    sorted_as,
+)
+from inbox.opening import Opened, Openings, promised_time
 from inbox.queue import CLOCKS, OUTBOX, conversation_name
-from inbox.rulebook import About, Promise, Rulebook, promise_of
-from inbox.sla.history import Wait
-from inbox.sla.promise import promised_at
-from inbox.store.changes import add_event, add_events, moved
+from inbox.rulebook import About
+from inbox.ruling import set_tier
+from inbox.store.changes import add_event, add_happened, moved
 from inbox.store.company import Door
-from inbox.store.conversations import change, get_to_change
-from inbox.store.raw import Claimed
-from inbox.timeline import Happened
-from inbox.triage.prediction import Prediction
+from inbox.store.conversations import change
 from models import (
-    URGENCY_RANK,
     ChannelKind,
     ClockKind,
     Contact,
     Conversation,
     EventKind,
-    Message,
-    OutboxKind,
     RawMessage,
     RawState,
-    SLAClock,
     Status,
-    Triage,
-    TriagePrediction,
-    Urgency,
 )
 from models.base import columns, core
 
 raws = columns(RawMessage)
-messages = columns(Message)
-conversations = columns(Conversation)
 
-LANGUAGES = ("vi", "en")
+__all__ = ["Context", "Incoming", "begin", "take_in"]
 
 # Written once: making a statement costs more than running it.
 _STATE = (
@@ -63,42 +58,31 @@ _DONE = (
     .where(raws.id == bindparam("number"))
     .values(state=RawState.DONE, conversation_id=bindparam("taken"), error="")
 )
-_REMEMBER = insert(core(TriagePrediction))
-REOPENED = EventKind.REOPENED
-_END_OF = {Status.WAITING: EventKind.RESUMED, Status.SNOOZED: EventKind.RESUMED}
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What take-in knows of the company besides the message."""
-
-    rulebook: Rulebook
-    doors: dict[int, Door]
-    house: House
-    language: str  # of the company, for mail in a language that we do not speak
-    model_version_id: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Incoming:
-    """A claimed raw message with what was read of it and what triage says."""
-
-    raw: Claimed
-    message: InboundMessage
-    prediction: Prediction
-
-
-def take_in(session: Session, incoming: Incoming, context: Context, now: datetime) -> int:
+def take_in(
+    session: Session,
+    incoming: Incoming,
+    context: Context,
+    now: datetime,
+    openings: Openings | None = None,
+) -> int:
     """Make the message part of a conversation and return its number.
 
-    Safe to run again: a raw row that is done is left alone.
+    Safe to run again: a raw row that is done is left alone. With ``openings`` a new
+    conversation has neither owner nor acknowledgement until the caller settles them.
 
     Raises
     ------
     Conflict
         If its inbox is closed.
     """
-    raw, message = incoming.raw, incoming.message
+    if openings is None:
+        openings = begin(session, context, now)
+        number = take_in(session, incoming, context, now, openings)
+        openings.settle()
+        return number
+    raw = incoming.raw
     state, taken = session.execute(_STATE, {"number": raw.id}).one()
     if state == RawState.DONE and taken is not None:
         return int(taken)
@@ -107,18 +91,98 @@ def take_in(session: Session, incoming: Incoming, context: Context, now: datetim
         raise Conflict(
             "The inbox that it came to was closed meanwhile. Open it, then try again."
         )
-    contact, is_stranger = threads.find_writer(session, raw, message, now)
-    joined, hint = threads.find_thread(session, raw, message, contact, context.house.secret)
-    if joined is None:
-        number = _open(session, incoming, context, door, contact, is_stranger, hint, now)
-    else:
-        number = joined.id
-        _append(session, incoming, context, joined, contact, hint, now)
+    number = _take_in(session, incoming, context, door, openings, now)
     if raw.kind is ChannelKind.CHAT:
         chat.tell_visitor(session, raw)
     session.execute(_DONE, {"number": raw.id, "taken": number})
     after_commit(session, "list", conversation_name(number), OUTBOX, CLOCKS)
     return number
+
+
+def _take_in(
+    session: Session,
+    incoming: Incoming,
+    context: Context,
+    door: Door,
+    openings: Openings,
+    now: datetime,
+) -> int:
+    """Find whose it is and where it belongs, and put it there."""
+    raw, message = incoming.raw, incoming.message
+    contact, is_stranger = threads.find_writer(session, raw, message, now)
+    if raw.kind is ChannelKind.CHAT or raw.meta.get("tier"):
+        # A chat's next line may come in the same batch; a tier concerns all that is open.
+        openings.settle_contact(contact.id)
+    joined, hint = threads.find_thread(session, raw, message, contact, context.house.secret)
+    hinted = {"number": hint}
+    if joined is None and hint is None and not (is_stranger or message.is_automatic):
+        hinted = asking.hint_at_unanswered(session, contact.id)
+    openings.settle_before(hinted["number"], joined.id if joined is not None else None)
+    if joined is not None:
+        number = joined.id
+        _append(session, incoming, context, joined, contact, hinted, now)
+    elif _is_apart(session, incoming, context, contact, is_stranger, hinted):
+        number = _set_apart(session, incoming, context, contact, door, now)
+    else:
+        opened = _open(session, incoming, context, door, contact, is_stranger, hinted, now)
+        openings.add(opened)
+        number = opened.conversation.id
+    return number
+
+
+def begin(session: Session, context: Context, now: datetime) -> Openings:
+    """Return where the new conversations of one unit of work are settled together."""
+    return Openings(session, context.rulebook, context.house, now)
+
+
+def _is_apart(
+    session: Session,
+    incoming: Incoming,
+    context: Context,
+    contact: Contact,
+    is_stranger: bool,
+    hinted: dict[str, Any],
+) -> bool:
+    """Tell whether a new request is likely spam; who answers us or asks again sends none."""
+    if incoming.raw.kind not in spam.BY_ITSELF or hinted["number"] is not None:
+        return False
+    known = None if is_stranger else contact.id
+    return spam.is_likely(session, incoming.sight, context.spam, known)
+
+
+def _set_apart(
+    session: Session,
+    incoming: Incoming,
+    context: Context,
+    contact: Contact,
+    door: Door,
+    now: datetime,
+) -> int:
+    """Keep likely spam apart: no clock, owner or acknowledgement until somebody restores it."""
+    arrived, said = incoming.raw.received_at, incoming.prediction
+    group, _ = product_group(incoming)
+    conversation = new_conversation(incoming, context, contact, group)
+    conversation.status, conversation.spam_at = Status.SPAM, now
+    conversation.team_id = door.team_id
+    for name, value in clocks.summary_of([]).items():
+        setattr(conversation, name, value)
+    session.add(conversation)
+    session.flush()
+    stored = threads.store_message(
+        session, incoming.raw, incoming.message, conversation.id, contact
+    )
+    conversation.last_message_id = stored.id
+    remember(session, incoming, context, conversation.id, stored.id, now)
+    arrival = {"channel": incoming.raw.kind.value, **moved({}, {"status": Status.SPAM.value})}
+    withheld = EventKind.ACKNOWLEDGEMENT_WITHHELD
+    first = [
+        (EventKind.RECEIVED, arrived, arrival),
+        (EventKind.SORTED, now, sorted_as(conversation, said)),
+        spam.happened(incoming.sight, stored.id, now),
+        (withheld, now, {"reason": "spam"}),
+    ]
+    add_happened(session, [(conversation.id, *what, None) for what in first])
+    return conversation.id
 
 
 def _open(
@@ -128,175 +192,70 @@ def _open(
     door: Door,
     contact: Contact,
     is_stranger: bool,
-    hint: int | None,
+    hinted: dict[str, Any],
     now: datetime,
-) -> int:
-    """Open a conversation: sorted, with its clocks, its owner and its acknowledgement.
+) -> Opened:
+    """Open a conversation: sorted, and with its clocks; the rest comes with others'.
 
     What can be known before the first row is, and what is alike goes together: each
     statement costs.
     """
     raw, message, said = incoming.raw, incoming.message, incoming.prediction
-    group = str(raw.meta.get("product_group") or "") or None
+    group, classed = product_group(incoming)
+    if tier := str(raw.meta.get("tier") or ""):
+        set_tier(session, contact.id, tier, by=raw.meta["tier_by"], now=now)
     about = About(contact.tier, raw.kind.value, group, raw.inbox_id)
     promise = context.rulebook.promise(
         said.clock_candidates or (said.request_type,), said.urgency, about
     )
-    work = routing.Work(said.request_type, _language(message, contact, context), None, door.id)
-    route = routing.choose(
-        session, context.rulebook, work, fallback_team_id=door.team_id, now=now
-    )
+    conversation = new_conversation(incoming, context, contact, group)
+    work = routing.Work(said.request_type, conversation.language, group, door.id)
+    place = routing.find_place(session, context.rulebook, work, door.team_id)
     arrived = raw.received_at
     if raw.kind is ChannelKind.CHAT:
-        talk = chat.Talk(door.id, contact.id, route.team_id)
+        talk = chat.Talk(door.id, contact.id, place.team_id)
         promise = chat.hasten(session, talk, promise, now=now, wrote_at=arrived)
     started = clocks.set_up((ClockKind.FIRST_RESPONSE, ClockKind.RESOLUTION), promise, arrived)
-    conversation = Conversation(
-        public_token=raw.public_token or random_token(),
-        inbox_id=raw.inbox_id,
-        contact_id=contact.id,
-        channel=raw.kind,
-        subject=_subject(message),
-        language=work.language,
-        product_group=group,
-        request_type=said.request_type,
-        request_type_confidence=said.request_type_confidence,
-        second_type=_second(said),
-        urgency=Urgency(said.urgency),
-        urgency_rank=URGENCY_RANK[Urgency(said.urgency)],
-        urgency_confidence=said.urgency_confidence,
-        triage=Triage.NEEDS_REVIEW if said.needs_review else Triage.AUTO,
-        team_id=route.team_id,
-        owner_id=route.owner_id,
-        promised_at=_promised_at(started, promise, now),
-        created_at=arrived,
-        last_inbound_at=arrived,
-        **clocks.summary_of(started),
-    )
+    conversation.team_id = place.team_id
+    conversation.promised_at = promised_time(started, promise, now)
+    for name, value in clocks.summary_of(started).items():
+        setattr(conversation, name, value)
     session.add(conversation)
     session.flush()
     number = conversation.id
     clocks.write(session, number, started, promise.calendar, now)
     stored = threads.store_message(session, raw, message, number, contact)
-    conversation.last_message_id = stored.id
-    _remember(session, said, context, number, stored.id, now)
-    answered = _acknowledge(
-        session, incoming, context, conversation, promise, door, is_stranger, now
-    )
-    opened = moved({}, {"status": Status.OPEN.value})
-    kind = {"request_type": said.request_type, "priority": conversation.urgency_rank + 1}
-    sorted_as = moved({}, {"request_type": said.request_type, "urgency": said.urgency})
-    place = {"reason": route.reason, **route.data, **moved({}, route.place)}
-    happened = [
-        (EventKind.RECEIVED, arrived, {"channel": raw.kind.value, **opened}),
-        (EventKind.SORTED, now, {**kind, **sorted_as}),
-        (EventKind.RULED, arrived, clocks.opening(promise, conversation.promised_at)),
-        (EventKind.ASSIGNED, now, place),
-        answered,
-    ]
-    if hint is not None:
-        happened.append((EventKind.HINTED, now, {"number": hint}))
-    add_events(session, number, happened)
-    session.flush()
-    if hint is not None:
-        _asked_elsewhere(session, hint, number, arrived, now)
-    return number
-
-
-def _asked_elsewhere(
-    session: Session, hint: int, number: int, arrived: datetime, now: datetime
-) -> None:
-    """Count on the conversation hinted at that its customer had to ask again elsewhere."""
-    theirs = get_to_change(session, hint)
-    if theirs is None or theirs.status is not Status.OPEN:
-        return
-    if record.owes_answer(session, hint):
-        asked = Happened(EventKind.ASKED, arrived, {"number": number})
-        values = record.keep(session, hint, asked, now=now)
-        change(session, hint, asked_again=conversations.asked_again + 1, **values)
-        after_commit(session, conversation_name(hint))
-
-
-def _promised_at(started: list[SLAClock], promise: Promise, now: datetime) -> datetime | None:
-    """Return the time that the customer of a new conversation is told.
-
-    A machine's mail has one too: it gets no answer by itself, but lists, shops' systems and
-    lost auto-replies carry people's requests, so somebody has to look at it in time.
-    """
-    first = next((one for one in started if one.kind is ClockKind.FIRST_RESPONSE), None)
-    if first is None:
-        return None
-    # Long after arrival (we were down), the honest time is counted from now.
-    due = first.due_at if first.due_at > now else promise.calendar.due_at(now, first.target_s)
-    return promised_at(due) if due is not None else None
-
-
-def _language(message: InboundMessage, contact: Contact, context: Context) -> str:
-    spoken = message.language if message.language in LANGUAGES else ""
-    return spoken or contact.language or context.language
-
-
-def _subject(message: InboundMessage) -> str:
-    """Return the subject, or the first words of what was written."""
-    if message.subject.strip():
-        return message.subject.strip()[:300]
-    for line in (message.visible_reply or message.text).splitlines():
-        if line.strip():
-            return line.strip()[:120]
-    return ""
-
-
-def _second(said: Prediction) -> str | None:
-    """Return the second candidate where the first one is unsure."""
-    if len(said.candidates) < 2 or said.request_type_confidence >= 0.60:
-        return None
-    return said.candidates[1][0]
-
-
-def _acknowledge(
-    session: Session,
-    incoming: Incoming,
-    context: Context,
-    conversation: Conversation,
-    promise: Promise,
-    door: Door,
-    is_stranger: bool,
-    now: datetime,
-) -> tuple[EventKind, datetime, dict[str, Any]]:
-    """Queue the acknowledgement, unless something withholds it; return the event of it."""
-    raw, message, house = incoming.raw, incoming.message, context.house
+    remember(session, incoming, context, number, stored.id, now)
+    answered = None
     if raw.kind is ChannelKind.CHAT:
-        return chat.acknowledge(session, conversation, promise, house, now)
-    door_address = door.handle if door.kind is ChannelKind.EMAIL else None
-    if raw.kind is ChannelKind.FORM and not is_stranger:
-        is_stranger = not threads.has_mailed(session, conversation.contact_id)
-    why = acknowledgement.withheld(
-        session,
-        message,
-        house,
-        channel=raw.kind,
-        is_stranger=is_stranger,
-        peer=str(raw.meta.get("peer", "")),
-        now=now,
+        answered = chat.acknowledge(session, conversation, promise, context.house, now)
+    elif raw.kind is ChannelKind.FORM and not is_stranger:
+        is_stranger = not threads.has_mailed(session, contact.id)
+    opened = moved({}, {"status": Status.OPEN.value})
+    if (hint := hinted["number"]) is not None:
+        theirs = asking.asked_elsewhere(session, hint, number, arrived, now)
+        # An address that a visitor typed is a claim, and another topic another matter: they
+        # make nothing more urgent.
+        mine = theirs is not None and theirs.contact_id == contact.id
+        if theirs is not None and mine and theirs.request_type == said.request_type:
+            asking.raise_at_third(session, theirs, context.rulebook, context.house, now)
+    return Opened(
+        conversation,
+        stored.id,
+        work,
+        place,
+        promise,
+        Asker(message, raw.kind, is_stranger, str(raw.meta.get("peer", ""))),
+        door.handle if door.kind is ChannelKind.EMAIL else None,
+        before=[
+            (EventKind.RECEIVED, arrived, {"channel": raw.kind.value, **opened}),
+            (EventKind.SORTED, now, sorted_as(conversation, said)),
+            *((EventKind.CLASSED, now, classed) for _ in range(bool(classed))),
+            (EventKind.RULED, arrived, clocks.opening(promise, conversation.promised_at)),
+        ],
+        acknowledged=answered,
+        after=[(EventKind.HINTED, now, hinted)] if hint is not None else [],
     )
-    mail = None
-    if why is None:
-        mail = acknowledgement.compose(
-            conversation,
-            message,
-            promise,
-            house,
-            door_address=door_address,
-            kind=OutboxKind.ACKNOWLEDGEMENT,
-            now=now,
-        )
-        why = None if mail is not None else "no_address"
-    if mail is None:
-        return EventKind.ACKNOWLEDGEMENT_WITHHELD, now, {"reason": why or "no_address"}
-    session.add(mail)
-    promised = conversation.promised_at
-    data = {"promised_at": promised.isoformat()} if promised is not None else {}
-    return EventKind.ACKNOWLEDGED, now, data
 
 
 def _append(
@@ -305,80 +264,74 @@ def _append(
     context: Context,
     conversation: Conversation,
     contact: Contact,
-    hint: int | None,
+    hinted: dict[str, Any],
     now: datetime,
 ) -> None:
     """Add the customer's next message; a machine's mail is shown and changes nothing."""
     raw, message = incoming.raw, incoming.message
     stored = threads.store_message(session, raw, message, conversation.id, contact)
     values: dict[str, Any] = {"last_message_id": stored.id}
-    if not (message.is_automatic or message.is_bounce):
-        values |= _owe_answer(session, conversation, context, raw.received_at, now)
-    if chat.may_sort(conversation) and raw.kind is ChannelKind.CHAT:
-        said = incoming.prediction
-        _remember(session, said, context, conversation.id, stored.id, now)
-        values |= chat.sort_again(
-            session,
-            conversation,
-            said,
-            context.rulebook,
-            second_type=_second(said),
-            wrote_at=raw.received_at,
-            now=now,
-        )
-    if hint is not None:
-        add_event(session, conversation.id, EventKind.HINTED, now, {"number": hint})
+    if (
+        message.is_automatic
+        or message.is_bounce
+        or _stays_apart(session, incoming, context, conversation, now)
+    ):
+        pass
+    elif thanks.is_thanks(session, conversation, incoming.sight):
+        values |= thanks.note(session, conversation, stored.id, raw.received_at)
+    else:
+        values |= _answer_owed(session, incoming, context, conversation, stored.id, now)
+    if hinted["number"] is not None:
+        add_event(session, conversation.id, EventKind.HINTED, now, hinted)
     change(session, conversation.id, **values)
+    if "asked_again" in values:
+        book, house = context.rulebook, context.house
+        asking.raise_at_third(session, conversation, book, house, now)
 
 
-def _owe_answer(
+def _stays_apart(
     session: Session,
+    incoming: Incoming,
+    context: Context,
     conversation: Conversation,
-    context: Context,
-    arrived: datetime,
     now: datetime,
-) -> dict[str, Any]:
-    """Start the next-response clock, or count that the customer had to ask again."""
-    number = conversation.id
-    values: dict[str, Any] = {"last_inbound_at": arrived}
-    asked = Happened(EventKind.ASKED, arrived, {})
-    if conversation.status is Status.OPEN and record.owes_answer(session, number):
-        values["asked_again"] = conversations.asked_again + 1
-        return values | record.keep(session, number, asked, now=now)
-    promise = promise_of(session, context.rulebook, conversation)
-    promise = chat.for_chat(session, conversation, promise, now=now, wrote_at=arrived)
-    happened = [asked]
-    if conversation.status is not Status.OPEN:
-        values |= {"status": Status.OPEN, "resolved_at": None}
-        data = moved({"status": conversation.status.value}, {"status": Status.OPEN.value})
-        ends = _END_OF.get(conversation.status, REOPENED)
-        happened.append(Happened(ends, now, data))
-        if ends is REOPENED:
-            values["reopened"] = conversations.reopened + 1
-    if conversation.wait_reason != Wait.THIRD_PARTY:
-        values |= {"waiting_until": None, "wait_reason": "", "followed_up_at": None}
-    return values | record.keep(session, number, *happened, now=now, promise=promise, kinds=())
+) -> bool:
+    """Tell whether what is set apart stays so.
+
+    A next message that is none brings back what was set apart by itself.
+    """
+    if conversation.status is not Status.SPAM:
+        return False
+    likely = incoming.sight.spam >= context.spam.least
+    if likely or not spam.was_by_itself(session, conversation):
+        return True
+    book, house = context.rulebook, context.house
+    spam.restore(session, conversation, book, house, by=None, now=now)
+    session.refresh(conversation)
+    return False
 
 
-def _remember(
+def _answer_owed(
     session: Session,
-    said: Prediction,
+    incoming: Incoming,
     context: Context,
-    number: int,
+    conversation: Conversation,
     message_id: int,
     now: datetime,
-) -> None:
-    values = {
-        "conversation_id": number,
-        "message_id": message_id,
-        "model_version_id": context.model_version_id,
-        "request_type": said.request_type,
-        "request_type_confidence": said.request_type_confidence,
-        "urgency": said.urgency,
-        "urgency_confidence": said.urgency_confidence,
-        "urgency_reason": said.urgency_reason,
-        "candidates": [[key, round(share, 4)] for key, share in said.candidates],
-        "why": [[term.term, round(term.weight, 3)] for term in said.why],
-        "created_at": now,
-    }
-    session.execute(_REMEMBER, values)
+) -> dict[str, Any]:
+    """Let clocks and sorting follow the customer's next message."""
+    book, said, arrived = context.rulebook, incoming.prediction, incoming.raw.received_at
+    if not chat.may_sort(conversation):
+        new = rereading.reread(session, conversation, said, book, context.house, now)
+        return asking.owe_answer(session, conversation, book, arrived, now, stricter=new)
+    values = asking.owe_answer(session, conversation, book, arrived, now)
+    remember(session, incoming, context, conversation.id, message_id, now)
+    return values | chat.sort_again(
+        session,
+        conversation,
+        said,
+        book,
+        second_type=second_type(said),
+        wrote_at=arrived,
+        now=now,
+    )

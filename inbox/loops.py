@@ -10,7 +10,6 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -24,20 +23,21 @@ from inbox.channels.smtp import SmtpSender
 from inbox.clock import utcnow
 from inbox.courier import Courier, postpone
 from inbox.db import Database, DatabaseGone, is_away
-from inbox.errors import InboxError, Invalid, Unavailable
+from inbox.errors import InboxError, Unavailable
 from inbox.failpoints import failpoint
 from inbox.house import make_house
 from inbox.intake import Context, Incoming
+from inbox.later.products import load_catalogue
+from inbox.later.spam import Habit
+from inbox.learning import serving
+from inbox.learning.serving import Chosen, Serving, Sorter
 from inbox.rulebook import load_rulebook
 from inbox.settings import Settings
-from inbox.store import candidates
 from inbox.store import raw as raws
 from inbox.store.company import find_company, list_doors
 from inbox.store.raw import Claimed
-from inbox.store.setup import LiveModel, find_live_model
-from inbox.triage.model import TriageModel
 from inbox.triage.prediction import Prediction
-from inbox.triage.rules import predict_by_rules
+from inbox.triage.sight import NOTHING_SEEN, Sight, look
 from models import ChannelKind
 
 log = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ class Batch:
     """Claimed messages, and what they are sorted with."""
 
     raws: list[Claimed]
-    model: LiveModel | None
+    chosen: Chosen | None  # which models sort
     context: Context | None  # None before the first visit
 
 
@@ -109,8 +109,7 @@ class TakeIn:
         self._reader = MailReader()
         sender = SmtpSender(settings.smtp_url)
         self._channels = {kind: make(sender) for kind, make in CHANNELS.items()}
-        self._model: TriageModel | None = None
-        self._model_sha256 = ""
+        self._serving = Serving(database, settings.data_dir)
 
     async def once(self) -> bool:
         """Take in one batch; True if there may be more."""
@@ -118,23 +117,27 @@ class TakeIn:
             return False
         batch = await self._database.write(_claim, self._settings, self._secret)
         failpoint("intake.claimed")
-        model = await self._live_model(batch.model)
+        sorter = await self._serving.sorter(batch.chosen) if batch.chosen else Sorter()
         open_ids = {raw.id for raw in batch.raws}
 
         async def renew() -> None:
             await self._database.write(raws.renew, sorted(open_ids), utcnow())
 
-        await renewing(renew, self._work(batch, model, open_ids))
+        await renewing(renew, self._work(batch, sorter, open_ids))
         size = sum(len(raw.body) for raw in batch.raws)
         return len(batch.raws) == BATCH or size >= raws.BATCH_BYTES
 
-    async def _work(self, batch: Batch, model: TriageModel | None, open_ids: set[int]) -> None:
+    async def _work(self, batch: Batch, sorter: Sorter, open_ids: set[int]) -> None:
         """Read side by side, store as they come: a slow one holds up nobody."""
         context = batch.context
-        if context is not None and batch.model is not None and model is not None:
-            context = replace(context, model_version_id=batch.model.id)
+        if context is not None:
+            context = replace(
+                context,
+                model_version_id=sorter.version_id,
+                shadow_version_id=sorter.shadow_id,
+            )
         turns = chat.in_turns(batch.raws)
-        reading = {asyncio.create_task(self._read_turn(turn, batch, model)) for turn in turns}
+        reading = {asyncio.create_task(self._read_turn(turn, batch, sorter)) for turn in turns}
         while reading:
             ready, reading = await asyncio.wait(reading, return_when=asyncio.FIRST_COMPLETED)
             results = [one for task in ready for one in task.result()]
@@ -146,7 +149,7 @@ class TakeIn:
             open_ids -= {one.raw.id for one in good} | {raw.id for raw, _ in bad}
 
     async def _read_turn(
-        self, turn: list[Claimed], batch: Batch, model: TriageModel | None
+        self, turn: list[Claimed], batch: Batch, sorter: Sorter
     ) -> list[Incoming | tuple[Claimed, str]]:
         """Read what keeps its order; a chat's line is sorted by all that was said so far."""
         before = ""
@@ -154,14 +157,14 @@ class TakeIn:
             before = await self._database.read(chat.said_so_far, turn[0])
         results = []
         for raw in turn:
-            result = await self._read(raw, batch, model, before)
+            result = await self._read(raw, batch, sorter, before)
             if isinstance(result, Incoming):
                 before = f"{before}\n{result.message.visible_reply}"
             results.append(result)
         return results
 
     async def _read(
-        self, raw: Claimed, batch: Batch, model: TriageModel | None, before: str
+        self, raw: Claimed, batch: Batch, sorter: Sorter, before: str
     ) -> Incoming | tuple[Claimed, str]:
         try:
             if raw.kind is ChannelKind.EMAIL:
@@ -178,26 +181,15 @@ class TakeIn:
             return raw, f"It is not what a {raw.kind} sends: {error}"
         types = frozenset(batch.context.rulebook.types if batch.context else ())
         try:
-            said = await asyncio.to_thread(_predict, model, message, types, before)
+            said = await asyncio.to_thread(_predict, sorter, message, types, before)
+            watched = None
+            if sorter.shadow is not None:
+                watched = await asyncio.to_thread(_watch, sorter, message, types, before)
+            sight = await asyncio.to_thread(_look, message, batch.context)
         except Exception as error:  # a bug in sorting one must not hold up the others
             log.exception("sorting raw message %d failed", raw.id)
             return raw, f"Sorting failed: {type(error).__name__}: {error}"
-        return Incoming(raw, message, said)
-
-    async def _live_model(self, live: LiveModel | None) -> TriageModel | None:
-        """Return the live model, loaded once; None (written rules) if none can be used."""
-        if live is None:
-            return None
-        if live.sha256 != self._model_sha256:
-            self._model_sha256 = live.sha256
-            try:
-                self._model = await asyncio.to_thread(
-                    TriageModel.load, Path(live.path), live.sha256
-                )
-            except (OSError, ValueError, Invalid):
-                self._model = None
-                log.exception("the model in %s cannot be used; written rules sort", live.path)
-        return self._model
+        return Incoming(raw, message, said, watched, sight)
 
     async def close(self) -> None:
         """End the reading processes."""
@@ -216,21 +208,19 @@ def _claim(session: Session, settings: Settings, secret: bytes) -> Batch:
         house=make_house(company, doors, settings, secret),
         language=company.language,
         model_version_id=None,  # until it is loaded
+        spam=Habit.of(company.settings),
+        catalogue=load_catalogue(session),
     )
-    return Batch(claimed, find_live_model(session), context)
+    return Batch(claimed, serving.choose(session), context)
 
 
 def _predict(
-    model: TriageModel | None,
+    sorter: Sorter,
     message: InboundMessage,
     types: frozenset[str],
     before: str = "",
 ) -> Prediction:
-    text = f"{before}\n{message.visible_reply or message.text}".strip()
-    if model is None:
-        said = predict_by_rules(message.subject, text, allowed_types=types)
-    else:
-        said = model.predict(message.subject, text, allowed_types=types)
+    said = sorter.predict(message.subject, _words(message, before), types)
     chosen = message.request_type
     if chosen in types and chosen is not None:
         share = max(dict(said.candidates).get(chosen, 0.0), CHOSEN_BY_CUSTOMER)
@@ -241,6 +231,29 @@ def _predict(
             clock_candidates=(chosen,),
         )
     return said
+
+
+def _watch(
+    sorter: Sorter, message: InboundMessage, types: frozenset[str], before: str
+) -> Prediction | None:
+    return sorter.watch(message.subject, _words(message, before), types)
+
+
+def _look(message: InboundMessage, context: Context | None) -> Sight:
+    if context is None or message.is_bounce:
+        return NOTHING_SEEN
+    return look(
+        message.subject,
+        message.visible_reply or message.text,
+        is_reply=bool(message.in_reply_to or message.references),
+        is_bulk=message.is_automatic,
+        has_files=bool(message.attachments or message.notes),
+        catalogue=context.catalogue,
+    )
+
+
+def _words(message: InboundMessage, before: str) -> str:
+    return f"{before}\n{message.visible_reply or message.text}".strip()
 
 
 def _store(
@@ -258,9 +271,6 @@ def _store(
         raws.fail(session, raw.id, reason, now)
     if context is None or not good:
         return
-    # Before any message's row: whoever waits for their turn to give out work holds nothing
-    # that others wait for, and leases go on being renewed meanwhile.
-    candidates.lock(session)
     try:
         _take_in(session, good, context, now)
     except Exception as error:
@@ -287,9 +297,11 @@ def _store_one(session: Session, incoming: Incoming, context: Context, now: date
 def _take_in(session: Session, some: list[Incoming], context: Context, now: datetime) -> None:
     """Take messages in, or leave no trace of any."""
     with session.begin_nested():
+        openings = intake.begin(session, context, now)
         for incoming in some:
-            intake.take_in(session, incoming, context, now)
+            intake.take_in(session, incoming, context, now, openings)
             failpoint("intake.taken")
+        openings.settle()
 
 
 class Send:

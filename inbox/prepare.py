@@ -14,11 +14,12 @@ from inbox.company.installation import offer_setup
 from inbox.db import Database
 from inbox.demo.seed import seed
 from inbox.errors import InboxError
+from inbox.learning.versions import find_without_files, keep_files
 from inbox.logs import start_logging
 from inbox.migrations import migrate
 from inbox.settings import Settings, get_settings
 from inbox.starter_model import find_starter, register_starter
-from inbox.triage import starter
+from inbox.triage import files, starter
 
 log = logging.getLogger(__name__)
 
@@ -49,8 +50,14 @@ async def _register_starter(database: Database, settings: Settings) -> None:
             log.warning("%s Written rules sort until it can.", error.message)
             return
     found = find_starter(directory)
-    if found is not None:
-        await database.write(register_starter, *found, utcnow())
+    if found is None:
+        return
+    await database.write(register_starter, *found, utcnow())
+    path, sha256 = found
+    missing = await database.read(find_without_files, sha256)
+    if missing is not None:  # other machines, and later starters, find this one in the rows
+        parts = [(path / name).read_bytes() for name in (files.ARRAYS, files.META)]
+        await database.write(keep_files, missing, *parts)
 
 
 def main() -> None:

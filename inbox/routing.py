@@ -1,7 +1,8 @@
 """Who answers for it: a rule's or the type's team, and in it whose turn it is."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -12,7 +13,7 @@ from inbox.duty import load_duty
 from inbox.rulebook import Rulebook
 from inbox.store import candidates as rows
 from inbox.store.candidates import Candidate
-from inbox.store.routes import Rule, list_rules
+from inbox.store.routes import Rule, list_departments, list_rules
 from models import Conversation
 
 LANGUAGES = frozenset(("vi", "en"))
@@ -62,18 +63,28 @@ class Route:
         return {"team": self.team_id, "owner": self.owner_id}
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The team that answers, before anybody of it is chosen; and what its event says."""
+
+    team_id: int | None
+    data: dict[str, Any]
+
+
 @dataclass
 class Desk:
     """The people of a team at work, and how work is given out among them.
 
-    What ``take`` gives is counted at once, so that one desk serves many conversations.
+    What ``take`` gives is counted at once, so that one desk serves many conversations; desks
+    that share ``taken`` know what the others gave to somebody who is in several teams.
     """
 
     team_id: int
     gives_by: str
     people: list[Candidate]
     keys: frozenset[str]  # of request types: what a skill may be besides languages
-    given: dict[int, datetime] = field(default_factory=dict)  # turns to be remembered
+    turns: dict[int, datetime] = field(default_factory=dict)  # to be remembered
+    taken: Counter[int] = field(default_factory=Counter)  # by person, not in the rows yet
 
     def take(self, work: Work, now: datetime, besides: int | None = None) -> Candidate | None:
         """Return who gets it, and count it; None if everybody who could is at the cap.
@@ -83,31 +94,93 @@ class Desk:
         """
         able = [one for one in self.people if one.id != besides]
         skilled = [one for one in able if is_skilled(one.skills, work, self.keys)]
-        free = [one for one in skilled or able if one.has_room]
+        free = [one for one in skilled or able if self._count(one) < one.cap]
         if not free:
             return None
         chosen = min(free, key=self._order)
-        turn = now
         if self.gives_by == GivesBy.ROUND_ROBIN:
-            last = max(one.last_given_at or _LONG_AGO for one in self.people)
-            turn = max(now, last + timedelta(microseconds=1))
-            self.given[chosen.id] = turn
-        counted = replace(chosen, open_count=chosen.open_count + 1, last_given_at=turn)
-        self.people[self.people.index(chosen)] = counted
+            last = max(self._turn(one) for one in self.people)
+            self.turns[chosen.id] = max(now, last + timedelta(microseconds=1))
+        self.taken[chosen.id] += 1
         return chosen
+
+    def _count(self, one: Candidate) -> int:
+        return one.open_count + self.taken[one.id]
+
+    def _turn(self, one: Candidate) -> datetime:
+        return self.turns.get(one.id) or one.last_given_at or _LONG_AGO
 
     def _order(self, one: Candidate) -> tuple[Any, ...]:
         if self.gives_by == GivesBy.ROUND_ROBIN:
-            return (one.last_given_at or _LONG_AGO, one.id)
+            return (self._turn(one), one.id)
         if self.gives_by == GivesBy.WEIGHT:
-            return ((one.open_count + 1) / one.weight, one.id)
-        return (one.open_count, one.id)
+            return ((self._count(one) + 1) / one.weight, one.id)
+        return (self._count(one), one.id)
 
     def remember(self, session: Session) -> None:
         """Write down whose turn it was."""
-        for agent_id, at in self.given.items():
-            rows.take_turn(session, self.team_id, agent_id, at)
-        self.given.clear()
+        rows.take_turns(session, self.team_id, self.turns)
+        self.turns.clear()
+
+
+class Desks:
+    """Gives out several conversations in one unit of work, whatever their teams.
+
+    Caps and turns hold over all of them; the caller writes the owners once all are given,
+    and no owner before. Nobody else gives out work from the first ``route`` on until the
+    unit of work ends.
+    """
+
+    def __init__(self, session: Session, rulebook: Rulebook, now: datetime) -> None:
+        self._session = session
+        self._rulebook = rulebook
+        self._now = now
+        self._taken: Counter[int] = Counter()
+        self._desks: dict[int, Desk] = {}
+
+    def route(self, place: Place, work: Work, owner_id: int | None = None) -> Route:
+        """Choose who of the team gets it; an owner who belongs to the team keeps it."""
+        team_id, data = place.team_id, place.data
+        if team_id is None:
+            return Route(None, None, "nobody_on_duty", data)
+        desk = self._desk(team_id)
+        if owner_id is not None and any(one.id == owner_id for one in desk.people):
+            return Route(team_id, owner_id, "kept", {**data, "owner": owner_id})
+        if not desk.people:
+            return self._stand_in(team_id, data)
+        chosen = desk.take(work, self._now)
+        if chosen is None:
+            return Route(team_id, None, "all_full", data)
+        return Route(team_id, chosen.id, desk.gives_by, {**data, "owner": chosen.id})
+
+    def remember(self) -> None:
+        """Write down whose turn it was."""
+        for desk in self._desks.values():
+            desk.remember(self._session)
+
+    def _desk(self, team_id: int) -> Desk:
+        if team_id not in self._desks:
+            desk = open_desk(self._session, self._rulebook, team_id, self._now)
+            desk.taken = self._taken
+            self._desks[team_id] = desk
+        return self._desks[team_id]
+
+    def _stand_in(self, team_id: int, data: dict[str, Any]) -> Route:
+        """Give it to the backup of somebody of the team who is absent, if one has room."""
+        session, now = self._session, self._now
+        away = rows.list_away(session, team_id, now)
+        duty = load_duty(session, now) if away else None
+        backups = {duty.backup_of(one): one for one in reversed(away)} if duty else {}
+        ids: Sequence[int] = [one for one in backups if one is not None]
+        found = rows.list_some(session, ids, now, _open_ids(self._rulebook, now)) if ids else []
+        counted = [(one.open_count + self._taken[one.id], one) for one in found]
+        free = sorted((count, one.id) for count, one in counted if count < one.cap)
+        if not free:
+            return Route(team_id, None, "nobody_on_duty", data)
+        _, chosen = free[0]
+        self._taken[chosen] += 1
+        said = {**data, "owner": chosen, "first": backups[chosen]}
+        return Route(team_id, chosen, "backup", said)
 
 
 def is_skilled(skills: Iterable[str], work: Work, types: frozenset[str]) -> bool:
@@ -146,8 +219,22 @@ def choose(
     owner_id: int | None = None,
 ) -> Route:
     """Choose team and owner; an owner who belongs to the team keeps the conversation."""
+    place = find_place(session, rulebook, work, fallback_team_id)
+    desks = Desks(session, rulebook, now)
+    route = desks.route(place, work, owner_id)
+    desks.remember()
+    return route
+
+
+def find_place(
+    session: Session, rulebook: Rulebook, work: Work, fallback_team_id: int | None
+) -> Place:
+    """Return the team that rules, the type or else the way in name."""
     kind = rulebook.types[work.request_type]
-    rule = next((one for one in list_rules(session) if _matches(one, work, rulebook)), None)
+    rules = list_rules(session)
+    department = _department(session, rules, work)
+    matching = (one for one in rules if _matches(one, work, rulebook, department))
+    rule = next(matching, None)
     ruled = rule.team_id if rule is not None else None
     wished = (ruled, kind.team_id, fallback_team_id, *rulebook.teams)
     team_id = next((one for one in wished if one in rulebook.teams), None)
@@ -158,18 +245,7 @@ def choose(
     }
     if rule is not None:
         data["rule"] = rule.name
-    if team_id is None:
-        return Route(None, None, "nobody_on_duty", data)
-    desk = open_desk(session, rulebook, team_id, now)
-    if owner_id is not None and any(one.id == owner_id for one in desk.people):
-        return Route(team_id, owner_id, "kept", {**data, "owner": owner_id})
-    if not desk.people:
-        return _stand_in(session, rulebook, team_id, data, now)
-    chosen = desk.take(work, now)
-    if chosen is None:
-        return Route(team_id, None, "all_full", data)
-    desk.remember(session)
-    return Route(team_id, chosen.id, desk.gives_by, {**data, "owner": chosen.id})
+    return Place(team_id, data)
 
 
 def owned_by(conversation: Conversation, route: Route) -> dict[str, Any]:
@@ -180,7 +256,14 @@ def owned_by(conversation: Conversation, route: Route) -> dict[str, Any]:
     return values
 
 
-def _matches(rule: Rule, work: Work, rulebook: Rulebook) -> bool:
+def _department(session: Session, rules: Iterable[Rule], work: Work) -> str:
+    """Return the department to which it came, if a rule asks; "" is none."""
+    if all(one.department is None for one in rules):
+        return ""
+    return list_departments(session).get(work.inbox_id or 0, "").casefold()
+
+
+def _matches(rule: Rule, work: Work, rulebook: Rulebook, department: str) -> bool:
     return rule.team_id in rulebook.teams and all(
         wanted is None or wanted == found
         for wanted, found in (
@@ -188,22 +271,6 @@ def _matches(rule: Rule, work: Work, rulebook: Rulebook) -> bool:
             (rule.product_group, work.product_group),
             (rule.language, work.language),
             (rule.inbox_id, work.inbox_id),
+            (rule.department and rule.department.casefold(), department),
         )
     )
-
-
-def _stand_in(
-    session: Session, rulebook: Rulebook, team_id: int, data: dict[str, Any], now: datetime
-) -> Route:
-    """Give it to the backup of somebody of the team who is absent, if one has room."""
-    away = rows.list_away(session, team_id, now)
-    duty = load_duty(session, now) if away else None
-    backups = {duty.backup_of(one): one for one in reversed(away)} if duty else {}
-    ids: Sequence[int] = [one for one in backups if one is not None]
-    found = rows.list_some(session, ids, now, _open_ids(rulebook, now)) if ids else []
-    free = sorted((one.open_count, one.id) for one in found if one.has_room)
-    if not free:
-        return Route(team_id, None, "nobody_on_duty", data)
-    _, chosen = free[0]
-    said = {**data, "owner": chosen, "first": backups[chosen]}
-    return Route(team_id, chosen, "backup", said)

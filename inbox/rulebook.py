@@ -206,4 +206,6 @@ def load_candidates(
         candidates = said.get(one.id)
         if candidates and candidates[0][0] == one.request_type:
             kinds[one.id] = clocks([(key, share) for key, share in candidates])
+        if one.proposed_type is not None and one.proposed_type not in kinds[one.id]:
+            kinds[one.id] += (one.proposed_type,)  # a later message reads as that
     return kinds

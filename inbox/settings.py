@@ -31,6 +31,7 @@ class Settings(BaseSettings):
     smtp_url: str = "console://"
     mail_from: str = ""  # "": the address of the inbox a mail answers for
     telegram_url: str = "https://api.telegram.org"
+    push_services: str = ""  # origins of push services of your own, with a space between
     log_format: Literal["text", "json"] = "text"
     demo: bool = False
 
@@ -45,6 +46,11 @@ class Settings(BaseSettings):
     def secure(self) -> bool:
         """Whether browsers reach us by https, so that cookies are marked Secure."""
         return self.base_url.startswith("https://")
+
+    @property
+    def own_push_services(self) -> frozenset[str]:
+        """The origins to which alerts may be pushed although they are not public."""
+        return frozenset(self.push_services.split())
 
     @property
     def secret(self) -> bytes:

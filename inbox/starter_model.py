@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 from sqlmodel import Session
 
 from inbox.store.audit import add_entry
-from inbox.store.setup import LiveModel, find_live_model
+from inbox.store.setup import LiveModel, find_chosen_model
 from inbox.triage import files, starter
 from models import AuditAction, AuditThing, TriageModelVersion
 from models.base import columns
@@ -32,7 +32,7 @@ def register_starter(session: Session, path: Path, sha256: str, now: datetime) -
     A starter made anew replaces the older one; the older row stays, because predictions
     name it.
     """
-    live = find_live_model(session)
+    live = find_chosen_model(session)
     if live is not None and not live.is_starter:
         return False
     if live is not None and (live.path, live.sha256) == (str(path), sha256):
@@ -47,7 +47,7 @@ def register_starter(session: Session, path: Path, sha256: str, now: datetime) -
         session.execute(
             update(TriageModelVersion)
             .where(versions.id == known)
-            .values(is_live=True, path=str(path))
+            .values(is_live=True, path=str(path), promoted_at=now)
         )
         _write_down(session, known, live, now)
         return True
@@ -58,6 +58,7 @@ def register_starter(session: Session, path: Path, sha256: str, now: datetime) -
         is_starter=True,
         is_live=True,
         created_at=now,
+        promoted_at=now,
     )
     session.add(made)
     session.flush()

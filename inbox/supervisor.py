@@ -19,7 +19,7 @@ from inbox.processes import die_with_parent
 
 FIRST_DELAY_S = 0.2  # before a role that ended is started again; doubles each time
 LONGEST_DELAY_S = 5.0
-STEADY_S = 10.0  # alive this long, the delay starts over
+STEADY_S = 4.0  # alive this long, it had started, and the delay starts over
 GRACE_S = 3.0  # after SIGTERM; then SIGKILL
 LAST_GRACE_S = 1.0  # the same for the roles that stop last
 HOPELESS_TRIES = 5  # a role that never got ready and ended this often will not

@@ -6,7 +6,7 @@ thing twice, whoever tells it and however often. By what a notice goes out, and 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -15,7 +15,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session
 
 from inbox.db import after_commit
+from inbox.duty import load_duty
 from inbox.queue import ALERTS, notices_name
+from inbox.store.duty import list_replaced
 from models import Notice, SLAClock
 from models.base import columns, core
 
@@ -33,26 +35,34 @@ class Alert(StrEnum):
     ASKED = "asked"  # between departments
     FORECAST = "forecast"
     STAGE = "stage"  # something stands in one place for too long
+    SHIFT = "shift"  # who works when: taking over for some hours, shifts that are swapped
 
 
 class Due(NamedTuple):
-    """What is told of a clock, where its row is not at hand."""
+    """What is told of a clock, where its row is not at hand; without one, of a moment."""
 
-    id: int
+    id: int | None
     generation: int
     due_at: datetime
+
+
+def moment(at: datetime) -> Due:
+    """Return what stands for a clock where something is told of no conversation."""
+    return Due(None, 0, at)
 
 
 @dataclass(frozen=True, slots=True)
 class Telling:
     """One thing to be told, and to whom: the audience by person, as ``Notice.audience``.
 
-    ``kind`` is of ``Alert``. It is told once per clock, its generation, step and person.
+    ``kind`` is of ``Alert``. It is told once per clock, its generation, step and person. What
+    is about no conversation (``clock`` is a ``moment``) is told once per step and person, says
+    its ``reason``, and ``data["link"]`` is the page that it is about.
     ``outside_hours``: it does not wait until the person works again.
     """
 
     told: Mapping[int, str]
-    conversation_id: int
+    conversation_id: int | None
     clock: SLAClock | Due
     step: str
     kind: str
@@ -64,15 +74,17 @@ class Telling:
 def tell_all(session: Session, tellings: Sequence[Telling], now: datetime) -> list[list[int]]:
     """Tell people of things, whoever was not told yet; return who is newly told, for each.
 
-    One statement, however many there are.
+    One statement, however many there are. Whoever has taken over from somebody, for some hours
+    or a shift, is told what those are told.
     """
+    tellings = _with_stand_ins(session, tellings, now)
     rows = [row for one in tellings for row in _rows(one, now)]
     if not rows:
         return [[] for _ in tellings]
     build = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     statement = (
         build(core(Notice))
-        .on_conflict_do_nothing(index_elements=ONCE)
+        .on_conflict_do_nothing()  # of either index: with a clock, and without
         .returning(*(notices[name] for name in ONCE))
     )
     written = {tuple(row) for row in session.execute(statement, rows)}
@@ -86,7 +98,28 @@ def tell_all(session: Session, tellings: Sequence[Telling], now: datetime) -> li
     return newly
 
 
-def _once(one: Telling) -> tuple[int, int, str]:
+def _with_stand_ins(
+    session: Session, tellings: Sequence[Telling], now: datetime
+) -> Sequence[Telling]:
+    replaced = list_replaced(session, now) if tellings else set()
+    concerned = {one for telling in tellings for one in telling.told} & replaced
+    if not concerned:
+        return tellings
+    duty = load_duty(session, now)
+    heirs = {one: duty.backup_of(one, planned=True) for one in concerned}
+    return [
+        one if one.kind in (Alert.HANDED_OVER, Alert.SHIFT) else _with_heirs(one, heirs)
+        for one in tellings
+    ]
+
+
+def _with_heirs(one: Telling, heirs: Mapping[int, int | None]) -> Telling:
+    found = (heirs.get(agent_id) for agent_id in one.told)
+    more = {heir: "backup" for heir in found if heir is not None}
+    return replace(one, told={**more, **one.told})
+
+
+def _once(one: Telling) -> tuple[int | None, int, str]:
     return one.clock.id, one.clock.generation, one.step
 
 

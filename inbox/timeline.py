@@ -26,10 +26,12 @@ from inbox.sla.history import (
     Reopened,
     Rescheduled,
     Resolved,
+    Restored,
     Resumed,
     Rule,
     Ruled,
     TakenBack,
+    Voided,
     Wait,
 )
 from inbox.sla.policy import Targets
@@ -43,7 +45,7 @@ KINDS = (
     *(EventKind.RECEIVED, EventKind.RULED, EventKind.ASKED, EventKind.REPLIED),
     *(EventKind.REPLY_FAILED, EventKind.WAITED, EventKind.RESUMED, EventKind.EXCUSED),
     *(EventKind.RESOLVED, EventKind.REOPENED, EventKind.PROMISED_AGAIN),
-    EventKind.RESCHEDULED,
+    *(EventKind.RESCHEDULED, EventKind.MARKED_SPAM, EventKind.RESTORED),
 )
 """The kinds of event that clocks follow from."""
 
@@ -218,6 +220,11 @@ def _reopened(_reader: _Reader, what: Happened) -> Fact | None:
     return Reopened(what.at) if ours else None
 
 
+def _spam(_reader: _Reader, what: Happened) -> Fact | None:
+    """Only a person ends clocks by this; what is set apart on arrival has none."""
+    return Voided(what.at, "spam") if what.actor_id is not None else None
+
+
 def _waited(_reader: _Reader, what: Happened) -> Fact:
     return Paused(what.at, Wait(what.data["reason"]), _kinds(what.data))
 
@@ -234,6 +241,8 @@ MAKERS: dict[EventKind, Callable[[_Reader, Happened], Fact | None]] = {
     EventKind.REOPENED: _reopened,
     EventKind.PROMISED_AGAIN: _promised,
     EventKind.RESCHEDULED: _Reader.rescheduled,
+    EventKind.MARKED_SPAM: _spam,
+    EventKind.RESTORED: lambda _, what: Restored(what.at),
 }
 
 

@@ -11,6 +11,7 @@ from inbox import jobs
 from inbox.alerting.daymail import DayMail
 from inbox.alerting.gathering import Alerts
 from inbox.alerting.listening import TelegramListen
+from inbox.alerting.push import PushSend
 from inbox.alerting.telegram import TelegramSend
 from inbox.amends import Amends
 from inbox.asks import Chase
@@ -22,6 +23,7 @@ from inbox.db import Database
 from inbox.drift import Drift
 from inbox.foresight import Foresee
 from inbox.giving import Give
+from inbox.learning.working import Learn, Rehome
 from inbox.loops import Send, TakeIn, Watch, run_loop
 from inbox.polling import Poll
 from inbox.processes import leave_within
@@ -30,6 +32,7 @@ from inbox.queue import (
     CLOCKS,
     INTAKE,
     OUTBOX,
+    PUSH,
     TELEGRAM,
     Announcer,
     connect,
@@ -41,7 +44,7 @@ from inbox.settings import Settings
 
 log = logging.getLogger(__name__)
 
-BELLS = (INTAKE, OUTBOX, CLOCKS, ALERTS, TELEGRAM)
+BELLS = (INTAKE, OUTBOX, CLOCKS, ALERTS, TELEGRAM, PUSH)
 LONGEST_PAUSE_S = 5.0
 STOP_S = 4.0
 
@@ -65,9 +68,12 @@ async def run_worker(settings: Settings) -> None:
         run_loop("alerts", Alerts(database, settings, secret).once, bells[ALERTS]),
         run_loop("days", DayMail(database, settings, secret).once, asyncio.Event()),
         run_loop("telegram", TelegramSend(database, settings, secret).once, bells[TELEGRAM]),
+        run_loop("push", PushSend(database, settings, secret).once, bells[PUSH]),
         run_loop("bot", TelegramListen(database, settings, secret).once, asyncio.Event()),
         run_loop("hours", Follow(database).once, asyncio.Event()),
         run_loop("rehearsals", Rehearse(database).once, asyncio.Event()),
+        run_loop("learning", Learn(database, settings.data_dir).once, asyncio.Event()),
+        run_loop("types", Rehome(database).once, asyncio.Event()),
         run_loop("absences", Cover(database, settings, secret).once, asyncio.Event()),
         run_loop("giving out", Give(database).once, asyncio.Event()),
         run_loop("ladders", Climb(database).once, asyncio.Event()),

@@ -1,6 +1,6 @@
 """The tables. Imports nothing from ``inbox``."""
 
-from models.alert import AlertMessage
+from models.alert import AlertMessage, PushBrowser
 from models.audit import AuditAction, AuditEntry, AuditSeal, AuditThing
 from models.conversation import (
     URGENCY_RANK,
@@ -12,7 +12,7 @@ from models.conversation import (
     Triage,
     Urgency,
 )
-from models.cover import Absence, Ask
+from models.cover import Absence, Ask, AwayKind, Swap, SwapState
 from models.inbox import ChannelKind, Company, Counter, Inbox
 from models.mailbox import Mailbox, MailboxTls
 from models.message import (
@@ -53,7 +53,19 @@ from models.sla import (
     SLAClock,
     SLAPolicy,
 )
-from models.triage import Correction, RequestType, TriageModelVersion, TriagePrediction
+from models.triage import (
+    Correction,
+    ProductGroup,
+    RequestType,
+    ShadowPrediction,
+    TrainingState,
+    TriageModelFiles,
+    TriageModelVersion,
+    TriagePrediction,
+    TriageReview,
+    TriageSample,
+    TriageTraining,
+)
 
 __all__ = [
     "URGENCY_RANK",
@@ -67,6 +79,7 @@ __all__ = [
     "AuditEntry",
     "AuditSeal",
     "AuditThing",
+    "AwayKind",
     "Blob",
     "Calendar",
     "CalendarVersion",
@@ -98,6 +111,8 @@ __all__ = [
     "OutboxKind",
     "Outcome",
     "Outlook",
+    "ProductGroup",
+    "PushBrowser",
     "RawMessage",
     "RawState",
     "Rehearsal",
@@ -110,12 +125,20 @@ __all__ = [
     "SLAPolicy",
     "SLAState",
     "Scope",
+    "ShadowPrediction",
     "SinkMail",
     "Status",
+    "Swap",
+    "SwapState",
     "Team",
     "TeamMember",
+    "TrainingState",
     "Triage",
+    "TriageModelFiles",
     "TriageModelVersion",
     "TriagePrediction",
+    "TriageReview",
+    "TriageSample",
+    "TriageTraining",
     "Urgency",
 ]

@@ -22,10 +22,12 @@ class AuditThing(StrEnum):
     POLICY = "policy"
     REQUEST_TYPE = "request_type"
     MODEL = "model"
+    PRODUCT_GROUP = "product_group"
     TOKEN = "token"  # noqa: S105  (a word, not a secret)
     MESSAGE = "message"  # one in quarantine
     ABSENCE = "absence"
     LADDER = "ladder"
+    SWAP = "swap"  # of shifts
 
 
 class AuditAction(StrEnum):

@@ -77,6 +77,10 @@ class EventKind(StrEnum):
     RESOLVED = "resolved"
     REOPENED = "reopened"
     HINTED = "hinted"
+    THANKED = "thanked"  # a message only thanked; or a person said that it did not
+    MARKED_SPAM = "marked_spam"
+    RESTORED = "restored"  # it was no spam
+    REREAD = "reread"  # a later message reads as another type; or what a person said of that
     RULED = "ruled"  # which rule holds from now on: policy, calendar, targets
     ASKED = "asked"  # the customer wrote again
     WAITED = "waited"  # a wait or snooze began: reason, until
@@ -134,6 +138,32 @@ class Conversation(Table, table=True):
             sqlite_where=text("waiting_until IS NOT NULL"),
             postgresql_where=text("waiting_until IS NOT NULL"),
         ),
+        # The review page, most valuable first.
+        Index(
+            "ix_conversations_worth",
+            *("review_worth", "id"),
+            sqlite_where=text("triage = 'needs_review' AND status = 'open'"),
+            postgresql_where=text("triage = 'needs_review' AND status = 'open'"),
+        ),
+        Index(
+            "ix_conversations_spam_at",
+            *("spam_at", "id"),
+            sqlite_where=text("spam_at IS NOT NULL"),
+            postgresql_where=text("spam_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_conversations_thanked_at",
+            *("thanked_at", "id"),
+            sqlite_where=text("thanked_at IS NOT NULL"),
+            postgresql_where=text("thanked_at IS NOT NULL"),
+        ),
+        # The list of one product group.
+        Index(
+            "ix_conversations_product",
+            *("product_group", "status", "order_at", "urgency_rank", "id"),
+            sqlite_where=text("product_group IS NOT NULL"),
+            postgresql_where=text("product_group IS NOT NULL"),
+        ),
         # What waits for somebody of a team to be there.
         Index(
             "ix_conversations_unowned",
@@ -179,6 +209,7 @@ class Conversation(Table, table=True):
     urgency_rank: int = 2  # 0 urgent … 3 low: sorts inside one due time
     urgency_confidence: float = 0.0
     triage: Triage = Field(default=Triage.NEEDS_REVIEW, sa_type=stored_as_value(Triage))
+    review_worth: float = 0.0  # how much it helps to ask a person (triage.worth)
 
     team_id: int | None = Field(default=None, foreign_key="teams.id")
     owner_id: int | None = Field(default=None, foreign_key="agents.id")
@@ -200,6 +231,9 @@ class Conversation(Table, table=True):
     passed_on: int = 0
     reopened: int = 0  # how often it was done and is open again
     asked_again: int = 0
+    thanked_at: datetime | None = None  # its last message, which only thanked
+    spam_at: datetime | None = None  # when it was last set apart; kept when it is restored
+    proposed_type: str | None = None  # what a later message surely reads as, until decided
     last_message_id: int | None = None
     created_at: datetime
     read_at: datetime | None = None

@@ -99,7 +99,8 @@ MEASURES = (
 class ReportDay(Table, table=True):
     """The sums of a closed day's facts, by one dimension, within team and channel.
 
-    ``dimension`` is all, request_type, agent, tier, slot or cause, ``value`` which of them.
+    ``dimension`` is all, request_type, agent, tier, slot or cause, ``value`` which of them;
+    with "@month" behind it the row is the sum of a whole closed month, ``day`` its first.
     ``answered_in`` and ``solved_in`` say how many took how many working minutes; stages are
     working seconds together.
     """

@@ -218,7 +218,8 @@ class Notice(Table, table=True):
     """Somebody was told something; unique per clock generation, step and person.
 
     A step ``handed_over…`` stands for several: ``data`` has ``count`` and ``before``, whose
-    they were; the conversation is the most pressing of them.
+    they were; the conversation is the most pressing of them. What is about no conversation
+    has neither that nor a clock, and is unique per step and person.
     """
 
     __tablename__ = "notices"
@@ -239,11 +240,19 @@ class Notice(Table, table=True):
             postgresql_where=text("mailed_at IS NULL"),
         ),
         Index("ix_notices_conversation", "conversation_id", "id"),
+        Index(
+            "ix_notices_once",
+            "step",
+            "agent_id",
+            unique=True,
+            sqlite_where=text("clock_id IS NULL"),
+            postgresql_where=text("clock_id IS NULL"),
+        ),
     )
 
     agent_id: int = Field(foreign_key="agents.id")
-    conversation_id: int = Field(foreign_key="conversations.id")
-    clock_id: int = Field(foreign_key="sla_clocks.id")
+    conversation_id: int | None = Field(default=None, foreign_key="conversations.id")
+    clock_id: int | None = Field(default=None, foreign_key="sla_clocks.id")
     generation: int
     step: str
     audience: str  # owner, supervisor, backup, team: why this person is told
@@ -254,5 +263,5 @@ class Notice(Table, table=True):
     kind: str = ""  # of telling.Alert
     outside_hours: bool = False  # goes out at once, also when the person does not work
     mailed_at: datetime | None = None  # went out, or was found to need no more than the page
-    told_by: str = ""  # by what it went out, comma between: mail, telegram
+    told_by: str = ""  # by what it went out, comma between: mail, telegram, push
     data: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())

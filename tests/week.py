@@ -27,6 +27,7 @@ from inbox.db import Database
 from inbox.reporting.report import load_report
 from inbox.settings import Settings
 from inbox.staging import Arrival, stage
+from inbox.store.candidates import teams_with_room
 from inbox.store.conversations import get_to_change
 from inbox.store.people import Person
 from inbox.store.reports import Wanted
@@ -184,7 +185,8 @@ class Seen:
     """The worst that was seen at any look, and what came of the week."""
 
     waiting: int = 0  # messages a minute old that no conversation has
-    unowned: int = 0  # open a minute and owned by nobody
+    unowned: int = 0  # open a minute and owned by nobody, though somebody had room
+    all_full: int = 0  # the same where everybody at work in the team had as many as they may
     undated: int = 0  # open a minute, unanswered, without a due time
     deaths: list[str] = field(default_factory=list)
     answered: int = 0
@@ -311,12 +313,22 @@ class Week:
         ago = self.clock.now - MINUTE
         lines = (
             ("waiting", raws.id, (raws.state == RawState.PENDING, raws.received_at <= ago)),
-            ("unowned", conversations.id, (*_open(ago), conversations.owner_id.is_(None))),
             ("undated", conversations.id, (*_open(ago), conversations.next_due_at.is_(None))),
         )
         for name, column, where in lines:
             count = session.execute(select(func.count(column)).where(*where)).scalar_one()
-            setattr(self.seen, name, max(getattr(self.seen, name), count))
+            self._remember(name, count)
+        waiting = session.execute(
+            select(conversations.team_id, func.count())
+            .where(*_open(ago), conversations.owner_id.is_(None))
+            .group_by(conversations.team_id)
+        ).all()
+        free = teams_with_room(session, self.clock.now, []) if waiting else set()
+        self._remember("unowned", sum(count for team, count in waiting if team in free))
+        self._remember("all_full", sum(count for team, count in waiting if team not in free))
+
+    def _remember(self, name: str, count: int) -> None:
+        setattr(self.seen, name, max(getattr(self.seen, name), count))
 
     async def _work(self, one: Colleague) -> None:
         """Finish what is done, and take what comes first."""

@@ -20,6 +20,7 @@ class Choices:
 
     mail: bool = True
     telegram: bool = True  # as soon as a chat is linked
+    push: bool = True  # as soon as a browser is entered
     off: frozenset[str] = field(default_factory=frozenset)  # kinds that stay on the page
     any_time: bool = False  # also outside the own hours
     day_mail: bool = True
@@ -33,6 +34,7 @@ class Choices:
         return Choices(
             mail=bool(kept.get("mail", plain.mail)),
             telegram=bool(kept.get("telegram", plain.telegram)),
+            push=bool(kept.get("push", plain.push)),
             off=frozenset(kept.get("off", ())) & KINDS,
             any_time=bool(kept.get("any_time", plain.any_time)),
             day_mail=bool(kept.get("day_mail", plain.day_mail)),
@@ -45,6 +47,7 @@ class Choices:
         return {
             "mail": self.mail,
             "telegram": self.telegram,
+            "push": self.push,
             "off": sorted(self.off),
             "any_time": self.any_time,
             "day_mail": self.day_mail,
@@ -52,10 +55,14 @@ class Choices:
             "chat_name": self.chat_name,
         }
 
-    def ways(self, *, has_bot: bool) -> tuple[str, ...]:
+    def ways(self, *, has_bot: bool, has_browser: bool) -> tuple[str, ...]:
         """Return by what an alert goes out, besides the page."""
-        by_telegram = has_bot and self.telegram and bool(self.chat)
-        return (*(("mail",) if self.mail else ()), *(("telegram",) if by_telegram else ()))
+        chosen = {
+            "mail": self.mail,
+            "telegram": has_bot and self.telegram and bool(self.chat),
+            "push": has_browser and self.push,
+        }
+        return tuple(way for way, on in chosen.items() if on)
 
 
 def load_choices(session: Session, agent_id: int) -> Choices:

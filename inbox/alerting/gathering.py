@@ -21,16 +21,17 @@ from sqlmodel import Session
 from inbox.acknowledgement import House
 from inbox.alerting import words
 from inbox.alerting.bot import find_bot
+from inbox.alerting.browsers import list_browsers
 from inbox.alerting.choices import Choices
 from inbox.alerting.hours import load_hours
 from inbox.clock import utcnow
 from inbox.db import Database, after_commit
 from inbox.failpoints import failpoint
 from inbox.house import load_house
-from inbox.queue import OUTBOX, TELEGRAM
+from inbox.queue import OUTBOX, PUSH, TELEGRAM
 from inbox.settings import Settings
 from inbox.staffmail import to_staff
-from inbox.store.duty import list_running
+from inbox.store.duty import list_running, list_standing_in
 from inbox.telling import Alert
 from models import Agent, AlertMessage, Notice, SLAClock
 from models.base import columns, core
@@ -110,10 +111,12 @@ def list_pending(session: Session, now: datetime) -> list[Pending]:
     if not rows:
         return []
     hours, away = load_hours(session), list_running(session, now)
+    standing_in = list_standing_in(session, now)
     found = []
     for row in rows:
         choices = Choices.of(row.alerts)
         works = choices.any_time or hours.is_open(row.calendar_id, now)
+        works = works or row.id in standing_in
         is_quiet = row.is_active and (row.id in away or not works)
         if row.is_urgent or not is_quiet:
             who = (row.id, row.email, row.language, choices, row.is_active, is_quiet)
@@ -133,18 +136,22 @@ def send_alerts(session: Session, house: House, now: datetime) -> int:
     """Send what waits to whoever is to hear now; return to how many people."""
     pending = list_pending(session, now)[:BATCH]
     has_bot = bool(pending) and find_bot(session) is not None
-    sent = [
-        (person, rows)
-        for person in pending
-        if (rows := _take_turn(session, person, person.choices.ways(has_bot=has_bot), now))
-    ]
-    about = words.load_about(session, [row for _, rows in sent for row in rows])
-    for person, rows in sent:
+    browsers = list_browsers(session, [person.id for person in pending])
+    sent = []
+    for person in pending:
+        theirs = browsers.get(person.id, ())
+        ways = person.choices.ways(has_bot=has_bot, has_browser=bool(theirs))
+        rows = _take_turn(session, person, ways, now)
+        if rows:
+            sent.append((person, ways, theirs, rows))
+    about = words.load_about(session, [row for *_, rows in sent for row in rows])
+    for person, ways, theirs, rows in sent:
         facts = words.facts_of(rows, about, house, person.id, person.language, now)
-        _write(session, person, facts, house, person.choices.ways(has_bot=has_bot), now)
+        _write_mail(session, person, facts, house, ways, now)
+        _write_messages(session, person, facts, ways, theirs, now)
         failpoint("alerts.written")
     if sent:
-        after_commit(session, OUTBOX, TELEGRAM)
+        after_commit(session, OUTBOX, TELEGRAM, PUSH)
     return len(pending)
 
 
@@ -191,7 +198,7 @@ def _wanted(person: Pending) -> ColumnElement[bool]:
     )
 
 
-def _write(
+def _write_mail(
     session: Session,
     person: Pending,
     facts: words.Facts,
@@ -199,27 +206,41 @@ def _write(
     ways: Sequence[str],
     now: datetime,
 ) -> None:
-    """Write what goes out: one mail, one message."""
-    if "mail" in ways:
-        mail = to_staff(
-            person.email,
-            house,
-            now,
-            conversation_id=facts.number,
-            template=facts.template,
-            language=person.language,
-            facts=facts.mail,
+    """Write the mail that goes out, if one does."""
+    if "mail" not in ways:
+        return
+    mail = to_staff(
+        person.email,
+        house,
+        now,
+        conversation_id=facts.number,
+        template=facts.template,
+        language=person.language,
+        facts=facts.mail,
+    )
+    if mail is not None:
+        session.add(mail)
+
+
+def _write_messages(
+    session: Session,
+    person: Pending,
+    facts: words.Facts,
+    ways: Sequence[str],
+    browsers: Sequence[int],
+    now: datetime,
+) -> None:
+    """Write what goes to the person's chat and browsers: one message each."""
+    to = [("telegram", person.choices.chat)] if "telegram" in ways else []
+    if "push" in ways:
+        to += [("push", str(number)) for number in browsers]
+    for way, address in to:
+        message = AlertMessage(
+            way=way,
+            agent_id=person.id,
+            address=address,
+            facts={"language": person.language, **facts.message},
+            created_at=now,
+            leased_until=now,
         )
-        if mail is not None:
-            session.add(mail)
-    if "telegram" in ways:
-        session.add(
-            AlertMessage(
-                way="telegram",
-                agent_id=person.id,
-                address=person.choices.chat,
-                facts={"language": person.language, **facts.message},
-                created_at=now,
-                leased_until=now,
-            )
-        )
+        session.add(message)

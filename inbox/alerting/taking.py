@@ -43,8 +43,8 @@ class Told:
     """An alert as the page behind its link shows it."""
 
     id: int
-    number: int
-    subject: str
+    number: int | None
+    subject: str | None
     kind: str
     step: str
     data: dict[str, Any]
@@ -101,7 +101,7 @@ def list_group(session: Session, group: Group) -> tuple[str, list[Told]]:
             notices.due_at,
             notices.taken_at.is_not(None),
         )
-        .join(Conversation, conversations.id == notices.conversation_id)
+        .outerjoin(Conversation, conversations.id == notices.conversation_id)
         .where(
             notices.agent_id == group.agent_id,
             notices.mailed_at == group.at,
@@ -130,7 +130,8 @@ def take(session: Session, agent_id: int, ids: Sequence[int], now: datetime) -> 
         .values(taken_at=now, read_at=func.coalesce(notices.read_at, now))
         .returning(notices.id, notices.conversation_id, notices.step, notices.clock_id)
     ).all()
-    for row in sorted(taken, key=lambda row: row.id):
+    about_one = (row for row in taken if row.conversation_id is not None)
+    for row in sorted(about_one, key=lambda row: row.id):
         data: dict[str, Any] = {"notice": row.id, "step": row.step, "clock": row.clock_id}
         add_event(session, row.conversation_id, EventKind.TAKEN_NOTE, now, data, by=agent_id)
         after_commit(session, conversation_name(row.conversation_id))

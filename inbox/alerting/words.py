@@ -24,6 +24,7 @@ MOST_LINES = 100  # of a digest; the rest is counted
 MOST_BUTTONS = 8
 LEFT_STEP = "handed_over"  # stands for several conversations
 MOST_CHARS = 4096  # of one message, as Telegram takes it
+MOST_TITLE, MOST_PUSHED = 80, 600  # characters; in UTF-8 they fit into one push message
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ def load_about(session: Session, rows: Sequence[Any]) -> About:
     if not rows:
         return About({}, {})
     names = {one.id: one.name for one in list_colleagues(session).values()}
-    numbers = sorted({row.conversation_id for row in rows})
+    numbers = sorted({row.conversation_id for row in rows if row.conversation_id is not None})
     found = session.execute(
         select(conversations.id, conversations.subject, SHOWN_NAME, conversations.owner_id)
         .join(Contact, contacts.id == conversations.contact_id)
@@ -79,12 +80,11 @@ def facts_of(
     message = {
         "lines": lines,
         "more": len(rows) - len(lines),
-        "link": f"{house.base_url}/inbox/{first['number']}"
-        if one
-        else f"{house.base_url}/notices",
+        "taking": taking,
+        "link": house.base_url + (first["page"] if one else "/notices"),
     }
     if not one:
-        return Facts("digest", None, {**message, "taking": taking}, message)
+        return Facts("digest", None, message, message)
     if "count" in first:  # of all that somebody who left had
         mine = {"count": first["count"], "before": first["before"]}
         link = f"{house.base_url}/inbox?for=mine"
@@ -98,12 +98,18 @@ def facts_of(
     return Facts("notice", first["number"], mail, message)
 
 
+def page_of(number: int | None, data: Mapping[str, Any]) -> str:
+    """Return the path of the page that a notice is about."""
+    return f"/inbox/{number}" if number is not None else str(data.get("link", "/notices"))
+
+
 def _line(row: Any, about: About, house: House, language: str, now: datetime) -> dict[str, Any]:
     subject, contact, owner = about.subjects.get(row.conversation_id, ("", "", ""))
     line = {
         "notice": row.id,
         "kind": row.kind,
         "number": row.conversation_id,
+        "page": page_of(row.conversation_id, row.data),
         "time_text": spoken_moment(row.due_at, house.time_zone, now, language),
         "contact_name": contact,
         "subject": subject,
@@ -116,7 +122,19 @@ def _line(row: Any, about: About, house: House, language: str, now: datetime) ->
     return line
 
 
+def push_words(facts: Mapping[str, Any]) -> tuple[str, str]:
+    """Return an alert's title and text for a browser, no longer than it shows."""
+    spoken = str(facts["language"])
+    title = " ".join(render(spoken, "emails/push.subject", **facts).split())
+    text = render(spoken, "emails/push.text", **facts).strip()
+    return _cut(title, MOST_TITLE), _cut(text, MOST_PUSHED)
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
 def message_text(facts: Mapping[str, Any]) -> str:
     """Return an alert's words for Telegram, no longer than it takes."""
     text = render(str(facts["language"]), "emails/message.text", **facts).strip()
-    return text if len(text) <= MOST_CHARS else text[: MOST_CHARS - 1] + "…"
+    return _cut(text, MOST_CHARS)

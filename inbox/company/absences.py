@@ -3,41 +3,60 @@
 What they do to work is carried out by the worker (``inbox.company.covering``).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlmodel import Session
 
+from inbox.company.shift_words import Said, say_all
 from inbox.errors import Conflict, Forbidden, Invalid, NotFound
 from inbox.store import staff
 from inbox.store.audit import add_entry
 from inbox.store.people import Person
 from inbox.templating import N_
-from models import Absence, AuditAction, AuditThing, Conversation
+from models import (
+    Absence,
+    AuditAction,
+    AuditThing,
+    AwayKind,
+    Conversation,
+    Swap,
+    SwapState,
+)
 from models.base import columns
 
 absences = columns(Absence)
 conversations = columns(Conversation)
+swaps = columns(Swap)
 
 LONGEST = timedelta(days=366)
+LONGEST_SHIFT = timedelta(hours=24)  # of taking over, and of a shift
 MOST_NOTE = 500
+TOO_LONG = N_("This note is too long.")
 WRONG_TIME = N_("An absence ends after it begins, from now on, within a year.")
 OVERLAPS = N_("There is an absence at this time already. Change that one.")
 CIRCLE = N_("This is a circle: nobody of them would be there. Choose somebody else.")
 NO_BACKUP = N_("The backup is a colleague who works here.")
+NOBODY_NAMED = N_("Say who takes over.")
+TOO_LONG_A_SHIFT = N_("A colleague takes over for a day at most. For longer, enter an absence.")
+NOT_THERE = N_("They are away then. Choose somebody else.")
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """An absence as entered. ``backup_id`` None: whoever is the person's backup then."""
+    """An absence as entered. ``backup_id`` None: whoever is the person's backup then.
+
+    In any other kind the person is there, and the backup takes over; it has to be named.
+    """
 
     starts_at: datetime
     ends_at: datetime
     backup_id: int | None = None
     gives_back: bool = True
     note: str = ""
+    kind: AwayKind = AwayKind.ABSENCE
 
 
 def enter(session: Session, agent_id: int, plan: Plan, *, by: Person, now: datetime) -> int:
@@ -52,9 +71,23 @@ def enter(session: Session, agent_id: int, plan: Plan, *, by: Person, now: datet
     """
     _allow(by, agent_id)
     staff.get_agent(session, agent_id, to_change=True)  # one entry at a time
+    absence = put(session, agent_id, plan, by=by, now=now)
+    _say(session, absence, by, now)
+    return absence.id
+
+
+def put(session: Session, agent_id: int, plan: Plan, *, by: Person, now: datetime) -> Absence:
+    """Enter an absence without asking who may; the person's row is locked to be changed.
+
+    Raises
+    ------
+    Invalid
+        As ``enter`` does.
+    """
     _check(session, agent_id, plan, now)
     absence = Absence(
         agent_id=agent_id,
+        kind=plan.kind,
         starts_at=plan.starts_at,
         ends_at=plan.ends_at,
         backup_id=plan.backup_id,
@@ -66,7 +99,7 @@ def enter(session: Session, agent_id: int, plan: Plan, *, by: Person, now: datet
     session.add(absence)
     session.flush()
     _note(session, absence, AuditAction.CREATED, now, by=by, after=facts_of(absence))
-    return absence.id
+    return absence
 
 
 def change(session: Session, absence_id: int, plan: Plan, *, by: Person, now: datetime) -> None:
@@ -83,9 +116,12 @@ def change(session: Session, absence_id: int, plan: Plan, *, by: Person, now: da
     """
     absence = _load(session, absence_id, by, now)
     starts_at = plan.starts_at if absence.starts_at > now else absence.starts_at
-    plan = Plan(starts_at, plan.ends_at, plan.backup_id, plan.gives_back, plan.note)
+    plan = replace(plan, starts_at=starts_at, kind=absence.kind)
+    if absence.kind is AwayKind.SWAP and plan.backup_id != absence.backup_id:
+        raise Invalid(NO_BACKUP, {"backup_id": NO_BACKUP})  # who agreed is who works
     _check(session, absence.agent_id, plan, now, own_id=absence.id)
-    before = facts_of(absence)
+    before, was_with = facts_of(absence), absence.backup_id
+    over = _over(absence)
     absence.starts_at, absence.ends_at = plan.starts_at, plan.ends_at
     absence.backup_id, absence.gives_back = plan.backup_id, plan.gives_back
     absence.note = plan.note.strip()
@@ -94,6 +130,9 @@ def change(session: Session, absence_id: int, plan: Plan, *, by: Person, now: da
     after = facts_of(absence)
     if after != before:
         _note(session, absence, AuditAction.CHANGED, now, by=by, before=before, after=after)
+        if absence.backup_id != was_with:
+            say_all(session, [one for one in over if one.to == was_with], now)
+        _say(session, absence, by, now)
 
 
 def end(session: Session, absence_id: int, *, by: Person, now: datetime) -> bool:
@@ -109,7 +148,7 @@ def end(session: Session, absence_id: int, *, by: Person, now: datetime) -> bool
         If it is over.
     """
     absence = _load(session, absence_id, by, now)
-    before = facts_of(absence)
+    before, over = facts_of(absence), _over(absence)
     had_begun = absence.starts_at <= now
     if had_begun:
         absence.ends_at = now
@@ -122,6 +161,7 @@ def end(session: Session, absence_id: int, *, by: Person, now: datetime) -> bool
         _note(session, absence, AuditAction.CHANGED, now, by=by, before=before, after=after)
     else:
         _note(session, absence, AuditAction.REMOVED, now, by=by, before=before)
+    say_all(session, [one for one in over if one.to != by.id], now)
     return had_begun
 
 
@@ -146,13 +186,37 @@ def refuse_circle(session: Session, agent_id: int, backup_id: int | None) -> Non
 
 def facts_of(absence: Absence) -> dict[str, Any]:
     """Return what the audit trail says of an absence."""
-    return {
+    kind = {} if absence.kind is AwayKind.ABSENCE else {"kind": absence.kind.value}
+    return kind | {
         "agent_id": absence.agent_id,
         "starts_at": absence.starts_at.isoformat(),
         "ends_at": absence.ends_at.isoformat(),
         "backup_id": absence.backup_id,
         "gives_back": absence.gives_back,
     }
+
+
+def _said(absence: Absence, to_backup: str, to_person: str) -> list[Said]:
+    """Return what both are told of somebody who takes over; of an absence nothing."""
+    if absence.kind is AwayKind.ABSENCE or absence.backup_id is None:
+        return []
+    who, backup = absence.agent_id, absence.backup_id
+    span = (absence.starts_at, absence.ends_at)
+    # Changed times are told again, the same ones are not.
+    mark = f"{absence.id}-{int(span[0].timestamp())}-{int(span[1].timestamp())}"
+    return [
+        Said(to_backup, backup, who, span, mark),
+        Said(to_person, who, backup, span, mark),
+    ]
+
+
+def _say(session: Session, absence: Absence, by: Person, now: datetime) -> None:
+    said = _said(absence, "takes_over", "taken_over")
+    say_all(session, [one for one in said if one.to != by.id], now)
+
+
+def _over(absence: Absence) -> list[Said]:
+    return _said(absence, "no_longer", "yours_again")
 
 
 def _note(
@@ -205,10 +269,11 @@ def _check(
     if now - plan.starts_at > LONGEST:
         raise Invalid(WRONG_TIME, {"starts_at": WRONG_TIME})
     if len(plan.note.strip()) > MOST_NOTE:
-        too_long = N_("This note is too long.")
-        raise Invalid(too_long, {"note": too_long})
+        raise Invalid(TOO_LONG, {"note": TOO_LONG})
     if plan.backup_id is not None and not _may_back(session, agent_id, plan.backup_id):
         raise Invalid(NO_BACKUP, {"backup_id": NO_BACKUP})
+    if plan.kind is not AwayKind.ABSENCE:
+        _check_shift(plan)
     at_that_time = {
         one.agent_id: one.backup_id
         for one in session.execute(
@@ -224,7 +289,16 @@ def _check(
     }
     if agent_id in at_that_time:
         raise Invalid(OVERLAPS, {"starts_at": OVERLAPS})
+    if plan.kind is not AwayKind.ABSENCE and plan.backup_id in at_that_time:
+        raise Invalid(NOT_THERE, {"backup_id": NOT_THERE})
     _refuse_circle_of_absent(session, agent_id, plan.backup_id, at_that_time)
+
+
+def _check_shift(plan: Plan) -> None:
+    if plan.backup_id is None:
+        raise Invalid(NOBODY_NAMED, {"backup_id": NOBODY_NAMED})
+    if plan.ends_at - plan.starts_at > LONGEST_SHIFT:
+        raise Invalid(TOO_LONG_A_SHIFT, {"ends_at": TOO_LONG_A_SHIFT})
 
 
 def _may_back(session: Session, agent_id: int, backup_id: int) -> bool:
@@ -250,7 +324,7 @@ def _refuse_circle_of_absent(
 
 
 def forget(session: Session, agent_id: int, now: datetime) -> None:
-    """End what somebody who leaves has planned; what others cover for them is theirs."""
+    """End what somebody who leaves has planned or offered; what others cover is theirs."""
     session.execute(
         update(Absence)
         .where(absences.agent_id == agent_id, absences.over_at.is_(None))
@@ -260,4 +334,10 @@ def forget(session: Session, agent_id: int, now: datetime) -> None:
         update(Conversation)
         .where(conversations.covered_for_id == agent_id)
         .values(covered_for_id=None)
+    )
+    theirs = or_(swaps.from_id == agent_id, swaps.to_id == agent_id)
+    session.execute(
+        update(Swap)
+        .where(swaps.state == SwapState.OFFERED, theirs)
+        .values(state=SwapState.WITHDRAWN, answered_at=now)
     )

@@ -22,6 +22,8 @@ WORDS = {
     "alone": N_("Nobody is left to cover for %(before)s: %(count)s requests have no owner"),
     "back": N_("Yours again: %(count)s requests, this one first"),
     "returned": N_("%(before)s is back and has %(count)s requests again"),
+    "relieved": N_("%(owner)s covers for you: %(count)s requests"),
+    "handed_back": N_("%(before)s has %(count)s requests again"),
     "kept": N_("%(count)s of your requests are with colleagues. Take them back on your page"),
 }
 

@@ -26,7 +26,7 @@ from inbox.settings import Settings
 from inbox.store.duty import holds
 from inbox.store.people import list_supervisors
 from inbox.store.staff import WORK, get_agent
-from models import Absence, Agent, Conversation
+from models import Absence, Agent, AwayKind, Conversation
 from models.base import columns
 
 absences = columns(Absence)
@@ -150,10 +150,16 @@ def _hand_over(
         "before": absence.agent_id,
         "until": until,
         "text": absence.note,
+        **_kind(absence),
     }
     move = cover.move
     move(session, rows, heir, now, why=cover.ABSENT, note=note, until=until)
     return heir
+
+
+def _kind(absence: Absence) -> dict[str, Any]:
+    """Return what is kept of why it is covered, where nobody is absent."""
+    return {} if absence.kind is AwayKind.ABSENCE else {"kind": absence.kind.value}
 
 
 def _say_begun(session: Session, absence: Absence, duty: Duty) -> list[Said]:
@@ -168,7 +174,8 @@ def _say_begun(session: Session, absence: Absence, duty: Duty) -> list[Said]:
             said += [Said("alone", absence.id, one, numbers[0], facts) for one in leads]
         elif owner == heir:
             said.append(Said("covered", absence.id, owner, numbers[0], facts))
-            said.append(Said("away", absence.id, away, numbers[0], facts))
+            what = "relieved" if _kind(absence) else "away"
+            said.append(Said(what, absence.id, away, numbers[0], facts))
     return _together(said)
 
 
@@ -233,7 +240,7 @@ def _end(session: Session, absence: Absence, house: House, now: datetime) -> Non
     is_here = owner.is_active and session.execute(again).first() is None
     if absence.gives_back and is_here:
         batch = list_covered(session, owner.id, MOST_BACK)
-        cover.move(session, batch, owner.id, now, why=cover.BACK)
+        cover.move(session, batch, owner.id, now, why=cover.BACK, **_kind(absence))
         say_all(session, _say_back(absence, batch), now)
         if len(batch) == MOST_BACK:
             return
@@ -278,7 +285,8 @@ def _say_back(absence: Absence, batch: Sequence[Any]) -> list[Said]:
     for giver in sorted({row.owner_id for row in batch if row.owner_id not in (None, away)}):
         theirs = [row.id for row in batch if row.owner_id == giver]
         facts = {"count": len(theirs), "before": away, "owner": giver}
-        said.append(Said("returned", absence.id, giver, theirs[0], facts))
+        what = "handed_back" if _kind(absence) else "returned"
+        said.append(Said(what, absence.id, giver, theirs[0], facts))
     return said
 
 

@@ -24,8 +24,16 @@ from inbox.ladders import forget_ladders
 from inbox.queue import CLOCKS, conversation_name
 from inbox.sla import rungs
 from inbox.sla.ladder import DEFAULT_STEPS, Step
-from inbox.sla.rungs import LadderError, check_steps, people_of, read_steps, write_steps
+from inbox.sla.rungs import (
+    LadderError,
+    check_steps,
+    groups_of,
+    people_of,
+    read_steps,
+    write_steps,
+)
 from inbox.store.audit import add_entry
+from inbox.store.teams import active_team_names
 from inbox.templating import N_
 from models import Agent, AuditAction, AuditThing, Conversation, Ladder, SLAClock, SLAPolicy
 from models.base import columns
@@ -54,6 +62,7 @@ WRONG = {
     rungs.WRONG_REPEAT: N_("Repeat the last step up to 10 times, some minutes apart."),
 }
 GONE_PERSON = N_("This person does not work here.")
+GONE_TEAM = N_("There is no such team.")
 USED = N_("Policies or open conversations use this ladder. Give them another one first.")
 USUAL = N_("This is the usual ladder. Make another one the usual one first.")
 
@@ -150,9 +159,12 @@ def check(session: Session, entered: Entered) -> None:
             )
         ).scalars()
     )
+    open_teams = active_team_names(session).keys() if groups_of(entered.steps) else set()
     for number, step in enumerate(entered.steps):
         if people_of([step]) - here:
             wrong.setdefault(f"step-{number}", GONE_PERSON)
+        if groups_of([step]) - open_teams:
+            wrong.setdefault(f"step-{number}", GONE_TEAM)
     if wrong:
         raise Invalid(LOOK_AGAIN, wrong)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlmodel import Session
 
+from inbox.alerting.browsers import forget_all
 from inbox.company.absences import refuse_circle
 from inbox.db import after_commit
 from inbox.errors import Conflict, Invalid
@@ -225,10 +226,11 @@ def change_own_password(
 
 
 def end_sessions(session: Session, agent: Agent) -> None:
-    """Sign a person out everywhere; their open streams hear of it at once."""
+    """Sign a person out everywhere, also of browsers that show alerts; streams hear at once."""
     agent.epoch += 1
     session.add(agent)
     sessions.close_all_sessions(session, agent.id)
+    forget_all(session, agent.id)
     after_commit(session, account_name(agent.id))
 
 

@@ -14,7 +14,7 @@ from inbox.duty import Duty, list_team_on_duty, load_duty
 from inbox.escalating.due import Due
 from inbox.escalating.silence import Silence
 from inbox.rulebook import Rulebook, load_rulebook
-from inbox.sla.ladder import PERSON, Action
+from inbox.sla.ladder import GROUP, PERSON, Action
 from inbox.store import people
 from inbox.store.people import Colleague
 from models import Conversation
@@ -138,10 +138,10 @@ def _audience(
 ) -> Iterable[tuple[int, str]]:
     """Return whom an action tells, and as what. Without an owner that is the team on duty."""
     owner_id = due.owner_id if scene.is_here(due.owner_id) else None
+    if action.startswith((PERSON, GROUP)):
+        return _named(scene, action)
     if action == Action.SUPERVISOR:
         return [(one, "supervisor") for one in scene.leading(due.team_id)]
-    if action.startswith(PERSON):
-        return [(int(action.removeprefix(PERSON)), "named")]
     if action == Action.OWNER and owner_id is not None:
         return [(owner_id, "owner")]
     if action == Action.BACKUP and "handed_to" in outcome.data:
@@ -153,3 +153,11 @@ def _audience(
     if action in (Action.OWNER, Action.BACKUP, Action.TEAM):
         return [(one, "team") for one in scene.on_duty(due.team_id)]
     return []
+
+
+def _named(scene: Scene, action: str) -> list[tuple[int, str]]:
+    """Return whom a step names: one person, or everyone of a team at work."""
+    what, _, number = action.partition(":")
+    if f"{what}:" == PERSON:
+        return [(int(number), "named")]
+    return [(one, "group") for one in scene.on_duty(int(number))]

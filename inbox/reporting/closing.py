@@ -11,6 +11,7 @@ from inbox.clock import utcnow
 from inbox.db import Database, insert_into
 from inbox.reporting.days import A_DAY, INSTANT, Days
 from inbox.reporting.gathering import Window, gather
+from inbox.reporting.months import sum_next
 from inbox.store import reports
 from inbox.store.company import find_company
 from models import (
@@ -78,7 +79,7 @@ class Close:
         now = utcnow()
         if now < self._next:
             return False
-        if await close_next(self._database, now):
+        if await close_next(self._database, now) or await sum_next(self._database):
             return True
         self._next = now + LOOK_EVERY
         return False

@@ -52,7 +52,7 @@ class Names:
 def load_names(session: Session, say: Say, language: str) -> Names:
     """Return what types, people and teams are called."""
     return Names(
-        {one.key: one for one in setup.list_types(session)},
+        setup.named_types(session),
         {one.id: one.name for one in people.list_colleagues(session).values()},
         people.team_names(session),
         say,

@@ -26,6 +26,7 @@ class Action(StrEnum):
 
 
 PERSON = "person:"  # with an id: tell this one
+GROUP = "group:"  # with a team's id: tell everyone of it at work, whosever request it is
 LOUD = "loud"  # in a planned step's words: quiet hours do not apply
 CHANGING = frozenset({Action.HAND_OVER, Action.RAISE})
 """What changes the conversation: done once for a clock, whatever becomes of its due time."""
@@ -95,7 +96,7 @@ def is_before_due(key: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One rung: its moment and what it does, in order: ``Action`` words or ``person:7``.
+    """One rung: its moment and what it does in order, by ``Action``, ``PERSON`` or ``GROUP``.
 
     ``every`` and ``times`` repeat a ladder's last step, so many minutes after each other;
     what it changes is not repeated, only telling is.

@@ -11,10 +11,20 @@ from inbox.sla.instants import Pause
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Somebody who takes a team's work, and when not; without own hours the company's hold."""
+    """Somebody who takes a team's work, and when not; without own hours the company's hold.
+
+    ``more`` is when they work besides their hours, in somebody's place.
+    """
 
     hours: WorkingCalendar | None
     away: Sequence[Pause]
+    more: Sequence[Pause] = ()
+
+    def is_there(self, companys: WorkingCalendar, start: datetime, end: datetime) -> bool:
+        """Tell whether they work at all from one moment to another."""
+        if any(first < end and start < last for first, last in self.more):
+            return True
+        return bool((self.hours or companys).working_seconds(start, end, self.away))
 
 
 def uncovered(
@@ -36,10 +46,6 @@ def uncovered(
         found += [
             (day, team_id)
             for team_id, members in teams.items()
-            if members
-            and not any(
-                (member.hours or hours).working_seconds(start, end, member.away)
-                for member in members
-            )
+            if members and not any(one.is_there(hours, start, end) for one in members)
         ]
     return found

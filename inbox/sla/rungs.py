@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from inbox.sla.history import Kind
-from inbox.sla.ladder import DUE, MOST_REPEATS, PERSON, Action, Moment, Step
+from inbox.sla.ladder import DUE, GROUP, MOST_REPEATS, PERSON, Action, Moment, Step
 
 MOST_STEPS = 20
 MOST_ACTIONS = 6
@@ -127,11 +127,21 @@ def _repeats(step: Step) -> bool:
 
 
 def _is_action(action: str) -> bool:
-    number = action.removeprefix(PERSON)
-    return action in ACTIONS or (action != number and number.isascii() and number.isdigit())
+    named, _, number = action.partition(":")
+    is_one = f"{named}:" in (PERSON, GROUP) and number.isascii() and number.isdigit()
+    return action in ACTIONS or is_one
 
 
 def people_of(steps: Iterable[Step]) -> set[int]:
     """Return the ids of the persons whom steps name."""
-    named = (action for step in steps for action in step.actions)
-    return {int(one.removeprefix(PERSON)) for one in named if one.startswith(PERSON)}
+    return _named(steps, PERSON)
+
+
+def groups_of(steps: Iterable[Step]) -> set[int]:
+    """Return the ids of the teams whom steps name."""
+    return _named(steps, GROUP)
+
+
+def _named(steps: Iterable[Step], what: str) -> set[int]:
+    found = (action for step in steps for action in step.actions)
+    return {int(one.removeprefix(what)) for one in found if one.startswith(what)}

@@ -71,6 +71,15 @@
     if (k === "g") { prefix = k; clearTimeout(prefixTimer); prefixTimer = setTimeout(() => { prefix = ""; }, 900); return; }
     if (single(k)) e.preventDefault();
   });
+  // ---- review: arrows walk the matrix in both directions; Enter in the list of other topics answers ----
+  addEventListener("keydown", (e) => {
+    const box = e.target.closest?.(".matrix"), d = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -3, ArrowDown: 3 }[e.key];
+    if (e.key === "Enter" && e.target.matches?.(".choices select")) { e.preventDefault(); e.target.form.requestSubmit(); }
+    if (!box || !d) return;
+    e.preventDefault();
+    const all = $$("input", box), at = all.indexOf(e.target), to = all[at + d];
+    if (to && (d % 3 === 0 || Math.floor(at / 3) === Math.floor((at + d) / 3))) { to.focus(); to.click(); }
+  });
   addEventListener("toggle", (e) => {
     if (e.newState === "open" && e.target.matches(".picker")) [$("[data-filter]", e.target), $("button[aria-current]", e.target)].find(shown)?.focus();
   }, true);
@@ -99,6 +108,7 @@
   addEventListener("change", (e) => {
     if (e.target.matches("[data-keys-toggle]")) { words.keys = e.target.checked ? "on" : "off"; store.set("keys", words.keys); dressKeys(); }
     if (e.target.matches("#composer [name=kind]")) keep();
+    if (e.target.matches("[data-opens]")) document.getElementById(e.target.dataset.opens)?.focus();
   });
   const dressKeys = () => $$("[data-keys-toggle]").forEach((toggle) => { toggle.checked = words.keys !== "off"; });
   dressKeys();

@@ -1,6 +1,6 @@
 """Who could be given a conversation, with how much they have already."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from sqlmodel import Session
 from inbox.store.duty import AT_WORK, is_away
 from inbox.store.people import OPEN_COUNT
 from models import Absence, Agent, Team, TeamMember
-from models.base import columns
+from models.base import columns, core
 
 agents = columns(Agent)
 teams = columns(Team)
@@ -66,6 +66,11 @@ _WITH_ROOM = (
     .distinct()
 )
 _GIVES_BY = select(teams.id, teams.gives_by)
+_TAKE_TURN = (
+    update(core(TeamMember))
+    .where(members.team_id == bindparam("team"), members.agent_id == bindparam("agent"))
+    .values(last_given_at=bindparam("at"))
+)
 
 
 def _candidate(row: Any) -> Candidate:
@@ -116,14 +121,11 @@ def gives_by(session: Session, team_id: int) -> str:
     return found[team_id]
 
 
-def take_turn(session: Session, team_id: int, agent_id: int, at: datetime) -> None:
-    """Remember when somebody had their turn."""
-    session.execute(
-        update(TeamMember)
-        .where(members.team_id == team_id, members.agent_id == agent_id)
-        .values(last_given_at=at)
-        .execution_options(synchronize_session=False)
-    )
+def take_turns(session: Session, team_id: int, turns: Mapping[int, datetime]) -> None:
+    """Remember when each of some people had their turn, with one statement."""
+    if turns:
+        values = [{"team": team_id, "agent": number, "at": at} for number, at in turns.items()]
+        session.execute(_TAKE_TURN, values)
 
 
 _LOCKED: ColumnElement[int] = agents.id
@@ -140,8 +142,9 @@ def lock(session: Session) -> None:
 
     Caps are counted, so whoever counts must be alone with it until what they gave is there to
     be counted; people are in several teams, so a lock on a team would not do. All are locked
-    in one order, so that nobody waits for each other. On SQLite writers take turns anyway;
-    what is undone gives its locks back.
+    in one order, so that nobody waits for each other in a circle; whoever has much to do takes
+    the lock last and commits at once. On SQLite writers take turns anyway; what is undone
+    gives its locks back.
     """
     if session.get_bind().dialect.name == "sqlite":
         return

@@ -31,17 +31,6 @@ def add_event(
     session.execute(_ADD_EVENT, _event(conversation_id, kind, at, data or {}, by))
 
 
-def add_events(
-    session: Session,
-    conversation_id: int,
-    happened: Iterable[tuple[EventKind, datetime, dict[str, Any]]],
-) -> None:
-    """Write down what the product itself did, in this order, with one statement."""
-    session.execute(
-        _ADD_EVENT, [_event(conversation_id, *what, actor_id=None) for what in happened]
-    )
-
-
 def add_happened(
     session: Session,
     happened: Iterable[tuple[int, EventKind, datetime, dict[str, Any], int | None]],

@@ -48,6 +48,12 @@ def find_door(session: Session, kind: ChannelKind, handle: str) -> Door | None:
     return None if row is None else Door(*row)
 
 
+def find_door_team(session: Session, inbox_id: int) -> int | None:
+    """Return the team of an inbox, open or closed."""
+    found = session.execute(select(inboxes.team_id).where(inboxes.id == inbox_id))
+    return found.scalar_one_or_none()
+
+
 def find_settings(session: Session, inbox_id: int) -> dict[str, Any]:
     """Return what an inbox's kind keeps about it; empty if there is nothing."""
     found = session.execute(select(inboxes.settings).where(inboxes.id == inbox_id))

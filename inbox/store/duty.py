@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, bindparam, or_, select
 from sqlmodel import Session
 
-from models import Absence, Agent, Calendar, Team, TeamMember
+from models import Absence, Agent, AwayKind, Calendar, Team, TeamMember
 from models.base import columns
 
 agents = columns(Agent)
@@ -32,19 +32,31 @@ def is_away(at: datetime | ColumnElement[datetime]) -> ColumnElement[bool]:
     return found.correlate(Agent).exists()
 
 
+def _replaced(at: datetime | ColumnElement[datetime]) -> ColumnElement[bool]:
+    """Return the condition that somebody works in another's place at a moment."""
+    return and_(holds(at), absences.kind != AwayKind.ABSENCE)
+
+
+def stands_in(at: datetime | ColumnElement[datetime]) -> ColumnElement[bool]:
+    """Return the condition on ``agents`` that they work in somebody's place at a moment."""
+    found = select(absences.id).where(absences.backup_id == agents.id, _replaced(at))
+    return found.correlate(Agent).exists()
+
+
 def at_work(
     now: datetime | ColumnElement[datetime], open_ids: Iterable[int] | ColumnElement[int]
 ) -> ColumnElement[bool]:
     """Return the condition on ``agents`` that they are at work.
 
-    That is switched on, inside their own hours where they have some, and not absent.
+    That is switched on, inside their own hours where they have some, or in somebody's place
+    whatever those say, and not absent.
     ``open_ids`` are the calendars that are open now (``inbox.duty.open_calendars``).
     """
     some = open_ids if isinstance(open_ids, ColumnElement) else list(open_ids)
     return and_(
         agents.is_active.is_(True),
         agents.on_duty.is_(True),
-        or_(agents.calendar_id.is_(None), agents.calendar_id.in_(some)),
+        or_(agents.calendar_id.is_(None), agents.calendar_id.in_(some), stands_in(now)),
         ~is_away(now),
     )
 
@@ -69,6 +81,17 @@ def list_running(
     if agent_ids is not None:
         query = query.where(absences.agent_id.in_(list(agent_ids)))
     return {one.agent_id: one for one in session.execute(query).scalars()}
+
+
+def list_replaced(session: Session, now: datetime) -> set[int]:
+    """Return in whose place a colleague works now."""
+    return set(session.execute(select(absences.agent_id).where(_replaced(now))).scalars())
+
+
+def list_standing_in(session: Session, now: datetime) -> set[int]:
+    """Return who works in somebody's place now."""
+    query = select(absences.backup_id).where(_replaced(now), absences.backup_id.is_not(None))
+    return set(session.execute(query).scalars())
 
 
 def list_absences(

@@ -162,16 +162,22 @@ def find_contact(session: Session, kind: str, value: str) -> Contact | None:
 def create_contact(
     session: Session, kind: str, value: str, *, name: str, language: str, now: datetime
 ) -> Contact:
-    """Make a contact with an address that nobody has."""
+    """Make a contact with an address that nobody has; whoever got it meanwhile, if so."""
     contact = Contact(name=name, language=language, created_at=now)
     session.add(contact)
     session.flush()
-    session.execute(
-        insert(ContactIdentity).values(
-            contact_id=contact.id, kind=kind, value=value, created_at=now
-        )
-    )
-    return contact
+    made = session.execute(
+        insert_into(session, ContactIdentity)
+        .values(contact_id=contact.id, kind=kind, value=value, created_at=now)
+        .on_conflict_do_nothing(index_elements=["kind", "value"])
+        .returning(identities.id)
+    ).scalar_one_or_none()
+    if made is not None:
+        return contact
+    session.delete(contact)
+    session.flush()
+    theirs: Contact = session.execute(_CONTACT, {"kind": kind, "value": value}).scalar_one()
+    return theirs
 
 
 def list_identities(session: Session, contact_id: int) -> dict[str, Sequence[str]]:

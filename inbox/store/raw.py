@@ -82,11 +82,18 @@ def waits(session: Session, now: datetime) -> bool:
 
 
 def renew(session: Session, ids: list[int], now: datetime) -> None:
-    """Keep the lease on messages that are being worked on."""
-    session.execute(
-        update(RawMessage)
+    """Keep the lease on messages that are being worked on, without waiting.
+
+    What is just being stored is locked, so that nobody claims it, and is not waited for.
+    """
+    free = (
+        select(raws.id)
         .where(raws.id.in_(ids), raws.state == RawState.PENDING)
-        .values(leased_until=now + LEASE)
+        .order_by(raws.id)
+        .with_for_update(skip_locked=True)
+    )
+    session.execute(
+        update(RawMessage).where(raws.id.in_(free)).values(leased_until=now + LEASE)
     )
 
 

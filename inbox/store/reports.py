@@ -15,6 +15,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Select, Text, cast, func, select
 from sqlmodel import Session
 
+from inbox.store.months import stretches
 from models import (
     Contact,
     Conversation,
@@ -170,16 +171,18 @@ def sum_by(
     """
     dimension, key = BY[by]
     found: dict[Any, Sums] = defaultdict(Sums)
-    where = _of_period(wanted, dimension)
-    query = select(key, *(func.sum(days[name]) for name in measures))
-    for row in session.execute(query.where(*where).group_by(key)):
-        counts = zip(measures, row[1:], strict=True)
-        found[row[0]].counts.update({name: int(n) for name, n in counts if n})
-    if with_times:
-        query = select(key, cast(days.answered_in, Text), cast(days.solved_in, Text))
-        for value, answered, solved in session.execute(query.where(*where)):
-            _add_times(found[value].answered_in, answered)
-            _add_times(found[value].solved_in, solved)
+    period = (dimension, wanted.first, wanted.last)
+    for stretch in [period] if by == "day" else stretches(session, *period):
+        where = _of_period(wanted, *stretch)
+        query = select(key, *(func.sum(days[name]) for name in measures))
+        for row in session.execute(query.where(*where).group_by(key)):
+            counts = zip(measures, row[1:], strict=True)
+            found[row[0]].counts.update({name: int(n) for name, n in counts if n})
+        if with_times:
+            query = select(key, cast(days.answered_in, Text), cast(days.solved_in, Text))
+            for value, answered, solved in session.execute(query.where(*where)):
+                add_times(found[value].answered_in, answered)
+                add_times(found[value].solved_in, solved)
     for cell, sums in open_cells.items():
         if cell[1] == dimension and _is_wanted(cell, wanted):
             found[cell[0] if by == "day" else cell[OF_OPEN[by]]].add(sums)
@@ -190,13 +193,16 @@ def sum_by(
 _read_times = msgspec.json.Decoder(dict[int, int]).decode
 
 
-def _add_times(to: Counter[int], stored: str) -> None:
+def add_times(to: Counter[int], stored: str) -> None:
+    """Count what a cell says took how long, as its JSON text has it."""
     for minute, n in _read_times(stored).items():
         to[minute] += n
 
 
-def _of_period(wanted: Wanted, dimension: str) -> list[ColumnElement[bool]]:
-    found = [days.dimension == dimension, days.day.between(wanted.first, wanted.last)]
+def _of_period(
+    wanted: Wanted, dimension: str, first: date, last: date
+) -> list[ColumnElement[bool]]:
+    found = [days.dimension == dimension, days.day.between(first, last)]
     if wanted.team_id is not None:
         found.append(days.team_id == wanted.team_id)
     if wanted.channel is not None:

@@ -6,10 +6,12 @@ import msgspec
 from sqlalchemy import select
 from sqlmodel import Session
 
-from models import Company
+from models import Company, Inbox, Team
 from models.base import columns
 
 company = columns(Company)
+inboxes = columns(Inbox)
+teams = columns(Team)
 
 KEY = "routes"
 
@@ -23,6 +25,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     product_group: str | None = None
     language: str | None = None
     inbox_id: int | None = None
+    department: str | None = None  # of the team that its inbox belongs to
 
 
 _SETTINGS = select(company.settings).limit(1)
@@ -35,6 +38,16 @@ def list_rules(session: Session) -> list[Rule]:
         settings = session.execute(_SETTINGS).scalar_one_or_none() or {}
         found = msgspec.convert(settings.get(KEY, []), list[Rule])
         session.info[KEY] = found
+    return found
+
+
+def list_departments(session: Session) -> dict[int, str]:
+    """Return the department of each inbox's team, by inbox; read once in a unit of work."""
+    found: dict[int, str] | None = session.info.get("departments")
+    if found is None:
+        query = select(inboxes.id, teams.department).join(Team, teams.id == inboxes.team_id)
+        found = {row.id: row.department for row in session.execute(query)}
+        session.info["departments"] = found
     return found
 
 

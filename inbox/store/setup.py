@@ -33,6 +33,7 @@ class Type:
     name_vi: str
     name_en: str
     team_id: int | None
+    is_active: bool = True
 
     def name(self, language: str) -> str:
         """Return the name in a language."""
@@ -89,6 +90,13 @@ def list_types(session: Session) -> list[Type]:
     return [Type(*row) for row in session.execute(_TYPES)]
 
 
+def named_types(session: Session) -> dict[str, Type]:
+    """Return every type there ever was, by key: what was sorted once keeps its name."""
+    shown = (types.key, types.name_vi, types.name_en, types.team_id, types.is_active)
+    query = select(*shown).order_by(types.is_active.desc(), types.position)
+    return {row.key: Type(*row) for row in session.execute(query)}
+
+
 @dataclass(frozen=True, slots=True)
 class LiveModel:
     """Which trained model answers now."""
@@ -99,11 +107,40 @@ class LiveModel:
     is_starter: bool
 
 
+_ANSWERING = (
+    select(versions.id, versions.path, versions.sha256, versions.is_starter)
+    .where(versions.promoted_at.is_not(None) | versions.is_live, versions.problem == "")
+    .order_by(versions.is_live.desc(), versions.promoted_at.desc(), versions.id.desc())
+    .limit(1)
+)
+_CHOSEN = select(
+    versions.id, versions.path, versions.sha256, versions.is_starter, versions.problem
+).where(versions.is_live.is_(True))
+
+
 def find_live_model(session: Session) -> LiveModel | None:
-    """Return the live model, or None when written rules have to do."""
+    """Return the model that answers now, or None when written rules have to do.
+
+    While the chosen one's files are not what they were, that is the one before it.
+    """
+    chosen = session.execute(_CHOSEN).first()
+    if chosen is None or not chosen.problem:
+        return None if chosen is None else LiveModel(*chosen[:4])
+    row = session.execute(_ANSWERING).first()
+    return None if row is None else LiveModel(*row)
+
+
+def find_chosen_model(session: Session) -> LiveModel | None:
+    """Return the model that is to answer, whether or not its files still are what they were."""
+    chosen = session.execute(_CHOSEN).first()
+    return None if chosen is None else LiveModel(*chosen[:4])
+
+
+def find_shadow(session: Session) -> LiveModel | None:
+    """Return the model that predicts without being heard."""
     row = session.execute(
         select(versions.id, versions.path, versions.sha256, versions.is_starter).where(
-            versions.is_live.is_(True)
+            versions.is_shadow.is_(True), versions.problem == ""
         )
     ).first()
     return None if row is None else LiveModel(*row)

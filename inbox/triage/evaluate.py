@@ -14,7 +14,9 @@ from inbox.triage.prediction import (
     LEVELS,
     UNSURE_BELOW,
     Example,
+    Thresholds,
     UrgencyCosts,
+    Zone,
 )
 
 N_BINS = 10
@@ -32,6 +34,7 @@ class Outcome:
     confidence: float
     true_level: str | None = None
     said_level: str | None = None
+    zone: Zone | None = None
 
 
 def evaluate_model(
@@ -48,6 +51,7 @@ def evaluate_model(
                 confidence=said.request_type_confidence,
                 true_level=example.urgency,
                 said_level=said.urgency,
+                zone=said.zone,
             )
         )
     threshold = model.thresholds.auto_from
@@ -55,16 +59,24 @@ def evaluate_model(
 
 
 def evaluate(
-    outcomes: Sequence[Outcome], threshold: float, costs: UrgencyCosts = DEFAULT_COSTS
+    outcomes: Sequence[Outcome],
+    threshold: float,
+    costs: UrgencyCosts = DEFAULT_COSTS,
+    zones: Thresholds | None = None,
 ) -> dict[str, Any]:
     """Return the figures as plain values that JSON can carry.
 
-    ``threshold`` is the confidence from which a prediction counts as covered. All shares
-    are in [0, 1]; ``urgency`` is None when no message has a true level.
+    ``threshold`` is the confidence from which a prediction counts as covered. Where zones
+    are known, by the outcomes or from ``zones``, covered is what stands alone instead;
+    ``zones`` of the result then counts the messages of each. All shares are in [0, 1];
+    ``urgency`` is None when no message has a true level.
     """
     correct = np.array([o.said_type == o.true_type for o in outcomes], dtype=np.bool_)
     confidence = np.array([o.confidence for o in outcomes], dtype=np.float64)
     covered = confidence >= threshold
+    placed = [_zone(outcome, zones) for outcome in outcomes]
+    if Zone.AUTO in placed:
+        covered = np.array([zone is Zone.AUTO for zone in placed], dtype=np.bool_)
     by_type = _by_label([(o.true_type, o.said_type) for o in outcomes])
     with_support = [scores["f1"] for scores in by_type.values() if scores["support"]]
     return {
@@ -76,9 +88,16 @@ def evaluate(
         "threshold": threshold,
         "coverage": _mean(covered),
         "precision_when_covered": _mean(correct[covered]),
+        "zones": {zone.value: placed.count(zone) for zone in Zone if zone in placed},
         "by_type": by_type,
         "urgency": _urgency(outcomes, costs),
     }
+
+
+def _zone(outcome: Outcome, zones: Thresholds | None) -> Zone | None:
+    if outcome.zone is not None or zones is None:
+        return outcome.zone
+    return zones.zone(outcome.said_type, outcome.confidence)
 
 
 def expected_calibration_error(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from inbox.errors import Invalid
 
-FORMAT = 1
+FORMAT = 2  # 2: signs and emoji are features, zones of single types
 ARRAYS = "model.npz"
 META = "model.json"
 _DAMAGE = (ValueError, KeyError, TypeError, AttributeError, IndexError, EOFError)

@@ -14,19 +14,23 @@ from inbox.triage.prediction import (
     DEFAULT_COSTS,
     GENERAL,
     LEVELS,
+    NO_FACTS,
     NORMAL,
+    Facts,
     Prediction,
     Term,
     Thresholds,
     UrgencyCosts,
+    Zone,
     cheapest_level,
 )
 from inbox.triage.rules import DEFAULT_CONFIDENCE, RULE_CONFIDENCE
 from inbox.triage.text import Document, prepare
 from inbox.triage.urgency import Finding, floor
-from inbox.triage.why import strongest_terms
+from inbox.triage.why import opposing_terms, strongest_terms
 
 STRANGE_BELOW = 0.34  # of the words known; fewer, and the message is about something else
+_DOUBT = 1.5
 _STRANGE_GENERAL = 0.3  # how much of the probability such a message gives to general
 
 
@@ -43,16 +47,31 @@ class Head:
     intercept: NDArray[np.float32]
     sharpness: float
 
-    def probabilities(self, row: Row, columns: Sequence[int]) -> NDArray[np.float64]:
-        """Return the probability of each of the labels in ``columns``; they sum to 1."""
+    def probabilities(
+        self, row: Row, columns: Sequence[int], factor: float = 1.0
+    ) -> NDArray[np.float64]:
+        """Return the probability of each of the labels in ``columns``; they sum to 1.
+
+        A ``factor`` below 1 makes them more alike.
+        """
         scores = row.values @ self.coef[row.indices] + self.intercept
-        return softmax(scores[list(columns)].astype(np.float64) * self.sharpness)
+        chosen = scores[list(columns)].astype(np.float64)
+        return softmax(chosen * (self.sharpness * factor))
 
     def pull(self, row: Row, column: int) -> NDArray[np.float64]:
         """Return how much each feature speaks for one label against the average label."""
         coef = self.coef[row.indices]
         against = coef.mean(axis=1)
         return np.asarray(row.values * (coef[:, column] - against), dtype=np.float64)
+
+
+def doubt(known_share: Any) -> Any:
+    """Return the factor on the scores of types: 1 where all words are known, 0 where none is.
+
+    Measured on clinc150: at 5 % of known questions lost, it raises the share of foreign ones
+    that are noticed from 74 to 82 %.
+    """
+    return known_share**_DOUBT
 
 
 def softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -65,13 +84,16 @@ def softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
 class UrgencyPolicy:
     """How the model's opinion of urgency meets the written rules.
 
-    ``rules_are_floor``: a rule can raise the level, and only a rule can lower it below
-    normal. ``trust`` in [0, 1] is the share of the model's opinion against "normal";
-    below 1 for a model that has not seen this company's messages.
+    Written rules set a floor. ``rules_are_floor`` says that moreover only a rule can lower
+    the level below normal: as long as the company rated too few messages itself.
+    ``trust`` in [0, 1] is the share of the model's opinion against "normal"; below 1 for a
+    model that has not seen this company's messages. ``without`` names the rules that the
+    company's own ratings contradict; they raise nothing.
     """
 
     rules_are_floor: bool = True
     trust: float = 1.0
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -108,10 +130,14 @@ class TriageModel:
             "urgency": {
                 "rules_are_floor": self.urgency.rules_are_floor,
                 "trust": self.urgency.trust,
+                "without": list(self.urgency.without),
             },
             "thresholds": {
                 "auto_from": self.thresholds.auto_from,
                 "auto_types": sorted(self.thresholds.auto_types),
+                "by_type": dict(self.thresholds.by_type),
+                "ask_below": self.thresholds.ask_below,
+                "known_from": self.thresholds.known_from,
             },
             "info": self.info,
         }
@@ -140,13 +166,16 @@ class TriageModel:
                 if name == "levels" and not set(labels) <= set(LEVELS):
                     raise ValueError("unknown urgency levels")
                 heads[name] = Head(labels, coef, intercept, float(meta[name]["sharpness"]))
-        thresholds = meta["thresholds"]
+        thresholds = dict(meta["thresholds"])
+        thresholds["auto_types"] = frozenset(thresholds["auto_types"])
+        urgency = dict(meta["urgency"])
+        urgency["without"] = tuple(urgency["without"])
         return cls(
             features=Features(vocabulary, arrays["idf"]),
             types=heads["types"],
             levels=heads.get("levels"),
-            urgency=UrgencyPolicy(**meta["urgency"]),
-            thresholds=Thresholds(thresholds["auto_from"], frozenset(thresholds["auto_types"])),
+            urgency=UrgencyPolicy(**urgency),
+            thresholds=Thresholds(**thresholds),
             info=meta["info"],
         )
 
@@ -157,27 +186,36 @@ class TriageModel:
         *,
         allowed_types: Collection[str] | None = None,
         costs: UrgencyCosts = DEFAULT_COSTS,
+        facts: Facts = NO_FACTS,
     ) -> Prediction:
         """Propose a request type and an urgency for one message.
 
         Any text gets an answer. ``allowed_types`` are the types in use; if the model knows
-        none of them, the first in alphabetical order answers with confidence 0.
+        none of them, the first in alphabetical order answers with confidence 0. ``facts``
+        of the customer can raise the urgency.
         """
         document = prepare(subject, text)
-        row = self.features.row(document)
+        row = self.features.row(document.forms)
         candidates = self._candidates(row, allowed_types)
         first, confidence = candidates[0]
-        level, certainty, reason = self._urgency(document, row, costs)
+        levels = self._levels(row)
+        level, certainty, reason = self._urgency(levels, document, costs, facts)
+        zone = self.thresholds.zone(first, confidence, row.known_share)
+        terms = self._why(document, row, first)
         return Prediction(
             request_type=first,
             request_type_confidence=confidence,
             urgency=LEVELS[level],
             urgency_confidence=certainty,
             urgency_reason=reason,
-            needs_review=self.thresholds.needs_review(first, confidence),
+            needs_review=zone is not Zone.AUTO,
             candidates=tuple(candidates),
-            why=self._why(document, row, first),
+            why=terms[0],
             clock_candidates=self.thresholds.clocks(candidates),
+            zone=zone,
+            against=terms[1],
+            levels=levels,
+            known_share=row.known_share,
         )
 
     def with_thresholds(self, thresholds: Thresholds) -> "TriageModel":
@@ -195,7 +233,7 @@ class TriageModel:
         ]
         if not columns:
             return [(key, 0.0) for key in sorted(allowed_types or labels)]
-        shares = self.types.probabilities(row, columns)
+        shares = self.types.probabilities(row, columns, doubt(row.known_share))
         keys = [labels[column] for column in columns]
         if row.known_share < STRANGE_BELOW and GENERAL in keys:
             shares = np.full(len(keys), (1 - _STRANGE_GENERAL) / len(keys))
@@ -204,35 +242,48 @@ class TriageModel:
         return [(keys[place], float(shares[place])) for place in order]
 
     def _urgency(
-        self, document: Document, row: Row, costs: UrgencyCosts
+        self,
+        levels: tuple[float, ...],
+        document: Document,
+        costs: UrgencyCosts,
+        facts: Facts,
     ) -> tuple[int, float, str | None]:
-        rule = floor(document) if self.urgency.rules_are_floor else None
-        level, certainty = self._modelled_level(row, costs)
+        """Return the level, how sure it is, and the rule that set it if one did.
+
+        The level with the least expected cost, but never below what a rule asks for.
+        """
+        rule = floor(document, facts, self.urgency.without)
+        level, certainty = NORMAL, DEFAULT_CONFIDENCE
+        if self.levels is not None:
+            level = cheapest_level(levels, costs)
+            certainty = levels[level]
         if self.urgency.rules_are_floor:
             level = max(level, NORMAL)
-            if rule is not None and (rule.level > level or _lowers(rule, level)):
-                return rule.level, RULE_CONFIDENCE, rule.reason
+        if rule is not None and (rule.level > level or self._lowers(rule, level)):
+            return rule.level, RULE_CONFIDENCE, rule.reason
         return level, certainty, None
 
-    def _modelled_level(self, row: Row, costs: UrgencyCosts) -> tuple[int, float]:
-        if self.levels is None:
-            return NORMAL, DEFAULT_CONFIDENCE
-        labels = self.levels.labels
+    def _levels(self, row: Row) -> tuple[float, ...]:
+        """Return the probability of each of LEVELS."""
         shares = np.zeros(len(LEVELS))
-        known = self.levels.probabilities(row, range(len(labels)))
-        for label, share in zip(labels, known, strict=True):
-            shares[LEVELS.index(label)] = share
-        shares *= self.urgency.trust
-        shares[NORMAL] += 1 - self.urgency.trust
-        level = cheapest_level(shares.tolist(), costs)
-        return level, float(shares[level])
+        trust = self.urgency.trust if self.levels is not None else 0.0
+        if self.levels is not None:
+            labels = self.levels.labels
+            known = self.levels.probabilities(row, range(len(labels)))
+            for label, share in zip(labels, known, strict=True):
+                shares[LEVELS.index(label)] = share * trust
+        shares[NORMAL] += 1 - trust
+        return tuple(shares.tolist())
 
-    def _why(self, document: Document, row: Row, chosen: str) -> tuple[Term, ...]:
+    def _why(
+        self, document: Document, row: Row, chosen: str
+    ) -> tuple[tuple[Term, ...], tuple[Term, ...]]:
+        """Return the words for and those against the chosen type."""
         if chosen not in self.types.labels or not row.indices.size:
-            return ()
+            return (), ()
         pull = self.types.pull(row, self.types.labels.index(chosen))
-        return strongest_terms(document, self.features.shares(document, row, pull))
+        weights = row.shares(pull)
+        return strongest_terms(document, weights), opposing_terms(document, weights)
 
-
-def _lowers(rule: Finding, level: int) -> bool:
-    return rule.level < NORMAL and level == NORMAL
+    def _lowers(self, rule: Finding, level: int) -> bool:
+        return self.urgency.rules_are_floor and rule.level < NORMAL and level == NORMAL

@@ -1,7 +1,8 @@
 """The values that go into and come out of triage, and the choice of the cheapest urgency."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 GENERAL = "general"
 LEVELS = ("low", "normal", "high", "urgent")  # in rising order
@@ -17,6 +18,8 @@ class Example:
     ``urgency`` is one of LEVELS or None when nobody said. Examples of one ``group`` are
     variants of one text and never stand on both sides of a split; "" stands alone.
     ``weight`` says how much it counts in training (a correction more than a starter line).
+    Only messages that are the company's own (``is_own``) calibrate and measure a model, as
+    soon as there are some.
     """
 
     text: str
@@ -26,6 +29,34 @@ class Example:
     language: str = ""
     group: str = ""
     weight: float = 1.0
+    is_own: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of the customer when a message comes in; it can only raise the urgency.
+
+    ``tier`` is the customer's ("standard" or another); ``open_matters`` counts the other
+    conversations that are still open; ``asked_before`` the customer's earlier messages, on
+    any channel, that nobody has answered yet; ``promise_missed`` says that an answer was
+    promised for an instant that is past.
+    """
+
+    tier: str = "standard"
+    open_matters: int = 0
+    asked_before: int = 0
+    promise_missed: bool = False
+
+
+NO_FACTS = Facts()
+
+
+class Zone(StrEnum):
+    """How far a prediction may be trusted: alone, as a proposal, or not at all."""
+
+    AUTO = "auto"
+    SUGGEST = "suggest"
+    ASK = "ask"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +73,11 @@ class Prediction:
 
     Confidences are probabilities. ``candidates`` holds every possible type, the likeliest
     first. ``urgency_reason`` names the written rule that set the urgency, or is None when
-    the model or the default did. ``needs_review`` says that a person should look.
-    ``clock_candidates`` are the types whose targets apply: the strictest of them rules.
+    the model or the default did. ``needs_review`` says that a person should look: in every
+    zone but AUTO. ``clock_candidates`` are the types whose targets apply: the strictest of
+    them rules. ``against`` are words that spoke against the type, with negative weights;
+    ``levels`` the probability of each urgency in the order of LEVELS; ``known_share`` how
+    many of the words the model knows.
     """
 
     request_type: str
@@ -55,6 +89,16 @@ class Prediction:
     urgency_reason: str | None = None
     why: tuple[Term, ...] = ()
     clock_candidates: tuple[str, ...] = ()
+    zone: Zone = Zone.SUGGEST
+    against: tuple[Term, ...] = ()
+    levels: tuple[float, ...] = (0.0, 1.0, 0.0, 0.0)
+    known_share: float = 1.0
+
+    @property
+    def margin(self) -> float:
+        """How far the first type is ahead of the second, in [0, 1]."""
+        shares = [share for _, share in self.candidates[:2]]
+        return shares[0] - shares[1] if len(shares) > 1 else 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +123,32 @@ DEFAULT_COSTS = UrgencyCosts()
 class Thresholds:
     """When a prediction may stand without a person.
 
-    ``auto_from`` is the confidence from which the type was measured to be right often
-    enough, or None while nothing is measured: then everything needs review.
-    ``auto_types`` are the types with enough examples for that measure to hold.
+    ``auto_from`` is the confidence from which types in ``auto_types`` (those with enough
+    examples for the measure to hold) were right often enough taken together, or None while
+    nothing is measured: then everything needs review. ``by_type`` holds the types with a
+    bound of their own; it counts in place of ``auto_from``. A message whose ``known_share``
+    of words is below ``known_from`` never stands alone: it is about something else.
     """
 
     auto_from: float | None = None
     auto_types: frozenset[str] = field(default_factory=frozenset)
+    by_type: Mapping[str, float] = field(default_factory=dict)
+    ask_below: float = UNSURE_BELOW
+    known_from: float = 0.0
+
+    def zone(self, request_type: str, confidence: float, known_share: float = 1.0) -> Zone:
+        """Return how far this type may be trusted."""
+        own = self.by_type.get(request_type)
+        start = self.auto_from if own is None else own
+        known = known_share >= self.known_from
+        measured = known and start is not None and request_type in self.auto_types
+        if measured and start is not None and confidence >= start:
+            return Zone.AUTO
+        return Zone.SUGGEST if known and confidence >= self.ask_below else Zone.ASK
 
     def needs_review(self, request_type: str, confidence: float) -> bool:
         """Whether a person should confirm this type."""
-        if self.auto_from is None or request_type not in self.auto_types:
-            return True
-        return confidence < self.auto_from
+        return self.zone(request_type, confidence) is not Zone.AUTO
 
     def clocks(self, candidates: Sequence[tuple[str, float]]) -> tuple[str, ...]:
         """Return the types whose targets apply: several when the first is unsure."""

@@ -9,7 +9,9 @@ from inbox.triage.keywords import KEYWORDS
 from inbox.triage.prediction import (
     GENERAL,
     LEVELS,
+    NO_FACTS,
     NORMAL,
+    Facts,
     Prediction,
     Term,
     Thresholds,
@@ -24,7 +26,11 @@ _HIGHEST = 0.75  # written words are never surer than this
 
 
 def predict_by_rules(
-    subject: str, text: str, *, allowed_types: Collection[str] | None = None
+    subject: str,
+    text: str,
+    *,
+    allowed_types: Collection[str] | None = None,
+    facts: Facts = NO_FACTS,
 ) -> Prediction:
     """Predict type and urgency from keywords; always asks for a person's look.
 
@@ -38,7 +44,7 @@ def predict_by_rules(
     if not candidates:
         candidates = [(key, 0.0) for key in sorted(allowed_types or (GENERAL,))]
     first, confidence = candidates[0]
-    rule = floor(document)
+    rule = floor(document, facts)
     return Prediction(
         request_type=first,
         request_type_confidence=confidence,
@@ -49,6 +55,7 @@ def predict_by_rules(
         candidates=tuple(candidates),
         why=_why(found.get(first, {})),
         clock_candidates=Thresholds().clocks(candidates),
+        zone=Thresholds().zone(first, confidence),
     )
 
 

@@ -8,6 +8,8 @@ import re
 import unicodedata
 from typing import NamedTuple
 
+from inbox.triage.letter import evidence
+
 HEAD_CHARS = 4000
 TAIL_CHARS = 1000
 SUBJECT_CHARS = 300
@@ -55,6 +57,11 @@ def fold(text: str) -> str:
     return text.translate(_FOLD)
 
 
+def is_word(form: str) -> bool:
+    """Whether a form is a word, not a mask such as ``_money``, a sign or an emoji."""
+    return form[0].isalnum()
+
+
 class Token(NamedTuple):
     """One word or masked thing; ``start`` and ``end`` are positions in Document.original."""
 
@@ -64,8 +71,13 @@ class Token(NamedTuple):
 
     @property
     def is_word(self) -> bool:
-        """Whether it is a word, not a mask such as ``_money`` and not a ? or !"""
-        return self.form[0].isalnum()
+        """Whether it is a word, not a mask such as ``_money``, a sign or an emoji."""
+        return is_word(self.form)
+
+    @property
+    def is_said(self) -> bool:
+        """Whether written rules read it: words, masks, ? and !, no commas and no faces."""
+        return self.is_word or self.form in _SAID
 
 
 class Document(NamedTuple):
@@ -73,6 +85,11 @@ class Document(NamedTuple):
 
     original: str
     tokens: tuple[Token, ...]
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """What the classifier reads: the forms of all tokens, in order."""
+        return tuple(token.form for token in self.tokens)
 
     @property
     def plain(self) -> str:
@@ -85,6 +102,8 @@ class Document(NamedTuple):
         owners: list[int] = []
         last_end = 0
         for number, token in enumerate(self.tokens):
+            if not token.is_said:
+                continue
             between = self.original[last_end : token.start]
             gap = " . " if _BREAK.search(between) else " "
             pieces.append(gap + token.form)
@@ -93,8 +112,12 @@ class Document(NamedTuple):
         return "".join(pieces) + " ", [*owners, max(len(self.tokens) - 1, 0)]
 
 
+_SAID = frozenset({"?", "!", "_url", "_mail", "_money", "_code", "_num"})
 _BREAK = re.compile(r"[.;:,\n\u2026]")
 _REPEATS = re.compile(r"(.)\1{2,}")
+_SAD = frozenset("😡😠😥😭👎😔😞😢😤🤬😒😣😩😫😕☹🙁😓😰💔😖😟🥺🤮🤢")
+_GLAD = frozenset("❤👍😍😘👌🥰😀🤗🤩😋😁😄😃😆😻💋💕💖♥🎉👏🙏😉😚")
+_ONCE = frozenset({"face", "mark", "sad", "glad", "dots"})  # a row of them says it once
 # Bounded repeats only: a hostile message must not make the scan quadratic.
 _TOKEN = re.compile(
     r"""
@@ -107,7 +130,11 @@ _TOKEN = re.compile(
     |(?P<code>\#\s?[a-z0-9-]{2,30}|[a-z]{1,8}[-_]?\d{3,30}[a-z0-9-]{0,20}|\d{6,30}(?!\w))
     |(?P<num>\d{1,20}(?:[.,:/-]\d{1,20}){0,5}(?!\w))
     |(?P<word>[^\W_]+)
-    |(?P<mark>[?!])
+    |(?P<sad>[:=;]['-]?\({1,20}|[:=]['-]?/(?!/))
+    |(?P<glad>[:=;]['-]?\){1,20}|\^_{0,5}\^|<3)
+    |(?P<dots>\.{2,100}|\u2026)
+    |(?P<face>[\U0001f300-\U0001faff\u2600-\u27bf\u2b50])
+    |(?P<mark>[?!.,;:])
     """,
     re.VERBOSE,
 )
@@ -120,20 +147,27 @@ def prepare(subject: str, text: str) -> Document:
     ends of long mails, and the time to answer stays bounded. Links, addresses, sums,
     order codes and numbers become masks, because the one that was seen in training says
     nothing about the next; letters written three times or more become one.
+    Signs, emoji and smileys are tokens too ("..." and a sad face say something). Greeting,
+    signature and quoted mail give none: they are no evidence.
     """
     original = _cut(unicodedata.normalize("NFC", text), HEAD_CHARS, TAIL_CHARS)
+    head = ""
     if subject:
-        head = _cut(unicodedata.normalize("NFC", subject), SUBJECT_CHARS, 0)
-        original = f"{head}\n{original}"
-    folded = original.translate(_FOLD)
+        head = _cut(unicodedata.normalize("NFC", subject), SUBJECT_CHARS, 0) + "\n"
+    folded_head = head.translate(_FOLD)
+    folded = folded_head + original.translate(_FOLD)
+    original = head + original
     places = _places(original)
-    tokens = []
-    for match in _TOKEN.finditer(folded):
-        kind = str(match.lastgroup)
-        start, end = match.span()
-        if places is not None:
-            start, end = places[start], places[end - 1] + 1
-        tokens.append(Token(_form(kind, match.group()), start, end))
+    tokens: list[Token] = []
+    parts = [(0, len(folded_head)), *evidence(folded, len(folded_head))]
+    for part in parts:
+        for match in _TOKEN.finditer(folded, *part):
+            start, end = match.span()
+            form = _form(str(match.lastgroup), match.group())
+            if places is not None:
+                start, end = places[start], places[end - 1] + 1
+            if not (tokens and tokens[-1].form == form and match.lastgroup in _ONCE):
+                tokens.append(Token(form, start, end))
     return Document(original, tuple(tokens))
 
 
@@ -151,6 +185,8 @@ def _cut(text: str, head: int, tail: int) -> str:
 def _form(kind: str, matched: str) -> str:
     if kind == "word":
         return _REPEATS.sub(r"\1", matched[: 4 * LONGEST_FORM])[:LONGEST_FORM]
+    if kind == "face":
+        return "_sad" if matched in _SAD else "_glad" if matched in _GLAD else matched
     return matched if kind == "mark" else f"_{kind}"
 
 

@@ -1,30 +1,37 @@
-"""Fit, calibrate and measure a classifier; the only module that imports scikit-learn.
+"""Fit, calibrate and measure a classifier.
 
-It runs in the training process and in ``kip triage train``, never in web or worker.
+It runs in the training process and in ``kip triage train``, never in web or worker: it
+reaches scikit-learn.
 """
 
 import hashlib
 import json
 import platform
-from collections import Counter
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import scipy
-import sklearn
-from numpy.typing import NDArray
 from scipy import sparse
 from scipy.optimize import minimize_scalar
-from scipy.special import betaincinv
-from sklearn.linear_model import LogisticRegression
-from sklearn.svm import LinearSVC
 
 from inbox.errors import Invalid
+from inbox.triage.bounds import thresholds_of
 from inbox.triage.evaluate import Outcome, evaluate
-from inbox.triage.features import Features
-from inbox.triage.model import Head, TriageModel, UrgencyPolicy, softmax
+from inbox.triage.features import Features, Forms
+from inbox.triage.machines import (
+    LIBRARY,
+    Fit,
+    Floats,
+    Ints,
+    Matrix,
+    fit_logistic,
+    going_on,
+    separating,
+)
+from inbox.triage.model import Head, TriageModel, UrgencyPolicy, doubt, softmax
 from inbox.triage.prediction import (
     DEFAULT_COSTS,
     LEVELS,
@@ -34,20 +41,16 @@ from inbox.triage.prediction import (
     UrgencyCosts,
     cheapest_level,
 )
-from inbox.triage.text import Document, prepare
+from inbox.triage.ratings import contradicted
+from inbox.triage.text import prepare
 
 N_FOLDS = 5
-ONE_FOLD_FROM = 20_000  # messages; above it one fifth is held out once, to bound the time
-AUTO_PRECISION = 0.95
-AUTO_MIN_MESSAGES = 200
-AUTO_MIN_PER_TYPE = 30
-RULES_UNTIL = 200  # labelled urgencies; below, written rules stay the floor
-_USUAL_SHARPNESS = 2.0
-
-Matrix = sparse.csr_matrix
-Floats = NDArray[np.float64]
-Ints = NDArray[np.intp]
-Fit = Callable[[Matrix, Ints, Floats], tuple[Floats, Floats]]
+CALIBRATED_ON = 10_000  # messages at most are held out to calibrate and to measure
+FEW_FOLDS_FROM = 5_000  # messages held out; above it three folds do, above CALIBRATED_ON two
+ONE_FOLD_FROM = 30_000
+MIN_OWN = 50  # own messages; fewer, and the starter's sentences calibrate too
+RULES_UNTIL = 200  # labelled urgencies; below, only written rules lower the urgency
+MANY_A_TYPE = 400  # messages; from there a softer machine does better
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,31 @@ class Trained:
 
     model: TriageModel
     evaluation: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Data:
+    """The examples as the machines read them.
+
+    ``folds`` are -1 for what is never held out, ``known`` the share of words that are known.
+    """
+
+    matrix: Matrix
+    weights: Floats
+    folds: Ints
+    known: Floats
+
+    def part(self, rows: Ints) -> "_Data":
+        return _Data(self.matrix[rows], self.weights[rows], self.folds[rows], self.known[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class _Machine:
+    """How a head is fitted, how it is fitted to be measured, and how sure it usually is."""
+
+    fit: Fit
+    unseen_fit: Fit
+    usual_sharpness: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +99,21 @@ def train(
     *,
     urgency: UrgencyPolicy | None = None,
     measured: bool = True,
-    looseness: float = 0.5,
+    looseness: float | None = None,
     costs: UrgencyCosts = DEFAULT_COSTS,
     info: dict[str, Any] | None = None,
+    start: TriageModel | None = None,
 ) -> Trained:
     """Train on labelled messages; any set of types, also types with a single message.
 
     The same examples in the same order give the same model. ``measured=False`` says that
     the examples are not this company's own, so nothing may pass without a person.
     ``looseness`` is the C of the linear SVM: smaller for examples that differ from the
-    messages to come. ``urgency`` decides how rules and model meet; by default rules stay
-    the floor until 200 messages have a level. ``info`` is kept with the model.
+    messages to come; by default it follows from the number of messages a type.
+    ``urgency`` decides how rules and model meet; by default only rules lower an urgency
+    until 200 messages have a level. ``info`` is kept with the model. ``start`` is a model
+    whose vocabulary is taken over and whose weights are gone on from: faster where there
+    are very many messages.
 
     Raises
     ------
@@ -90,126 +122,132 @@ def train(
     """
     if not examples:
         raise Invalid("There is nothing to train on: no labelled messages.")
-    documents = [prepare(example.subject, example.text) for example in examples]
-    features = Features.fit(documents)
-    matrix = _matrix(features, documents)
-    weights = np.array([example.weight for example in examples])
-    groups = _groups(examples, documents)
-    types, unseen = _head(
-        [example.request_type for example in examples],
-        None,
-        matrix,
-        weights,
-        groups,
-        _svc(looseness),
-    )
-    levels, unseen_levels = _levels_head(examples, matrix, weights, groups)
-    outcomes = _outcomes(examples, (types, unseen), (levels, unseen_levels), costs)
-    thresholds = _thresholds(outcomes) if measured else Thresholds()
-    threshold = thresholds.auto_from
+    forms = _forms(examples)
+    features = Features.fit(forms) if start is None else start.features
+    data = _data(features, examples, forms)
+    kinds = [example.request_type for example in examples]
+    softness = looseness or (0.35 if len(kinds) > MANY_A_TYPE * len(set(kinds)) else 0.5)
+    # What is measured never starts from weights that have seen the messages held out.
+    fit = separating(softness) if start is None else going_on(start.types, kinds, softness)
+    machine = _Machine(fit, separating(softness), 2.0)
+    types, unseen = _head(kinds, None, data, machine, calm=doubt(data.known))
+    levels, unseen_levels = _levels_head(examples, data)
+    said_levels = _said_levels(levels, unseen_levels, costs)
+    outcomes = _outcomes(examples, types, unseen, said_levels)
+    zones = thresholds_of(outcomes, data.known[unseen.rows]) if measured else Thresholds()
     model = TriageModel(
         features=features,
         types=types,
         levels=levels,
-        urgency=urgency or _policy(examples),
-        thresholds=thresholds,
+        urgency=urgency or _policy(examples, said_levels, costs),
+        thresholds=zones,
         info={**_provenance(examples), **(info or {})},
     )
-    return Trained(
-        model, evaluate(outcomes, UNSURE_BELOW if threshold is None else threshold, costs)
-    )
+    start_at = UNSURE_BELOW if zones.auto_from is None else zones.auto_from
+    return Trained(model, evaluate(outcomes, start_at, costs, zones))
 
 
 def corpus_hash(examples: Sequence[Example]) -> str:
     """Return a sha256 over everything that training reads, in order."""
     whole = hashlib.sha256()
     for e in examples:
-        line = [e.subject, e.text, e.request_type, e.urgency, e.group, e.weight]
+        line = [e.subject, e.text, e.request_type, e.urgency, e.group, e.weight, e.is_own]
         whole.update(json.dumps(line).encode() + b"\n")
     return whole.hexdigest()
 
 
-def auto_threshold(
-    confidence: Floats, correct: NDArray[np.bool_], precision: float = AUTO_PRECISION
-) -> float | None:
-    """Return the lowest confidence from which ``precision`` holds, or None.
-
-    It holds if the one-sided 95 % lower bound of the share of right predictions at or
-    above that confidence reaches it (Clopper and Pearson, Biometrika 26, 1934).
-    """
-    order = np.argsort(-confidence, kind="stable")
-    right = np.cumsum(correct[order])
-    asked = np.arange(1, len(order) + 1)
-    bound = betaincinv(np.maximum(right, 1), asked - right + 1, 0.05)
-    holds = (bound >= precision) & (right > 0)
-    # Equal confidences stand or fall together.
-    ends = np.append(np.diff(confidence[order]) != 0, True) if len(order) else holds
-    good = np.flatnonzero(holds & ends)
-    return float(confidence[order][good[-1]]) if good.size else None
-
-
-def _matrix(features: Features, documents: Sequence[Document]) -> Matrix:
-    rows = [features.row(document) for document in documents]
-    starts = np.concatenate([[0], np.cumsum([row.indices.size for row in rows])])
-    indices = np.concatenate([row.indices for row in rows])
-    values = np.concatenate([row.values for row in rows]).astype(np.float64)
-    return sparse.csr_matrix((values, indices, starts), shape=(len(rows), len(features)))
-
-
-def _groups(examples: Sequence[Example], documents: Sequence[Document]) -> list[str]:
-    """Name the examples that must stay together: equal texts count as one group."""
+def _forms(examples: Sequence[Example]) -> list[Forms]:
+    """Read every message; equal words are one string, so that 100,000 fit in memory."""
     return [
-        example.group or " ".join(token.form for token in document.tokens)
-        for example, document in zip(examples, documents, strict=True)
+        tuple(sys.intern(form) for form in prepare(example.subject, example.text).forms)
+        for example in examples
     ]
 
 
-def _folds(labels: Sequence[str], groups: Sequence[str]) -> Ints:
-    """Deal the groups of each label out to the folds, the same way every time."""
+def _data(features: Features, examples: Sequence[Example], forms: Sequence[Forms]) -> _Data:
+    made, known = features.rows(forms)
+    shape = (len(forms), len(features))
+    # The SVM wants double precision: better once here than a copy for every fold.
+    values = made.values.astype(np.float64)
+    matrix = sparse.csr_matrix((values, made.indices, made.starts), shape=shape)
+    weights = np.array([example.weight for example in examples])
+    return _Data(matrix, weights, _folds(examples, forms), known)
+
+
+def _folds(examples: Sequence[Example], forms: Sequence[Forms]) -> Ints:
+    """Deal the groups of each type out to the folds, the same way every time.
+
+    Equal texts are one group. The starter's sentences are never held out (-1) once there
+    are enough messages of the company's own.
+    """
+    groups = [
+        example.group or " ".join(said) for example, said in zip(examples, forms, strict=True)
+    ]
+    own = sum(example.is_own for example in examples)
+    held = {
+        group: example.request_type
+        for group, example in zip(reversed(groups), reversed(examples), strict=True)
+        if example.is_own or own < MIN_OWN
+    }
     random = np.random.default_rng(0)
-    label_of: dict[str, str] = {}
-    for label, group in zip(labels, groups, strict=True):
-        label_of.setdefault(group, label)
     fold_of: dict[str, int] = {}
-    for label in sorted(set(label_of.values())):
-        members = [group for group, of in label_of.items() if of == label]
-        start = int(random.integers(N_FOLDS))
+    n_folds = max(N_FOLDS, -(-len(held) // CALIBRATED_ON))
+    for label in sorted(set(held.values())):
+        members = [group for group, of in held.items() if of == label]
+        start = int(random.integers(n_folds))
         for place, member in enumerate(random.permutation(len(members)).tolist()):
-            fold_of[members[member]] = (start + place) % N_FOLDS
-    return np.array([fold_of[group] for group in groups], dtype=np.intp)
+            fold_of[members[member]] = (start + place) % n_folds
+    return np.array([fold_of.get(group, -1) for group in groups], dtype=np.intp)
 
 
 def _head(
     labels: Sequence[str],
     order: Sequence[str] | None,
-    matrix: Matrix,
-    weights: Floats,
-    groups: Sequence[str],
-    fit: Fit,
+    data: _Data,
+    machine: _Machine,
+    *,
+    calm: Floats | None = None,
 ) -> tuple[Head, _Unseen]:
+    """Fit one head, after fitting it without each fold in turn to see how sure it may be.
+
+    ``calm`` are factors on the scores of each message, as prediction will apply them.
+    """
     names = list(order or sorted(set(labels)))
     number = {name: place for place, name in enumerate(names)}
     targets = np.array([number[label] for label in labels], dtype=np.intp)
-    folds = _folds(labels, groups)
-    n_used = N_FOLDS if len(labels) < ONE_FOLD_FROM else 1
-    rows, scores = [], []
-    for fold in range(n_used):
-        seen, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-        held = held[np.isin(targets[held], targets[seen])]
-        if held.size:
-            coef, intercept = _fit_all(
-                fit, matrix[seen], targets[seen], weights[seen], len(names)
-            )
-            rows.append(held)
-            scores.append(np.asarray(matrix[held] @ coef) + intercept)
-    unseen = _Unseen(
-        np.concatenate([np.empty(0, dtype=np.intp), *rows]),
-        np.concatenate([np.empty((0, len(names))), *scores]),
-    )
-    sharpness = _sharpness(unseen.scores, targets[unseen.rows])
-    coef, intercept = _fit_all(fit, matrix, targets, weights, len(names))
+    unseen = _score_unseen(targets, len(names), data, machine.unseen_fit)
+    factors = np.ones(len(unseen.rows)) if calm is None else calm[unseen.rows]
+    unseen = _Unseen(unseen.rows, unseen.scores * factors[:, None])
+    sharpness = _sharpness(unseen.scores, targets[unseen.rows], machine.usual_sharpness)
+    coef, intercept = _fit_all(machine.fit, data.matrix, targets, data.weights, len(names))
     head = Head(tuple(names), coef.astype(np.float32), intercept.astype(np.float32), sharpness)
     return head, unseen
+
+
+def _score_unseen(targets: Ints, n_labels: int, data: _Data, fit: Fit) -> _Unseen:
+    rows, scores = [], []
+    for fold in _used_folds(data.folds):
+        seen, held = np.flatnonzero(data.folds != fold), np.flatnonzero(data.folds == fold)
+        held = held[np.isin(targets[held], targets[seen])]
+        if held.size:
+            given = data.part(seen)
+            coef, intercept = _fit_all(
+                fit, given.matrix, targets[seen], given.weights, n_labels
+            )
+            rows.append(held)
+            scores.append(np.asarray(data.matrix[held] @ coef) + intercept)
+    return _Unseen(
+        np.concatenate([np.empty(0, dtype=np.intp), *rows]),
+        np.concatenate([np.empty((0, n_labels)), *scores]),
+    )
+
+
+def _used_folds(folds: Ints) -> range:
+    """Return the folds that are worth their time: fewer where each is large."""
+    held = int((folds >= 0).sum())
+    if held > CALIBRATED_ON + CALIBRATED_ON // 10:
+        return range(1 if held > ONE_FOLD_FROM else 2)
+    return range(3) if held > FEW_FOLDS_FROM else range(N_FOLDS)
 
 
 def _fit_all(
@@ -230,22 +268,7 @@ def _fit_all(
     return coef, intercept
 
 
-def _svc(looseness: float) -> Fit:
-    def fit(matrix: Matrix, targets: Ints, weights: Floats) -> tuple[Floats, Floats]:
-        svc = LinearSVC(C=looseness, random_state=0, tol=1e-3, max_iter=3000)
-        svc.fit(matrix, targets, sample_weight=weights)
-        return svc.coef_, svc.intercept_
-
-    return fit
-
-
-def _fit_logistic(matrix: Matrix, targets: Ints, weights: Floats) -> tuple[Floats, Floats]:
-    logistic = LogisticRegression(C=5.0, tol=1e-3, max_iter=1000)
-    logistic.fit(matrix, targets, sample_weight=weights)
-    return logistic.coef_, logistic.intercept_
-
-
-def _sharpness(scores: Floats, targets: Ints) -> float:
+def _sharpness(scores: Floats, targets: Ints, usual: float) -> float:
     """Return the factor on the scores that makes unseen messages likeliest.
 
     A weak pull to the usual value keeps a handful of messages from claiming certainty.
@@ -254,16 +277,14 @@ def _sharpness(scores: Floats, targets: Ints) -> float:
     def surprise(log_sharpness: float) -> float:
         shares = softmax(scores * np.exp(log_sharpness))
         right = shares[np.arange(len(targets)), targets]
-        pull = (log_sharpness - np.log(_USUAL_SHARPNESS)) ** 2
+        pull = (log_sharpness - np.log(usual)) ** 2
         return float(2 * pull - np.log(np.maximum(right, 1e-12)).sum())
 
     best = minimize_scalar(surprise, bounds=(-2.5, 2.5), method="bounded")
     return float(np.exp(best.x))
 
 
-def _levels_head(
-    examples: Sequence[Example], matrix: Matrix, weights: Floats, groups: Sequence[str]
-) -> tuple[Head | None, _Unseen]:
+def _levels_head(examples: Sequence[Example], data: _Data) -> tuple[Head | None, _Unseen]:
     rated = [place for place, example in enumerate(examples) if example.urgency is not None]
     said = [str(examples[place].urgency) for place in rated]
     unknown = sorted(set(said) - set(LEVELS))
@@ -272,26 +293,29 @@ def _levels_head(
     if not rated:
         return None, _Unseen(np.empty(0, dtype=np.intp), np.empty((0, 0)))
     order = [level for level in LEVELS if level in said]
-    head, unseen = _head(
-        said, order, matrix[rated], weights[rated], [groups[i] for i in rated], _fit_logistic
-    )
-    return head, _Unseen(np.array(rated, dtype=np.intp)[unseen.rows], unseen.scores)
+    rows = np.array(rated, dtype=np.intp)
+    machine = _Machine(fit_logistic, fit_logistic, 1.0)
+    head, unseen = _head(said, order, data.part(rows), machine)
+    return head, _Unseen(rows[unseen.rows], unseen.scores)
 
 
-def _policy(examples: Sequence[Example]) -> UrgencyPolicy:
+def _policy(
+    examples: Sequence[Example], said_levels: dict[int, str], costs: UrgencyCosts
+) -> UrgencyPolicy:
     n_rated = sum(example.urgency is not None for example in examples)
-    return UrgencyPolicy(rules_are_floor=n_rated < RULES_UNTIL)
+    if n_rated < RULES_UNTIL:
+        return UrgencyPolicy()
+    seen = [(examples[row], level) for row, level in said_levels.items()]
+    return UrgencyPolicy(rules_are_floor=False, without=contradicted(seen, costs))
 
 
 def _outcomes(
     examples: Sequence[Example],
-    types: tuple[Head, _Unseen],
-    levels: tuple[Head | None, _Unseen],
-    costs: UrgencyCosts,
+    head: Head,
+    unseen: _Unseen,
+    level_of: dict[int, str],
 ) -> list[Outcome]:
-    head, unseen = types
     shares = softmax(unseen.scores * head.sharpness)
-    level_of = _said_levels(*levels, costs)
     return [
         Outcome(
             true_type=examples[row].request_type,
@@ -308,25 +332,12 @@ def _said_levels(head: Head | None, unseen: _Unseen, costs: UrgencyCosts) -> dic
     if head is None:
         return {}
     places = [LEVELS.index(label) for label in head.labels]
-    said = {}
-    for row, share in zip(
-        unseen.rows.tolist(), softmax(unseen.scores * head.sharpness), strict=True
-    ):
-        full = [0.0] * len(LEVELS)
-        for place, value in zip(places, share.tolist(), strict=True):
-            full[place] = value
-        said[row] = LEVELS[cheapest_level(full, costs)]
-    return said
-
-
-def _thresholds(outcomes: Sequence[Outcome]) -> Thresholds:
-    if len(outcomes) < AUTO_MIN_MESSAGES:
-        return Thresholds()
-    support = Counter(outcome.true_type for outcome in outcomes)
-    auto_types = {key for key, count in support.items() if count >= AUTO_MIN_PER_TYPE}
-    confidence = np.array([outcome.confidence for outcome in outcomes])
-    correct = np.array([outcome.said_type == outcome.true_type for outcome in outcomes])
-    return Thresholds(auto_threshold(confidence, correct), frozenset(auto_types))
+    shares = np.zeros((len(unseen.rows), len(LEVELS)))
+    shares[:, places] = softmax(unseen.scores * head.sharpness)
+    return {
+        row: LEVELS[cheapest_level(share, costs)]
+        for row, share in zip(unseen.rows.tolist(), shares.tolist(), strict=True)
+    }
 
 
 def _provenance(examples: Sequence[Example]) -> dict[str, Any]:
@@ -337,6 +348,6 @@ def _provenance(examples: Sequence[Example]) -> dict[str, Any]:
             "python": platform.python_version(),
             "numpy": np.__version__,
             "scipy": scipy.__version__,
-            "scikit-learn": sklearn.__version__,
+            "machines": LIBRARY,
         },
     }

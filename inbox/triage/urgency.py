@@ -5,10 +5,11 @@ as are cháy (fire) and chạy (to run): such words count only beside words that
 """
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from inbox.triage.prediction import LEVELS
+from inbox.triage.prediction import LEVELS, NO_FACTS, Facts
 from inbox.triage.text import Document
 
 
@@ -27,7 +28,8 @@ class _Rule:
 
 
 def _rule(reason: str, level: str, *alternatives: str) -> _Rule:
-    return _Rule(reason, level, re.compile(rf"(?<![^ ])(?:{'|'.join(alternatives)})(?![^ ])"))
+    # A pattern that begins with a space is only tried at spaces: four times as fast.
+    return _Rule(reason, level, re.compile(rf" (?:{'|'.join(alternatives)})(?= )"))
 
 
 _N = r"(?:_num|\d+|mot|hai|ba|bon|nam|sau|bay|may|nhieu|vai|one|two|three|four|five|several)"
@@ -227,24 +229,62 @@ _TAKEN_BACK = re.compile(
 )
 
 
-def floor(document: Document) -> Finding | None:
+REASONS = tuple(dict.fromkeys(rule.reason for rule in _RULES))
+# Rules that hold whatever a company's own ratings say, unless these contradict them.
+HARD = frozenset({"safety", "account_taken_over", "money_leaving", "outage", "legal_or_press"})
+OF_THE_CUSTOMER = frozenset({"third_contact", "promise_missed", "valued_customer"})
+_ORDINARY_TIER = "standard"
+_THIRD = 2  # earlier messages nobody answered: this is the third
+_MANY_MATTERS = 2  # open at once, of a customer of a higher tier
+
+
+def floor(
+    document: Document, facts: Facts = NO_FACTS, without: Collection[str] = ()
+) -> Finding | None:
     """Return the highest rule that matches, or None; a negated word does not match.
 
-    A message that says it can wait gives ``stated_low``, unless a rule asks for more.
+    What is known of the customer counts beside the words. A message that says it can wait
+    gives ``stated_low``, unless a rule asks for more. Rules named in ``without`` are not
+    asked.
     """
     plain = document.plain
-    best: Finding | None = None
+    best = _of_customer(facts)
     for rule in _RULES:
         level = LEVELS.index(rule.level)
-        if (best is None or level > best.level) and _holds(rule, plain):
+        if rule.reason in without or (best is not None and level <= best.level):
+            continue
+        if _holds(rule, plain):
             best = Finding(rule.reason, level)
     if best is None and _LOW.pattern.search(plain):
         return Finding(_LOW.reason, LEVELS.index(_LOW.level))
     return best
 
 
+def findings(document: Document) -> list[Finding]:
+    """Return every rule that matches the words, with the highest level it asks for."""
+    plain = document.plain
+    best: dict[str, int] = {}
+    for rule in _RULES:
+        level = LEVELS.index(rule.level)
+        if level > best.get(rule.reason, -1) and _holds(rule, plain):
+            best[rule.reason] = level
+    return [Finding(reason, level) for reason, level in best.items()]
+
+
+def _of_customer(facts: Facts) -> Finding | None:
+    """Return what the customer's history asks for, whatever this message says."""
+    high = LEVELS.index("high")
+    if facts.promise_missed:
+        return Finding("promise_missed", high)
+    if facts.asked_before >= _THIRD:
+        return Finding("third_contact", high)
+    if facts.tier != _ORDINARY_TIER and facts.open_matters >= _MANY_MATTERS:
+        return Finding("valued_customer", high)
+    return None
+
+
 def _holds(rule: _Rule, plain: str) -> bool:
     return any(
-        not _TAKEN_BACK.search(plain, max(match.start() - 60, 0), match.start() - 1)
+        not _TAKEN_BACK.search(plain, max(match.start() - 59, 0), match.start())
         for match in rule.pattern.finditer(plain)
     )

@@ -6,12 +6,21 @@ from inbox.triage.prediction import Term
 from inbox.triage.text import Document, Token
 
 N_TERMS = 5
+N_AGAINST = 2
 _LONGEST_TERM = 4  # words
 _JOINS_FROM = 0.4  # a neighbour joins if it weighs this share of the strongest word
 
 
-def strongest_terms(document: Document, weights: Sequence[float]) -> tuple[Term, ...]:
-    """Return up to five terms with positive weight, the strongest first, as written.
+def opposing_terms(document: Document, weights: Sequence[float]) -> tuple[Term, ...]:
+    """Return up to two terms that spoke against, the strongest first, weights negative."""
+    found = strongest_terms(document, [-weight for weight in weights], N_AGAINST)
+    return tuple(Term(term.term, -term.weight) for term in found)
+
+
+def strongest_terms(
+    document: Document, weights: Sequence[float], n: int = N_TERMS
+) -> tuple[Term, ...]:
+    """Return up to ``n`` terms with positive weight, the strongest first, as written.
 
     Words side by side that pull the same way are one term ("trừ tiền hai lần"). Masked
     things (codes, sums, links) are never shown: the next message has others.
@@ -20,7 +29,7 @@ def strongest_terms(document: Document, weights: Sequence[float]) -> tuple[Term,
     free = {at for at, token in enumerate(tokens) if token.is_word and weights[at] > 0}
     terms: dict[str, Term] = {}
     for at in sorted(free, key=lambda place: -weights[place]):
-        if len(terms) == N_TERMS:
+        if len(terms) == n:
             break
         if at not in free:
             continue

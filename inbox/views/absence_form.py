@@ -1,6 +1,6 @@
 """The form of an absence: read in the company's time, and shown again with what was typed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -10,15 +10,17 @@ from sqlmodel import Session
 
 from inbox.company.absences import WRONG_TIME, Plan
 from inbox.company.covering import count_covered
+from inbox.company.swaps import list_offers
 from inbox.duty import list_uncovered
 from inbox.errors import Invalid
 from inbox.rulebook import load_rulebook
 from inbox.store import people
 from inbox.store.duty import list_absences
 from inbox.store.people import Colleague
+from inbox.templating import N_
 from inbox.views.site import number_of
 from inbox.views.words import Speaker
-from models import Absence
+from models import Absence, AwayKind, Swap
 
 DAYS = 28  # of the timeline
 MINUTES = "%Y-%m-%dT%H:%M"
@@ -33,6 +35,12 @@ class Form(Struct):
     backup_id: str = ""
     gives_back: str = ""
     note: str = ""
+    kind: str = ""  # taken_over: a colleague has it for some hours
+
+    @property
+    def is_taken_over(self) -> bool:
+        """Whether somebody takes over from who is there."""
+        return self.kind == AwayKind.TAKEN_OVER
 
 
 def plan_of(form: Form, zone: ZoneInfo) -> Plan:
@@ -44,15 +52,23 @@ def plan_of(form: Form, zone: ZoneInfo) -> Plan:
         If a time is none.
     """
     return Plan(
-        starts_at=_moment(form.starts_at, "starts_at", zone),
-        ends_at=_moment(form.ends_at, "ends_at", zone),
+        starts_at=moment_of(form.starts_at, "starts_at", zone),
+        ends_at=moment_of(form.ends_at, "ends_at", zone),
         backup_id=number_of(form.backup_id) if form.backup_id else None,
         gives_back=form.gives_back == "1",
         note=form.note[:1000],
+        kind=AwayKind.TAKEN_OVER if form.is_taken_over else AwayKind.ABSENCE,
     )
 
 
-def _moment(text: str, name: str, zone: ZoneInfo) -> datetime:
+def moment_of(text: str, name: str, zone: ZoneInfo) -> datetime:
+    """Read a time of a form; without a zone it is in this one.
+
+    Raises
+    ------
+    Invalid
+        If it is none.
+    """
     try:
         found = datetime.fromisoformat(text)
         return found if found.tzinfo is not None else found.replace(tzinfo=zone)
@@ -80,6 +96,16 @@ def empty_form(agent_id: int | None, speak: Speaker) -> Form:
     return Form(str(agent_id or ""), starts, ends, gives_back="1")
 
 
+def empty_hours_form(agent_id: int | None, speak: Speaker) -> Form:
+    """Return a form to let somebody take over: from now, for three hours."""
+    now = speak.local(speak.now)
+    starts, ends = now.strftime(MINUTES), (now + timedelta(hours=3)).strftime(MINUTES)
+    return Form(str(agent_id or ""), starts, ends, gives_back="1", kind=AwayKind.TAKEN_OVER)
+
+
+KINDS = {AwayKind.TAKEN_OVER: N_("Taken over"), AwayKind.SWAP: N_("Shift swapped")}
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One absence of a list."""
@@ -93,6 +119,7 @@ class Line:
     note: str
     form: Form
     is_running: bool
+    is_absence: bool
     bar: tuple[int, int, int]  # days before it, of it, and after it, on the timeline
 
 
@@ -104,6 +131,7 @@ class Shown:
     colleagues: dict[int, Colleague]
     covered: dict[int, int]  # how much others cover, by person
     gaps: list[tuple[datetime, str]] = field(default_factory=list)  # day and team
+    offers: Sequence[Swap] = ()  # of shifts, not answered yet
 
 
 def load_shown(session: Session, now: datetime, agent_id: int | None = None) -> Shown:
@@ -122,7 +150,7 @@ def load_all(session: Session, now: datetime) -> Shown:
     found = list_uncovered(session, hours, shown.absences, now.astimezone(zone).date(), DAYS)
     noon = time(12)
     gaps = [(datetime.combine(day, noon, zone), book.teams[team]) for day, team in found]
-    return replace(shown, gaps=gaps)
+    return replace(shown, gaps=gaps, offers=list_offers(session, now))
 
 
 def lines_of(shown: Shown, speak: Speaker) -> list[Line]:
@@ -134,16 +162,18 @@ def _line(one: Absence, colleagues: Mapping[int, Colleague], speak: Speaker) -> 
     person = colleagues[one.agent_id]
     backup = colleagues.get(one.backup_id or person.backup_id or 0)
     running = one.starts_at <= speak.now
+    state = N_("Away now") if running else N_("Planned")
     return Line(
         id=one.id,
         agent_id=one.agent_id,
         name=person.name,
         when=f"{speak.clock(one.starts_at)} – {speak.clock(one.ends_at)}",
-        state=speak.say("Away now") if running else speak.say("Planned"),
+        state=speak.say(KINDS.get(one.kind, state)),
         backup=backup.name if backup is not None else "",
         note=one.note,
         form=form_of(one, speak),
         is_running=running,
+        is_absence=one.kind is AwayKind.ABSENCE,
         bar=_bar(one, speak),
     )
 

@@ -16,6 +16,7 @@ from inbox.templating import N_
 from inbox.views.absence_form import (
     Form,
     empty_form,
+    empty_hours_form,
     lines_of,
     load_all,
     load_shown,
@@ -27,10 +28,13 @@ from inbox.views.formdata import fields_of, read_as
 from inbox.views.inbox import speaker_for
 from inbox.views.render import page, words
 from inbox.views.settings_form import spoken_errors
+from inbox.views.shifts import offer_line
 from inbox.views.site import HttpRequest, number_of, person, read, site, write
+from inbox.views.words import Speaker
 
 ALL, OWN = "/settings/absences", "/me/absences"
 ENTERED = N_("The absence is entered.")
+ENTERED_HOURS = N_("It is entered. Both of you are told.")
 AGENT, SUPERVISOR = "agent", "supervisor"
 
 
@@ -72,6 +76,7 @@ async def _page_of_all(
         active="settings",
         lines=lines_of(shown, speak),
         weeks=weeks_of(speak),
+        offers=[offer_line(one, shown.colleagues, speak, 0) for one in shown.offers],
         gaps=[(speak.date(day), team) for day, team in shown.gaps],
         people=active,
         covered=[
@@ -79,9 +84,21 @@ async def _page_of_all(
             for one in active
             if shown.covered.get(one.id) and one.id not in away
         ],
-        form=typed or empty_form(None, speak),
-        errors=errors,
+        **_forms(typed, errors, None, speak),
     )
+
+
+def _forms(
+    typed: Form | None, errors: dict[str, str], who: int | None, speak: Speaker
+) -> dict[str, Any]:
+    """Return both forms of a page, the one that was sent as it was typed, with its mistakes."""
+    over = typed is not None and typed.is_taken_over
+    return {
+        "form": typed if typed and not over else empty_form(who, speak),
+        "hours_form": typed if typed and over else empty_hours_form(who, speak),
+        "errors": {} if over else errors,
+        "hours_errors": errors if over else {},
+    }
 
 
 @get(OWN, opt={"access": AGENT})
@@ -107,8 +124,7 @@ async def _page_of_own(
         backup=backup.name if backup is not None else "",
         covered=shown.covered.get(me, 0),
         is_away=any(one.starts_at <= speak.now for one in shown.absences),
-        form=typed or empty_form(me, speak),
-        errors=errors,
+        **_forms(typed, errors, me, speak),
     )
 
 
@@ -130,7 +146,8 @@ async def enter(request: HttpRequest) -> Response[Any]:
         await write(request, service.enter, who, plan, by=person(request), now=utcnow())
     except Invalid as error:
         return await _page_of_all(request, form, spoken_errors(request, error), 422)
-    return flash(request, Redirect(ALL, status_code=303), ENTERED)
+    said = ENTERED_HOURS if form.is_taken_over else ENTERED
+    return flash(request, Redirect(ALL, status_code=303), said)
 
 
 @post(OWN, opt={"access": AGENT, "fields": fields_of(Form)})
@@ -143,7 +160,8 @@ async def enter_own(request: HttpRequest) -> Response[Any]:
         await write(request, service.enter, by.id, plan, by=by, now=utcnow())
     except Invalid as error:
         return await _page_of_own(request, form, spoken_errors(request, error), 422)
-    return flash(request, Redirect(OWN, status_code=303), ENTERED)
+    said = ENTERED_HOURS if form.is_taken_over else ENTERED
+    return flash(request, Redirect(OWN, status_code=303), said)
 
 
 @post("/absences/{absence_id:int}", opt={"access": AGENT, "fields": fields_of(Change)})

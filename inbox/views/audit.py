@@ -39,7 +39,7 @@ def _names(session: Session) -> Names:
     return Names(
         people.list_colleagues(session),
         people.team_names(session),
-        {one.key: one for one in setup.list_types(session)},
+        setup.named_types(session),
     )
 
 

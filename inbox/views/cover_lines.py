@@ -6,7 +6,7 @@ from typing import Any
 from inbox.store.people import Colleague
 from inbox.templating import N_
 from inbox.views.words import Speaker
-from models import Absence, Conversation
+from models import Absence, AwayKind, Conversation
 
 BY_RULE = N_("Given to %(name)s: the rule “%(route)s” sends it to %(team)s.")
 LATER = N_("Given to %(name)s: it had waited until somebody of %(team)s could take it.")
@@ -39,6 +39,12 @@ COVERS = N_("%(owner)s covers for %(first)s")
 ALONE = N_("No owner: nobody is left to cover for %(first)s")
 AWAY = N_("%(before)s is away until %(until)s")
 AWAY_NOTE = N_("%(before)s is away until %(until)s, and says: %(text)s")
+# While somebody is here: a colleague took over for some hours, or works their shift.
+BACK_AGAIN = N_("%(owner)s has it again: the time of cover is over")
+RELIEVED = N_("A colleague has the work of %(before)s until %(until)s")
+RELIEVED_NOTE = N_(
+    "A colleague has the work of %(before)s until %(until)s. %(before)s says: %(text)s"
+)
 
 
 def given(data: Mapping[str, Any]) -> str:
@@ -57,11 +63,15 @@ def covered(data: Mapping[str, Any], actor_id: int | None) -> str:
         return LEFT_ALONE.get(why, ALONE)
     if why == "taken_back" and actor_id == data["owner"]:
         return TOOK_BACK
+    if why == "back" and data.get("kind"):
+        return BACK_AGAIN
     return COVERED.get(why, COVERS)
 
 
 def absence_note(data: Mapping[str, Any]) -> str:
     """Return the note that goes with it."""
+    if data.get("kind"):
+        return RELIEVED_NOTE if data.get("text") else RELIEVED
     return AWAY_NOTE if data.get("text") else AWAY
 
 
@@ -75,6 +85,9 @@ AWAY_ALONE = N_("%(owner)s is away until %(until)s. What falls due before goes t
 COVERS_UNTIL = N_("%(owner)s covers for %(first)s, who is away until %(until)s.")
 COVERS_NOW = N_("%(owner)s covers for %(first)s.")
 ALONE_UNTIL = N_("It has no owner: %(first)s is away until %(until)s.")
+RELIEVED_UNTIL = N_("%(backup)s has the work of %(owner)s until %(until)s.")
+COVERS_SHORTLY = N_("%(owner)s covers for %(first)s until %(until)s.")
+ALONE_SHORTLY = N_("It has no owner: a colleague has the work of %(first)s until %(until)s.")
 
 
 def header(
@@ -97,6 +110,9 @@ def header(
         "backup": backup.name if backup else "",
         "until": speak.clock(absence.ends_at) if absence else "",
     }
+    if absence is not None and absence.kind is not AwayKind.ABSENCE:
+        template = RELIEVED_UNTIL if first is None else COVERS_SHORTLY
+        return speak.say(ALONE_SHORTLY if owner is None else template) % said
     if first is not None and owner is None:
         return speak.say(ALONE_UNTIL) % said if absence is not None else ""
     if first is not None:

@@ -16,6 +16,7 @@ from inbox.clock import utcnow
 from inbox.db import DatabaseGone
 from inbox.duty import list_team_on_duty
 from inbox.errors import NotFound
+from inbox.learning.queues import Opinion, opinions
 from inbox.store import conversations as rows
 from inbox.store import counts, owners, people, setup
 from inbox.store.asks import AskRow, list_about
@@ -30,12 +31,12 @@ from inbox.views import cover_lines
 from inbox.views.models import ConversationPage, ListPage, Row, ScopeCounts
 from inbox.views.present import present_choices, present_conversation
 from inbox.views.present_asks import present_asks
-from inbox.views.present_list import present_list, present_row
+from inbox.views.present_list import present_list, present_opinions, present_row
 from inbox.views.present_start import addresses, load_day, present_steps
 from inbox.views.render import Toast, language, page, wants_partial, words
 from inbox.views.site import MOST_INT, HttpRequest, person, read, site, write
 from inbox.views.words import Speaker, speaker
-from models import Absence, Conversation, Role, Status
+from models import Absence, Conversation, Role, Status, Triage
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +71,7 @@ class Opened:
     calendars: Calendars  # that its events name
     asks: list[AskRow]
     may_act: bool
+    opinions: list[Opinion]  # of the type, where people do not agree
     away: Mapping[int, Absence]  # those of owner and first owner who are absent
 
 
@@ -98,7 +100,7 @@ def load_list(
     return ListRows(
         found,
         ScopeCounts(*counts.scopes(session, who)),
-        {kind.key: kind for kind in setup.list_types(session)},
+        setup.named_types(session),
         people.list_colleagues(session),
         excerpt,
     )
@@ -217,7 +219,7 @@ def opened(session: Session, conversation: Conversation, who: Person) -> Opened:
     return Opened(
         thread=thread,
         listed=rows.get_listed(session, conversation.id),
-        types={kind.key: kind for kind in setup.list_types(session)},
+        types=setup.named_types(session),
         colleagues=people.list_colleagues(session),
         teams=people.team_names(session),
         identities=people.list_identities(session, conversation.contact_id),
@@ -226,12 +228,17 @@ def opened(session: Session, conversation: Conversation, who: Person) -> Opened:
         calendars=load_calendars(session, happened_of(thread.events)),
         asks=list_about(session, conversation.id),
         may_act=counts.sees(who, conversation),
+        opinions=opinions(session, conversation.id) if _is_decided(conversation) else [],
         away=list_running(
             session,
             utcnow(),
             [conversation.owner_id or 0, conversation.covered_for_id or 0],
         ),
     )
+
+
+def _is_decided(conversation: Conversation) -> bool:
+    return conversation.triage in (Triage.CONFIRMED, Triage.CORRECTED)
 
 
 def _assignable(session: Session, conversation: Conversation) -> list[Assignable]:
@@ -266,6 +273,7 @@ def shown_conversation(loaded: Opened, speak: Speaker, who: Person) -> Conversat
         may_withdraw=loaded.may_act,
     )
     row = loaded.thread.conversation
+    shown.opinions = present_opinions(loaded.opinions, loaded.types, speak.language)
     shown.cover_text = cover_lines.header(row, loaded.away, speak, loaded.colleagues)
     if not loaded.may_act:
         shown.may_act, shown.can_reply = False, False

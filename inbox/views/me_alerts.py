@@ -1,5 +1,6 @@
-"""Where one's own alerts go, which of them, and when; and the Telegram chat that gets them."""
+"""Where one's own alerts go, which, and when; the chat and the browsers that get them."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from litestar import Response, get, post
@@ -7,17 +8,21 @@ from sqlmodel import Session
 
 from inbox.alerting import choices as service
 from inbox.alerting.bot import Bot, find_bot
+from inbox.alerting.browsers import Entered, list_own
 from inbox.alerting.choices import KINDS, Choices
 from inbox.alerting.listening import CODE_WORKS_FOR, PURPOSE
 from inbox.auth import hash_token, random_token
+from inbox.channels.webpush import Signer
 from inbox.clock import utcnow
 from inbox.errors import Conflict
 from inbox.store import links
 from inbox.telling import Alert
 from inbox.templating import N_
+from inbox.views.inbox import speaker_for
 from inbox.views.render import page, words
 from inbox.views.settings_form import done, texts_of
-from inbox.views.site import HttpRequest, person, read, write
+from inbox.views.site import HttpRequest, person, read, site, write
+from inbox.views.words import Speaker
 
 KIND_NAMES = {
     Alert.WARNING: N_("A deadline comes near"),
@@ -26,21 +31,51 @@ KIND_NAMES = {
     Alert.ASKED: N_("Questions between teams"),
     Alert.FORECAST: N_("Something may become late"),
     Alert.STAGE: N_("Something stands still for too long"),
+    Alert.SHIFT: N_("Shifts and taking over"),
 }
 FIELDS = (
-    *("mail", "telegram", "any_time", "day_mail"),
+    *("mail", "telegram", "push", "any_time", "day_mail"),
     *(f"kind_{kind}" for kind in sorted(KINDS)),
 )
 ADDRESS = "/me/alerts"
+STATES = {
+    "sent": N_("last alert sent %(time)s"),
+    "failed": N_("the last alert could not be sent"),
+    "unconfirmed": N_("the last alert may have arrived"),
+}
+WAITS = N_("an alert waits to be sent")
 
 
-def _load(session: Session, agent_id: int) -> tuple[Choices, Bot | None]:
-    return service.load_choices(session, agent_id), find_bot(session)
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A browser that shows one's alerts."""
+
+    id: int
+    mark: str
+    name: str
+    since: str
+    state: str
+
+
+def _load(session: Session, agent_id: int) -> tuple[Choices, Bot | None, list[Entered]]:
+    return (
+        service.load_choices(session, agent_id),
+        find_bot(session),
+        list_own(session, agent_id),
+    )
+
+
+def _line(one: Entered, speak: Speaker) -> Line:
+    at = speak.clock(one.sent_at or one.created_at)
+    state = speak.say(STATES.get(one.state, WAITS)) % {"time": at} if one.state else ""
+    name = one.name or one.service
+    return Line(one.id, one.mark, name, speak.clock(one.created_at), state)
 
 
 async def _page(request: HttpRequest, code: str = "", status: int = 200) -> Response[Any]:
-    chosen, bot = await read(request, _load, person(request).id)
-    say = words(request)
+    chosen, bot, entered = await read(request, _load, person(request).id)
+    say, speak = words(request), await speaker_for(request)
+    where = site(request)
     return await page(
         request,
         "alerts.html",
@@ -55,6 +90,8 @@ async def _page(request: HttpRequest, code: str = "", status: int = 200) -> Resp
         link_code=code,
         link=f"https://t.me/{bot.username}?start={code}" if bot is not None else "",
         minutes=CODE_WORKS_FOR.seconds // 60,
+        browsers=[_line(one, speak) for one in entered],
+        push_key=Signer(where.secret, "").public,
     )
 
 
@@ -73,6 +110,7 @@ async def choose_alerts(request: HttpRequest) -> Response[Any]:
     chosen = Choices(
         mail=fields["mail"] == "1",
         telegram=fields["telegram"] == "1",
+        push=fields["push"] == "1",
         off=off,
         any_time=fields["any_time"] == "1",
         day_mail=fields["day_mail"] == "1",

@@ -216,3 +216,4 @@ class ConversationPage:
     asks: list[AskItem] = field(default_factory=list)
     cover_text: str = ""  # who is away and who covers
     may_act: bool = True  # False: only to read and to note, for a team that is asked
+    opinions: list[tuple[str, str]] = field(default_factory=list)  # who says what

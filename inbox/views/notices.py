@@ -13,6 +13,7 @@ from sqlmodel import Session
 
 from inbox.alerting import taking
 from inbox.alerting.taking import Group
+from inbox.alerting.words import page_of
 from inbox.clock import utcnow
 from inbox.db import after_commit
 from inbox.errors import NotFound
@@ -54,7 +55,8 @@ class NoticeItem:
     text: str
     at_text: str
     at_iso: str
-    number: int
+    href: str
+    name: str  # what its button is for
     unread: bool
     by_text: str
     taken_text: str  # "": it can be taken
@@ -63,7 +65,7 @@ class NoticeItem:
 def _notices(session: Session, who: Person) -> Sequence[Any]:
     return session.execute(
         select(Notice, conversations.subject)
-        .join(Conversation, conversations.id == notices.conversation_id)
+        .outerjoin(Conversation, conversations.id == notices.conversation_id)
         .where(notices.agent_id == who.id)
         .order_by(notices.id.desc())
         .limit(MOST)
@@ -77,7 +79,7 @@ def _newest_notice(session: Session, who: Person) -> Any:
             *(notices[name] for name in ("kind", "step", "data", "conversation_id")),
             conversations.subject,
         )
-        .join(Conversation, conversations.id == notices.conversation_id)
+        .outerjoin(Conversation, conversations.id == notices.conversation_id)
         .where(
             notices.agent_id == who.id,
             notices.read_at.is_(None),
@@ -126,14 +128,19 @@ def _item(notice: Notice, subject: str, speak: Any, who_is: Mapping[int, Any]) -
         id=notice.id,
         icon=ICON.get(Alert(kind), "hourglass"),
         level="late" if kind == Alert.LATE else "soon",
-        text=f"#{notice.conversation_id} {subject}: {text}",
+        text=_about(notice.conversation_id, subject, text),
         at_text=speak.clock(notice.created_at),
         at_iso=notice.created_at.isoformat(),
-        number=notice.conversation_id,
+        href=page_of(notice.conversation_id, notice.data),
+        name=str(notice.conversation_id or text),
         unread=notice.read_at is None,
         by_text=by_what(notice, speak),
         taken_text="" if taken is None else speak.clock(taken),
     )
+
+
+def _about(number: int | None, subject: str | None, text: str) -> str:
+    return text if number is None else f"#{number} {subject}: {text}"
 
 
 def _toast(newest: Any, say: Any, who_is: Mapping[int, Any]) -> Toast | None:
@@ -141,9 +148,9 @@ def _toast(newest: Any, say: Any, who_is: Mapping[int, Any]) -> Toast | None:
         return None
     text = alert_text(newest.kind, newest.step, newest.data, say, who_is)
     return Toast(
-        f"#{newest.conversation_id} {newest.subject}: {text}",
+        _about(newest.conversation_id, newest.subject, text),
         "late",
-        href=f"/inbox/{newest.conversation_id}",
+        href=page_of(newest.conversation_id, newest.data),
         link_text=say("Open"),
     )
 
@@ -181,10 +188,11 @@ class Shown:
     """An alert behind the link of a mail."""
 
     id: int
-    number: int
-    subject: str
+    number: int | None
+    subject: str | None
     text: str
     due_text: str
+    href: str
     is_taken: bool
 
 
@@ -210,6 +218,7 @@ async def show_told(request: HttpRequest, token: FromPath[str]) -> Response[Any]
             one.subject,
             alert_text(one.kind, one.step, one.data, speak.say, {}),
             speak.clock(one.due_at),
+            page_of(one.number, one.data),
             one.is_taken,
         )
         for one in told

@@ -80,7 +80,7 @@ def _load_list(
     return ListRows(
         found,
         ScopeCounts("", ""),
-        {one.key: one for one in setup.list_types(session)},
+        setup.named_types(session),
         people.list_colleagues(session),
     )
 

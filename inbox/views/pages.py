@@ -18,20 +18,16 @@ from inbox.clock import utcnow
 from inbox.db import after_commit
 from inbox.errors import NotFound
 from inbox.queue import INTAKE
-from inbox.store import conversations as rows
-from inbox.store import counts
 from inbox.store import raw as raws
 from inbox.store.asks import asked_of
 from inbox.store.counts import visible_to
 from inbox.store.people import Person
 from inbox.templating import N_
 from inbox.views.flash import flash
-from inbox.views.inbox import load_opened, shown_conversation, speaker_for
-from inbox.views.present_list import present_row
+from inbox.views.inbox import speaker_for
 from inbox.views.render import page
 from inbox.views.security import page_policy
-from inbox.views.site import HttpRequest, number_of, person, read, site, write
-from inbox.views.words import paragraphs
+from inbox.views.site import HttpRequest, person, read, site, write
 from models import Attachment, Blob, Conversation, Message, RawMessage, SinkMail
 from models.base import columns
 
@@ -42,58 +38,6 @@ blobs = columns(Blob)
 sink = columns(SinkMail)
 
 SHOWN_RAW_BYTES = 64 * 1024
-
-
-def _review(
-    session: Session, who: Person, at: int | None
-) -> tuple[list[rows.Listed], Any, list[list[str]]]:
-    waiting = rows.list_for_review(session, who)
-    first = next((row for row in waiting if row.id == at), waiting[0] if waiting else None)
-    if first is None:
-        return [], None, []
-    rest = [row for row in waiting if row.id != first.id][:8]
-    words_said = rows.last_words(session, first.id)[:2000]
-    return rest, load_opened(session, first.id, who), paragraphs(words_said)
-
-
-@get("/review", opt={"access": "supervisor"})
-async def show_review(request: HttpRequest) -> Response[Any]:
-    """Show one guess after the other for a person to confirm or correct."""
-    who = person(request)
-    at = request.query_params.get("at", "")
-    rest, loaded, excerpt = await read(request, _review, who, number_of(at))
-    speak = await speaker_for(request)
-    current = None
-    shown_rest = []
-    model_text = ""
-    if loaded is not None:
-        shown = shown_conversation(loaded, speak, who)
-        current = ReviewItem(shown, excerpt)
-        model_text = shown.model_text
-        shown_rest = [
-            present_row(row, speak, loaded.types, loaded.colleagues, me=who.id) for row in rest
-        ]
-    return await page(
-        request,
-        "review/list.html",
-        active="review",
-        current=current,
-        rest=shown_rest,
-        total=(await read(request, counts.navigation, who)).review,
-        skip_to=rest[0].id if rest else None,
-        model_text=model_text,
-    )
-
-
-class ReviewItem:
-    """A conversation's page with its words; attributes are the page's."""
-
-    def __init__(self, shown: Any, excerpt: list[list[str]]) -> None:
-        self._shown = shown
-        self.excerpt = excerpt
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._shown, name)
 
 
 @dataclass(frozen=True, slots=True)

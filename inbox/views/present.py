@@ -77,6 +77,9 @@ URGENCY_RULES = {
     "stated_urgent": N_("the customer says it is urgent"),
     "repeated_contact": N_("the customer asks again"),
     "waiting": N_("the customer has waited past a promise"),
+    "third_contact": N_("the customer asks for the third time"),
+    "promise_missed": N_("an answer was promised and is late"),
+    "valued_customer": N_("a valued customer has several open requests"),
     "stated_low": N_("the customer says it can wait"),
 }
 LANGUAGE_NAMES = {"vi": "Tiếng Việt", "en": "English"}
@@ -125,7 +128,7 @@ def present_conversation(  # noqa: PLR0913
         owner=owner_of(row.owner_id, colleagues, me),
         contact=_contact(thread, speak, identities),
         messages=_entries(thread, speak, types, colleagues),
-        deadlines=present_deadlines(thread, calendars or {}, speak, colleagues),
+        deadlines=present_deadlines(thread, calendars or {}, speak, colleagues, team_names),
         policy_text=_policy(live or list(thread.clocks), row.urgency),
         promise_text=(
             spoken_moment(row.promised_at, speak.zone.key, speak.now, speak.language)
@@ -285,7 +288,9 @@ def _types(
         key: round(100 * value)
         for key, value in (thread.prediction.candidates if thread.prediction else [])
     }
-    order = sorted(types.values(), key=lambda kind: -share.get(kind.key, 0))
+    kept = row.request_type
+    offered = [kind for kind in types.values() if kind.is_active or kind.key == kept]
+    order = sorted(offered, key=lambda kind: -share.get(kind.key, 0))
     return [
         (kind.key, kind.name(language), share.get(kind.key), kind.key == row.request_type)
         for kind in order

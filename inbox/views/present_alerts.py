@@ -21,17 +21,19 @@ WORDS = {
     Alert.ASKED: N_("A question between teams"),
     Alert.FORECAST: N_("It may become late"),
     Alert.STAGE: N_("It stands still for too long"),
+    Alert.SHIFT: N_("Who works when has changed"),
 }
 ICON = {
     Alert.LATE: "clock-alert",
     Alert.HANDED_OVER: "user",
     Alert.ASKED: "circle-help",
     Alert.FORECAST: "chart-column",
+    Alert.SHIFT: "calendar",
 }
 LATE_STEPS = ("due", "overdue")  # of notices that older versions wrote
 HANDED_TO_YOU = N_("%(count)s requests of %(before)s are yours now, this one first")
 STEPS = (EventKind.WARNED, EventKind.ESCALATED)
-BY = {"mail": N_("e-mail"), "telegram": N_("Telegram")}
+BY = {"mail": N_("e-mail"), "telegram": N_("Telegram"), "push": N_("browser")}
 TOLD = N_("Told %(names)s")
 HAS_IT = N_("has it")
 

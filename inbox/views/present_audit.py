@@ -25,9 +25,11 @@ THINGS = {
     "ladder": N_("Ladder"),
     "request_type": N_("Request type"),
     "model": N_("Model"),
+    "product_group": N_("Product group"),
     "token": N_("API token"),
     "message": N_("Held message"),
     "absence": N_("Absence"),
+    "swap": N_("Shift offered"),
 }
 DONE = {
     # events of a conversation
@@ -51,6 +53,10 @@ DONE = {
     "resolved": N_("done"),
     "reopened": N_("opened again"),
     "hinted": N_("perhaps the same matter"),
+    "thanked": N_("only thanked"),
+    "marked_spam": N_("set apart as spam"),
+    "restored": N_("no spam"),
+    "reread": N_("reads as another topic"),
     # entries
     "created": N_("created"),
     "changed": N_("changed"),
@@ -85,6 +91,10 @@ FIELDS = {
     "starts_at": N_("from"),
     "ends_at": N_("until"),
     "gives_back": N_("goes back by itself"),
+    "back_starts_at": N_("for a shift from"),
+    "back_ends_at": N_("for a shift until"),
+    "alerts_browser": N_("browser with alerts"),
+    "kind": N_("kind"),
     "department": N_("department"),
     "gives_by": N_("how work is given out"),
     "weight": N_("weight"),
@@ -142,7 +152,15 @@ VALUES = {
         "supervisor": N_("Supervisor"),
         "admin": N_("Administrator"),
     },
-    "state": {"quarantined": N_("in quarantine"), "pending": N_("in the line")},
+    "state": {
+        "quarantined": N_("in quarantine"),
+        "pending": N_("in the line"),
+        "offered": N_("offered"),
+        "accepted": N_("accepted"),
+        "declined": N_("declined"),
+        "withdrawn": N_("taken back"),
+    },
+    "kind": {"taken_over": N_("taken over"), "swap": N_("shift swapped")},
     "urgency": URGENCY_NAMES,
 }
 PEOPLE = frozenset({"owner", "owner_id", "backup_id", "agent_id", "covered_for"})

@@ -34,16 +34,18 @@ def present_deadlines(
     calendars: Calendars,
     speak: Speaker,
     colleagues: Mapping[int, Colleague],
+    teams: Mapping[int, str],
 ) -> list[Deadline]:
     """Return the last clock of each kind with its explanation and its ladder.
 
     ``calendars`` are those that the conversation's events name.
     """
     found = _history(thread, calendars)
+    names = present_ladder.Names(colleagues, teams)
     return [
         replace(
             _deadline(clock, found.get(clock.id), thread, speak),
-            coming=present_ladder.coming_lines(clock, thread.coming, speak, colleagues),
+            coming=present_ladder.coming_lines(clock, thread.coming, speak, names),
             fired=present_ladder.fired_lines(clock, thread.events, speak, colleagues),
         )
         for clock in _shown_clocks(thread)

@@ -1,11 +1,12 @@
 """Steps of a ladder in words: when they fall, what they do, and what they did."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from inbox.clocks import is_live
-from inbox.sla.ladder import DUE, LOUD, PERSON, Action, Moment, Step, read_key
+from inbox.sla.ladder import DUE, GROUP, LOUD, PERSON, Action, Moment, Step, read_key
 from inbox.store.people import Colleague
 from inbox.templating import N_
 from inbox.views.words import Speaker
@@ -21,6 +22,8 @@ ACTIONS = {
     Action.RAISE: N_("raise its priority by one"),
 }
 TELL_ONE = N_("tell %(name)s")
+TELL_GROUP = N_("tell everyone of %(name)s at work")
+TEAM_GONE = N_("a team that is closed")
 SOMEBODY_GONE = N_("somebody who has left")
 AT_SHARE = N_("when %(share)s%% of the time is used")
 AT_DUE = N_("at the deadline")
@@ -68,25 +71,34 @@ def moment_text(moment: Moment, speak: Speaker) -> str:
     return say(template) % {"time": speak.span(abs(moment.minutes) * 60)}
 
 
-def actions_text(
-    actions: Sequence[str], colleagues: Mapping[int, Colleague], speak: Speaker
-) -> str:
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What those are called whom a step tells: people, and teams, by id."""
+
+    colleagues: Mapping[int, Colleague]
+    teams: Mapping[int, str]
+
+
+def actions_text(actions: Sequence[str], names: Names, speak: Speaker) -> str:
     """Return what a step does, in order; words of a row do as well."""
-    found = [_action(one, colleagues, speak) for one in actions if one != LOUD]
+    found = [_action(one, names, speak) for one in actions if one != LOUD]
     return ", ".join(found)
 
 
-def _action(action: str, colleagues: Mapping[int, Colleague], speak: Speaker) -> str:
+def _action(action: str, names: Names, speak: Speaker) -> str:
+    if action.startswith(GROUP):
+        team = names.teams.get(int(action.removeprefix(GROUP))) or speak.say(TEAM_GONE)
+        return speak.say(TELL_GROUP) % {"name": team}
     if action.startswith(PERSON):
-        person = colleagues.get(int(action.removeprefix(PERSON)))
+        person = names.colleagues.get(int(action.removeprefix(PERSON)))
         name = person.name if person is not None else speak.say(SOMEBODY_GONE)
         return speak.say(TELL_ONE) % {"name": name}
     return speak.say(ACTIONS[Action(action)])
 
 
-def does_text(step: Step, colleagues: Mapping[int, Colleague], speak: Speaker) -> str:
+def does_text(step: Step, names: Names, speak: Speaker) -> str:
     """Return what a step does, with what is unusual about it."""
-    parts = [actions_text(step.actions, colleagues, speak)]
+    parts = [actions_text(step.actions, names, speak)]
     if step.times:
         repeat = {"time": speak.span(step.every * 60), "times": step.times}
         parts.append(speak.say(REPEATED) % repeat)
@@ -95,10 +107,10 @@ def does_text(step: Step, colleagues: Mapping[int, Colleague], speak: Speaker) -
     return ", ".join(parts)
 
 
-def step_text(step: Step, colleagues: Mapping[int, Colleague], speak: Speaker) -> str:
+def step_text(step: Step, names: Names, speak: Speaker) -> str:
     """Return a step as a line of a ladder: when it falls, and what it does."""
     when = moment_text(step.moment, speak)
-    return f"{when[:1].upper()}{when[1:]}: {does_text(step, colleagues, speak)}"
+    return f"{when[:1].upper()}{when[1:]}: {does_text(step, names, speak)}"
 
 
 def fired_text(
@@ -140,7 +152,7 @@ def coming_lines(
     clock: SLAClock,
     steps: Sequence[EscalationStep],
     speak: Speaker,
-    colleagues: Mapping[int, Colleague],
+    names: Names,
 ) -> list[str]:
     """Return what the ladder will still do for a clock: when, and what."""
     if not is_live(clock):
@@ -154,7 +166,7 @@ def coming_lines(
         speak.say(COMING)
         % {
             "time": speak.clock(step.at),
-            "does": actions_text(step.audience.split(","), colleagues, speak),
+            "does": actions_text(step.audience.split(","), names, speak),
         }
         for step in sorted(ahead, key=lambda step: step.at)
     ]

@@ -1,6 +1,6 @@
 """What a ladder's steps mean for one request, said with days and times."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,9 +9,8 @@ from inbox.rulebook import Promise
 from inbox.sla.history import Kind
 from inbox.sla.ladder import Step, step_times, steps_for
 from inbox.sla.promise import spoken_moment
-from inbox.store.people import Colleague
 from inbox.templating import N_
-from inbox.views.present_ladder import CLOCKS, actions_text
+from inbox.views.present_ladder import CLOCKS, Names, actions_text
 from inbox.views.words import Speaker
 from models import ClockKind
 
@@ -42,7 +41,7 @@ def example_lines(
     arrival: datetime,
     type_name: str,
     speak: Speaker,
-    colleagues: Mapping[int, Colleague],
+    names: Names,
 ) -> Example:
     """Return what happens when, for each clock that a request has from its arrival on."""
     zone = promise.calendar.timezone
@@ -62,7 +61,7 @@ def example_lines(
             speak.say(LINE)
             % {
                 "time": spoken_moment(at, zone, speak.now, speak.language),
-                "does": actions_text(step.actions, colleagues, speak),
+                "does": actions_text(step.actions, names, speak),
             }
             for step, at in times
         ]

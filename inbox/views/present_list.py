@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
+from inbox.learning.queues import Opinion
 from inbox.store.conversations import LIST_SIZE, Cursor, Listed
 from inbox.store.people import Colleague
 from inbox.store.setup import Type
@@ -26,6 +27,13 @@ def type_name(types: Mapping[str, Type], key: str | None, language: str) -> str:
         return ""
     found = types.get(key)
     return found.name(language) if found else key
+
+
+def present_opinions(
+    found: Sequence[Opinion], types: Mapping[str, Type], language: str
+) -> list[tuple[str, str]]:
+    """Return who says what."""
+    return [(one.name, type_name(types, one.request_type, language)) for one in found]
 
 
 def owner_of(

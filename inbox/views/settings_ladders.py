@@ -1,7 +1,5 @@
 """Ladders: who is told and what is done as a promise runs out."""
 
-from collections.abc import Mapping
-
 from litestar import get, post
 from litestar.params import FromPath
 from sqlmodel import Session
@@ -12,14 +10,15 @@ from inbox.company import open_work
 from inbox.company.ladders import Entered
 from inbox.errors import Conflict, Invalid
 from inbox.rulebook import load_rulebook
+from inbox.sla.ladder import GROUP, PERSON
 from inbox.sla.rungs import MOST_ACTIONS, MOST_STEPS
 from inbox.store import people
-from inbox.store.people import Colleague
 from inbox.store.setup import list_types
+from inbox.store.teams import active_team_names
 from inbox.templating import N_
 from inbox.views.inbox import speaker_for
 from inbox.views.ladder_form import FIELDS, LadderForm, change, form_of, read_form, steps_of
-from inbox.views.present_ladder import ACTIONS, step_text
+from inbox.views.present_ladder import ACTIONS, TELL_GROUP, TELL_ONE, Names, step_text
 from inbox.views.present_ladder_example import Example, example_lines
 from inbox.views.render import page, words
 from inbox.views.settings_form import AnyResponse, done, spoken_errors, texts_of
@@ -44,16 +43,14 @@ async def _list_page(
     request: HttpRequest, name: str, errors: dict[str, str], code: int
 ) -> AnyResponse:
     speak = await speaker_for(request)
-    colleagues = await read(request, people.list_colleagues)
+    names = await read(request, _names)
     found = await read(request, service.list_ladders)
     return await page(
         request,
         "settings/ladders.html",
         code=code,
         active="settings",
-        ladders=[
-            (one, [step_text(step, colleagues, speak) for step in one.steps]) for one in found
-        ],
+        ladders=[(one, [step_text(step, names, speak) for step in one.steps]) for one in found],
         name=name,
         errors=errors,
     )
@@ -123,10 +120,10 @@ async def _one_page(
     is_draft: bool = False,
 ) -> AnyResponse:
     speak = await speaker_for(request)
-    colleagues = await read(request, people.list_colleagues)
+    names = await read(request, _names)
     example = None
     if not errors:
-        example = await read(request, _example, form, speak, colleagues)
+        example = await read(request, _example, form, speak, names)
     ladder = await read(request, service.get_ladder, ladder_id)
     return await page(
         request,
@@ -135,7 +132,7 @@ async def _one_page(
         active="settings",
         ladder=ladder,
         form=form,
-        choices=_choices(colleagues, speak),
+        choices=_choices(names, speak),
         places=range(MOST_ACTIONS),
         may_add=len(form.rows) < MOST_STEPS,
         open_count=await read(request, service.count_open, ladder_id) if ladder_id else 0,
@@ -145,18 +142,27 @@ async def _one_page(
     )
 
 
-def _choices(colleagues: Mapping[int, Colleague], speak: Speaker) -> list[tuple[str, str]]:
+def _names(session: Session) -> Names:
+    return Names(people.list_colleagues(session), active_team_names(session))
+
+
+def _choices(names: Names, speak: Speaker) -> list[tuple[str, str]]:
     """Return what a step can do, as options of a select."""
     known = [(str(action), speak.say(text)) for action, text in ACTIONS.items()]
     here = sorted(
-        (one for one in colleagues.values() if one.is_active), key=lambda one: one.name
+        (one for one in names.colleagues.values() if one.is_active), key=lambda one: one.name
     )
-    tell_one = speak.say(N_("tell %(name)s"))
-    return known + [(f"person:{one.id}", tell_one % {"name": one.name}) for one in here]
+    tell_one, tell_group = speak.say(TELL_ONE), speak.say(TELL_GROUP)
+    groups = [
+        (f"{GROUP}{number}", tell_group % {"name": name})
+        for number, name in names.teams.items()
+    ]
+    persons = [(f"{PERSON}{one.id}", tell_one % {"name": one.name}) for one in here]
+    return known + groups + persons
 
 
 def _example(
-    session: Session, form: LadderForm, speak: Speaker, colleagues: Mapping[int, Colleague]
+    session: Session, form: LadderForm, speak: Speaker, names: Names
 ) -> Example | None:
     """Return what the steps mean for a request that arrives next Friday at 16:00."""
     try:
@@ -170,7 +176,7 @@ def _example(
     promise = book.promise((key,), "normal")
     arrival, _ = open_work.sample_due(session, promise.calendar, key, speak.now)
     name = types[key].name(speak.language)
-    return example_lines(entered.steps, promise, arrival, name, speak, colleagues)
+    return example_lines(entered.steps, promise, arrival, name, speak, names)
 
 
 @post("/settings/ladders/{ladder_id:int}/usual", opt={"access": "supervisor", "fields": ()})

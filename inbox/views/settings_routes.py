@@ -17,7 +17,7 @@ from inbox.store.teams import active_team_names
 from inbox.templating import N_
 from inbox.views.formdata import fields_of, read_as
 from inbox.views.present import LANGUAGE_NAMES
-from inbox.views.render import language, page
+from inbox.views.render import language, page, words
 from inbox.views.settings_form import done, spoken_errors
 from inbox.views.site import HttpRequest, number_of, person, read, write
 
@@ -33,6 +33,7 @@ class Form(Struct):
     product_group: str = ""
     language: str = ""
     inbox_id: str = ""
+    department: str = ""
     team_id: str = ""
 
 
@@ -43,6 +44,7 @@ class Shown(Struct):
     teams: dict[int, str]
     types: list[tuple[str, str]]
     doors: list[tuple[int, str]]
+    departments: list[str]
 
 
 def _load(session: Session, spoken: str) -> Shown:
@@ -51,6 +53,7 @@ def _load(session: Session, spoken: str) -> Shown:
         active_team_names(session),
         [(one.key, one.name(spoken)) for one in list_types(session)],
         [(one.id, one.name or one.handle) for one in list_doors(session)],
+        service.team_departments(session),
     )
 
 
@@ -75,6 +78,7 @@ async def _page(
                     rule.product_group,
                     LANGUAGE_NAMES.get(rule.language or ""),
                     doors.get(rule.inbox_id or 0),
+                    rule.department,
                 )
                 if part
             ],
@@ -90,6 +94,7 @@ async def _page(
         lines=lines,
         shown=shown,
         languages=list(LANGUAGE_NAMES.items()),
+        departments=[("", words(request)("any"))] + [(one, one) for one in shown.departments],
         form=form,
         errors=errors,
     )
@@ -106,6 +111,7 @@ async def add_route(request: HttpRequest) -> Response[Any]:
         " ".join(form.product_group.split())[:200] or None,
         form.language or None,
         number_of(form.inbox_id) or 0 if form.inbox_id else None,
+        form.department or None,
     )
     try:
         await write(request, service.add, rule, by=person(request).id, now=utcnow())

@@ -218,6 +218,30 @@ class TestRules:
         assert (await why(database, english)).data["rule"] == "English to technicians"
         assert "rule" not in (await why(database, complaint)).data
 
+    async def test_the_department_that_it_came_to(self, database: Database, firm: Firm) -> None:
+        """F68: that of the team to which the way in belongs, in any case of letters."""
+        await database.write(set_team, firm.sales, department="Kinh doanh")
+        rules = [
+            Rule(firm.sales, "Others", "complaint", department="Kế toán"),
+            Rule(firm.tech, "Ours", "product_advice", department="kinh doanh"),
+        ]
+        await database.write(routes.save_rules, rules)
+
+        (advice,) = await come(database, firm, 1)
+        (complaint,) = await come(database, firm, 1, said=prediction("complaint"))
+
+        assert await owners(database, [advice, complaint]) == [firm.chi.id] * 2
+        assert (await why(database, advice)).data["rule"] == "Ours"
+        assert "rule" not in (await why(database, complaint)).data
+
+    async def test_a_product_group_on_arrival(self, database: Database, firm: Firm) -> None:
+        """F68: as a script files it."""
+        rule = Rule(firm.tech, "Filters", product_group="Lọc nước")
+        await database.write(routes.save_rules, [rule])
+        about = {"product_group": "Lọc nước"}
+        number = await database.write(arrive, firm, meta=about)
+        assert await owners(database, [number]) == [firm.chi.id]
+
     async def test_a_closed_team_is_passed_over(self, database: Database, firm: Firm) -> None:
         await database.write(routes.save_rules, [Rule(firm.tech, "x")])
         await database.write(set_team, firm.tech, is_active=False)

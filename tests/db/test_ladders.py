@@ -109,6 +109,30 @@ async def test_a_companys_own_steps_are_done_in_order(database: Database, firm: 
     ]
 
 
+async def test_a_group_is_told_again_and_again_each_time_once(
+    database: Database, firm: Firm
+) -> None:
+    """F44: another team, at work, whosever request it is; without anybody, who leads."""
+    group = f"group:{firm.tech}"
+    steps = [Step(Moment(100), (group,), every=10, times=2)]
+    await database.write(_ladder, steps)
+    number = await database.write(arrive, firm)
+
+    await _through(database, firm, 75)
+    await _set(database, Agent, firm.chi.id, on_duty=False)
+    await _set(database, Agent, firm.dung.id, on_duty=False)
+    await _through(database, firm, 100)
+
+    assert await _log(database, number) == [
+        (60, "due", ["Chi", "Dung"]),
+        (70, "due+10", ["Chi", "Dung"]),
+        (80, "due+20", ["Dung"]),
+    ]
+    roles = [(row.agent_id, row.audience) for row in await database.read(notices_of, number)]
+    assert roles[0] == (firm.chi.id, "group")
+    assert roles[-1] == (firm.dung.id, "supervisor")
+
+
 async def test_a_policy_names_its_ladder(database: Database, firm: Firm) -> None:
     """F44: the rule's own ladder holds for what it rules; everything else has the usual one."""
     own = await database.write(_ladder, [Step(Moment(10), (Action.OWNER,))], is_default=False)

@@ -13,7 +13,8 @@ from inbox.alerting import telegram as sending
 from inbox.alerting.choices import link_chat, load_choices
 from inbox.alerting.gathering import send_alerts
 from inbox.alerting.listening import PURPOSE, TelegramListen
-from inbox.alerting.telegram import TelegramSend, claim
+from inbox.alerting.messages import claim
+from inbox.alerting.telegram import TelegramSend
 from inbox.auth import hash_token, random_token
 from inbox.channels.telegram import BotApi, WrongToken
 from inbox.company.bot import enter_bot, remove_bot
@@ -303,7 +304,7 @@ async def test_a_worker_that_dies_with_a_message_leaves_it_to_the_next(
 ) -> None:
     await linked(database, firm, telegram)
     await alert(database, firm)
-    assert len(await database.write(claim, NOW)) == 1  # and dies
+    assert len(await database.write(claim, sending.WAY, NOW)) == 1  # and dies
     send = sender(database, settings)
     await send.once()
     assert telegram.sent == []

@@ -35,6 +35,7 @@ async def test_a_day_without_anything_forgotten(
     assert seen.deaths == KILLS
     assert (seen.lost, seen.doubled) == (0, 0)
     assert (seen.waiting, seen.unowned, seen.undated) == (0, 0, 0)
+    assert seen.all_full == 0
     assert (seen.steps_twice, seen.steps_missed) == (0, 0)
     assert seen.unconfirmed <= 1  # of the one that died between the server's yes and its note
     assert seen.steps > 20

@@ -35,6 +35,7 @@ NOT_PAGES = {
     "GET /settings": "leads on",
     "GET /reports": "leads on",
     "GET /reports/sla.csv": "a file",
+    "GET /review/{number}/outcome": "a part of a page",
     "GET /reports/sla/list.csv": "a file",
     "GET /settings/hours": "leads on",
     "GET /setup": "only before the first visit; see test_first_visit.py",
@@ -58,6 +59,7 @@ KNOWN |= {"inbox_id": 1, "mailbox_id": 1}
 KNOWN["ladder_id"] = 0
 KNOWN |= {"policy_id": 1}
 KNOWN |= {"absence_id": 1, "position": 0}
+KNOWN |= {"version_id": 1, "type_key": "general"}
 LOOKS = [("light", 1440, "en"), ("dark", 390, "vi")]
 ALL_LOOKS = list(itertools.product(("light", "dark"), (1440, 390), ("en", "vi")))
 WIDTH = "document.scrollingElement.scrollWidth"

@@ -109,7 +109,7 @@ def _kill_and_look(
 ) -> tuple[float, float]:
     """Kill the worker while steps fall; return the worst lateness, steady and after a kill.
 
-    The latter is counted from the step's moment or the next worker's start.
+    Both are counted from the step's moment, which may be while there is no worker.
     """
     with _product(folder, kind) as (product, ledger):
         ids = ledger.write(_spread, most, every_s)
@@ -137,7 +137,7 @@ def _kill_and_look(
         # From the kill until the next worker has fired its first step, it was away.
         ready = min((fired for _, fired in fell if fired > up), default=up)
         away = [(at, fired) for at, fired in fell if down - 1 <= at <= ready]
-        killed = max([killed, *(fired - max(at, up) for at, fired in away if fired > up)])
+        killed = max([killed, *(fired - at for at, fired in away if fired > up)])
         fell = [one for one in fell if one not in away]
     steady = max((fired - at for at, fired in fell), default=0.0)
     logger.info(

@@ -13,7 +13,7 @@ ARRIVALS = 240  # benchmarks/bench_routing.py has 2,000
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite", "postgresql"], scope="session")
-@pytest.mark.parametrize("gives_by", ["least_open", "round_robin"])
+@pytest.mark.parametrize("gives_by", ["least_open", "round_robin", "weight"])
 async def test_eight_workers(
     database: Database, database_url: str, tmp_path: Path, gives_by: str
 ) -> None:

@@ -234,7 +234,7 @@ def test_a_ladder_is_written_and_read_back() -> None:
     steps = (
         Step(Moment(33), OWNER, REPLIES),
         Step(Moment(minutes=-30, plain=True), ("person:7", Action.RAISE), loud=True),
-        Step(Moment(minutes=90), (Action.TEAM, "person:12"), every=30, times=10),
+        Step(Moment(minutes=90), (Action.TEAM, "person:12", "group:3"), every=30, times=10),
     )
     rows = write_steps(steps)
 
@@ -267,6 +267,8 @@ AT = {"percent": 50}
         ([{"at": AT, "do": []}], 0, NO_ACTION),
         ([{"at": AT, "do": ["everybody"]}], 0, WRONG_ACTION),
         ([{"at": AT, "do": ["person:x"]}], 0, WRONG_ACTION),
+        ([{"at": AT, "do": ["group:"]}], 0, WRONG_ACTION),
+        ([{"at": AT, "do": ["team:3"]}], 0, WRONG_ACTION),
         ([{"at": AT, "do": ["owner", "owner"]}], 0, WRONG_ACTION),
         ([{"at": AT, "do": ["owner"]}, {"at": AT, "do": ["team"]}], 1, TWICE),
         (

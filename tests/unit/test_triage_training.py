@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from inbox.errors import Invalid
+from inbox.triage.bounds import auto_threshold
 from inbox.triage.evaluate import (
     Outcome,
     evaluate,
@@ -15,7 +16,7 @@ from inbox.triage.evaluate import (
     weighted_kappa,
 )
 from inbox.triage.prediction import LEVELS, Example
-from inbox.triage.training import auto_threshold, train
+from inbox.triage.training import train
 
 CORPORA = Path(__file__).parents[3] / "shared" / "corpora" / "triage"
 TOPICS = ("apple", "bridge", "castle", "desert")

@@ -9,14 +9,11 @@ import httpx
 import pytest
 from litestar.handlers import HTTPRouteHandler, WebsocketRouteHandler
 
-from inbox.channels.webform import pack_file
 from inbox.views.routes import ROUTES
 from inbox.views.security import session_cookie
-from models import Absence, ApiToken, Ask, Attachment, RawMessage, RawState
-from models.base import columns
-from tests.web.scene import CHAT_KEY, OUTSIDE_TOKEN, READ_TOKEN, WRITE_TOKEN, Scene, bearer
+from tests.web.scene import OUTSIDE_TOKEN, READ_TOKEN, WRITE_TOKEN, Scene, bearer
+from tests.web.things import make_things
 
-raws = columns(RawMessage)
 UNSAFE = {"POST", "PUT", "PATCH", "DELETE"}
 
 
@@ -98,6 +95,12 @@ TABLE = {
     "POST /notices/open/{token}": Row(403, 403, 403, 403, 403),  # no page token
     "GET /me/absences": AGENTS,
     "POST /me/absences": Row(LOGIN, 422, 422, 422, 422),  # no times
+    "GET /me/shifts": AGENTS,
+    "POST /me/shifts": Row(LOGIN, 422, 422, 422, 422),  # to nobody
+    # It is offered to the outsider, by one inside.
+    "POST /me/shifts/{swap_id}/acceptance": Row(LOGIN, 404, 303, 404, 404),
+    "POST /me/shifts/{swap_id}/refusal": Row(LOGIN, 404, 303, 404, 404),
+    "POST /me/shifts/{swap_id}/withdrawal": Row(LOGIN, 303, 404, 404, 404),
     "POST /me/covered": Row(LOGIN, 303, 303, 303, 303),
     "POST /absences/{absence_id}": Row(LOGIN, 422, 422, 422, 422),
     "POST /absences/{absence_id}/end": Row(LOGIN, 403, 403, 303, 303),  # a supervisor's
@@ -110,6 +113,9 @@ TABLE = {
     "POST /settings/absences/{agent_id}/return": Row(LOGIN, 403, 403, 303, 303),
     "GET /me/alerts": AGENTS,
     "POST /me/alerts": Row(LOGIN, 303, 303, 303, 303, body={"mail": "1"}),
+    "POST /me/alerts/browsers": Row(LOGIN, 422, 422, 422, 422),  # says nothing of itself
+    "POST /me/alerts/browsers/{browser_id}/test": Row(LOGIN, 404, 404, 404, 404),  # nobody's
+    "POST /me/alerts/browsers/{browser_id}/removal": Row(LOGIN, 404, 404, 404, 404),
     "POST /me/alerts/telegram": Row(LOGIN, 409, 409, 409, 409),  # no bot
     "POST /me/alerts/telegram/removal": Row(LOGIN, 303, 303, 303, 303),
     "GET /settings/telegram": ADMINS,
@@ -117,6 +123,25 @@ TABLE = {
     "POST /settings/telegram/test": Row(LOGIN, 403, 403, 403, 409),  # none entered
     "POST /settings/telegram/removal": Row(LOGIN, 403, 403, 403, 303),
     "GET /review": SUPERVISORS,
+    "POST /review/{number}": Row(LOGIN, 403, 403, 303, 303, body={"skip": "1"}),
+    "POST /review/undo": Row(LOGIN, 403, 403, 303, 303),
+    "GET /review/{number}/outcome": SUPERVISORS,
+    "GET /settings/triage": SUPERVISORS,
+    "POST /settings/triage/trainings": Row(LOGIN, 403, 403, 303, 303),
+    "POST /settings/triage/habits": Row(LOGIN, 403, 403, 422, 422),
+    "POST /settings/triage/rollback": Row(LOGIN, 403, 403, 409, 409),  # no former model
+    "GET /settings/triage/versions/{version_id}": Row(LOGIN, 403, 403, 404, 404),
+    "GET /settings/triage/versions/{version_id}/messages": Row(LOGIN, 403, 403, 404, 404),
+    "POST /settings/triage/versions/{version_id}/promotion": Row(LOGIN, 403, 403, 404, 404),
+    "POST /settings/triage/versions/{version_id}/shadow": Row(LOGIN, 403, 403, 404, 404),
+    "GET /settings/types": SUPERVISORS,
+    "POST /settings/types": Row(LOGIN, 403, 403, 422, 422),
+    "GET /settings/types/{type_key}": SUPERVISORS,
+    "POST /settings/types/{type_key}": Row(LOGIN, 403, 403, 422, 422),
+    "POST /settings/types/{type_key}/merger": Row(
+        LOGIN, 403, 403, 404, 404, body={"into": "none"}
+    ),
+    "POST /settings/types/{type_key}/state": Row(LOGIN, 403, 403, 409, 409),  # general stays
     "GET /now": SUPERVISORS,
     "GET /now/list": SUPERVISORS,
     "GET /reports": Row(LOGIN, 403, 403, 303, 303),
@@ -293,99 +318,6 @@ def test_the_chat_is_the_only_socket() -> None:
     sockets = [one for one in ROUTES if isinstance(one, WebsocketRouteHandler)]
 
     assert [sorted(one.paths) for one in sockets] == [["/chat/{key:str}"]]
-
-
-@dataclass
-class Things:
-    """What the addresses name; made anew for each visitor."""
-
-    number: int
-    raw_id: int
-    blob_id: str
-    token: str
-    agent_id: int
-    team_id: int
-    token_id: int
-    ask_id: int
-    absence_id: int
-
-    def path(self, pattern: str) -> str:
-        """Fill in an address."""
-        known = {
-            "slug": "support",
-            "name": "app.js",
-            "key": "none",
-            "script": f"{CHAT_KEY}.js",
-            **vars(self),
-        }
-        known |= {"calendar_id": 1, "inbox_id": 1, "mailbox_id": 1, "kind": "form"}
-        known["position"] = 0
-        known |= {"step": "hours", "ladder_id": 0, "notice_id": 1}
-        known |= {"policy_id": 1, "rehearsal_id": 1}
-        return re.sub(r"{(\w+)}", lambda found: str(known[found[1]]), pattern)
-
-
-async def make_things(scene: Scene) -> Things:
-    """Make a conversation that another agent of the team owns, and a message held back."""
-    number = await scene.arrive(files=(pack_file("a.txt", "text/plain", b"hello"),))
-    row = await scene.get(number)
-    supervisor = await scene.agent("ha")
-    await scene.change(number, owner_id=supervisor.id)
-    assert row.team_id == await scene.team("Orders")
-    scene.worker_is_up = False
-    await scene.arrive("held")
-    scene.worker_is_up = True
-    held = (await scene.all(RawMessage))[-1]
-
-    def hold(session: Any) -> None:
-        session.get_one(RawMessage, held.id).state = RawState.QUARANTINED
-
-    await scene.write(hold)
-    blob = (await scene.all(Attachment))[-1].blob_id
-    token_id = (await scene.all(ApiToken))[-1].id
-    team_id = await scene.team("Orders")
-    ask_id = await make_ask(scene)
-    absence_id = await make_absence(scene, supervisor.id)
-    ids = (supervisor.id, team_id, token_id, ask_id, absence_id)
-    return Things(number, held.id, blob, row.public_token, *ids)
-
-
-async def make_absence(scene: Scene, agent_id: int) -> int:
-    """Let somebody be away next week."""
-    next_week = scene.clock.now + timedelta(days=7)
-    absence = Absence(
-        agent_id=agent_id,
-        starts_at=next_week,
-        ends_at=next_week + timedelta(days=1),
-        created_at=scene.clock.now,
-    )
-
-    def add(session: Any) -> int:
-        session.add(absence)
-        session.flush()
-        return int(absence.id)
-
-    return await scene.write(add)
-
-
-async def make_ask(scene: Scene) -> int:
-    """Let the inside team ask the outside one something about another conversation."""
-    number, binh = await scene.arrive("Bảo hành thế nào ạ?"), await scene.agent("binh")
-    question = Ask(
-        conversation_id=number,
-        team_id=await scene.team("Technics"),
-        asked_by_id=binh.id,
-        question="How long is the guarantee?",
-        asked_at=scene.clock.now,
-        due_at=scene.clock.now + timedelta(hours=2),
-    )
-
-    def add(session: Any) -> int:
-        session.add(question)
-        session.flush()
-        return int(question.id)
-
-    return await scene.write(add)
 
 
 async def visit(scene: Scene, who: str, name: str, row: Row) -> httpx.Response:

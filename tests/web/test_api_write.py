@@ -284,6 +284,31 @@ async def test_tier(scene: Scene) -> None:
         problem(await send(scene, "tier", one, wrong), 422)
 
 
+async def test_a_tier_given_when_filing(scene: Scene) -> None:
+    """F34, F100: the rule of the tier holds at once, also for what the customer has open."""
+    await scene.write(
+        lambda session: session.add(SLAPolicy(name="VIP", tier="vip", first_response_s=600))
+    )
+    body = {"email": "khach@vidu.example", "text": "Đơn hàng của tôi đâu?"}
+    headers = bearer(WRITE_TOKEN)
+    browser = scene.browser()
+    first = (await browser.client.post(URL, json=body, headers=headers)).json()
+    assert first["contact"]["tier"] == "standard"
+
+    answer = await browser.client.post(URL, json={**body, "tier": " vip "}, headers=headers)
+
+    said = answer.json()
+    assert (answer.status_code, said["contact"]["tier"]) == (201, "vip")
+    assert said["first_response_due_at"] < first["first_response_due_at"]
+    (classed,) = await happened(scene, first["number"], EventKind.CLASSED)
+    assert classed.actor_id == (await scene.agent("binh")).id
+    again = await scene.browser().client.post(URL, json=body, headers=headers)
+    assert again.json()["contact"]["tier"] == "vip", "as they are already"
+    problem(
+        await browser.client.post(URL, json={**body, "tier": "x" * 61}, headers=headers), 422
+    )
+
+
 async def test_product_group(scene: Scene) -> None:
     """F34, F100: a rule for a product group answers from the arrival on; null is none."""
     number = await scene.arrive()

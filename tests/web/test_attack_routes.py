@@ -14,7 +14,8 @@ import pytest
 from inbox import views
 from models import Agent, Conversation
 from tests.web.scene import WRITE_TOKEN, Scene, bearer, hidden
-from tests.web.test_access import TABLE, UNSAFE, Things, list_routes, make_things
+from tests.web.test_access import TABLE, UNSAFE, list_routes
+from tests.web.things import Things, make_things
 
 EXTRA = ("role", "id", "owner_id", "is_admin", "bcc", "secret", "password_hash", "__proto__")
 DATA = Path(__file__).parents[1] / "data"

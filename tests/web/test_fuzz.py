@@ -17,8 +17,9 @@ import pytest
 from inbox.auth import sign
 from inbox.views.api import shapes
 from tests.web.scene import WRITE_TOKEN, Browser, Scene, bearer
-from tests.web.test_access import TABLE, Things, make_things
+from tests.web.test_access import TABLE
 from tests.web.test_attack_routes import INJECTIONS, name_of_access, query_names
+from tests.web.things import Things, make_things
 
 SEED = int(os.environ.get("KIP_TEST_SEED", "20261124"))
 SHORT, LONG = 300, 10_000  # on each of two databases

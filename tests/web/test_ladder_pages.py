@@ -68,6 +68,8 @@ async def test_a_ladder_is_made_edited_and_removed(scene: Scene) -> None:
         {**STEP, "number": "45", "when": "before", "time": "plain", "loud": "1"},
         {**STEP, "number": "20", "when": "after", "do_0": "hand_over", "do_1": "raise"},
     ]
+    team = await scene.team("Technics")
+    steps[0]["do_2"] = f"group:{team}"
     answer = await browser.post(page, _form(*steps, every="60", times="3"))
     shown = await said_next(browser, answer)
     assert "Saved. New deadlines follow these steps." in shown
@@ -78,11 +80,12 @@ async def test_a_ladder_is_made_edited_and_removed(scene: Scene) -> None:
         {"minutes": -45, "plain": True},
         {"minutes": 20},
     ]
-    assert ladder.steps[0]["do"] == ["owner", "person:1"]
+    assert ladder.steps[0]["do"] == ["owner", "person:1", f"group:{team}"]
     assert ladder.steps[2]["repeat"] == {"every": 60, "times": 3}
     listed = (await browser.get("/settings/ladders")).text
     assert "45 min before the deadline: tell the owner, also outside working hours" in listed
     assert "again every 1 h, 3 times" in listed
+    assert "tell everyone of Technics at work" in listed
 
     gone = await browser.post(f"{page}/removal")
     assert "The ladder is gone." in await said_next(browser, gone)
@@ -134,6 +137,7 @@ async def test_steps_are_added_moved_and_taken_out_without_being_saved(scene: Sc
         (_form({**STEP, "do_0": ""}), "Say what this step does."),
         (_form({**STEP, "do_1": "owner"}), "six different things"),
         (_form({**STEP, "do_0": "person:999"}), "This person does not work here."),
+        (_form({**STEP, "do_0": "group:999"}), "There is no such team."),
         (_form({**STEP, "do_0": "dance"}), "six different things"),
         (_form({**STEP, "first": ""}), "Say which deadlines"),
         (_form(STEP, STEP), "Another step falls at the same moment."),

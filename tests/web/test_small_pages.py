@@ -65,26 +65,6 @@ async def test_notices(scene: Scene) -> None:
     assert "No notices" in (await (await scene.signed_in("dung")).get("/notices")).text
 
 
-async def test_review(scene: Scene) -> None:
-    """One guess after the other; agreeing leads to the next, and in the end to none."""
-    first = await scene.arrive("Ghế lung lay <b>quá</b>.", request_type="")
-    second = await scene.arrive("Bàn bị xước.", request_type="")
-    for number in (first, second):
-        await scene.change(number, triage=Triage.NEEDS_REVIEW)
-    browser = await scene.signed_in("ha")
-    page = (await browser.get("/review")).text
-    assert f'action="/inbox/{first}/request-type"' in page
-    assert "Ghế lung lay &lt;b&gt;quá&lt;/b&gt;." in page
-    assert f'href="/review?at={second}"' in page
-    assert "2 to review" in page
-    skipped = (await browser.get(f"/review?at={second}")).text
-    assert f'action="/inbox/{second}/agreement"' in skipped
-    for number in (first, second):
-        answer = await browser.post(f"/inbox/{number}/agreement", {"next": "/review"})
-        assert answer.headers["location"] == "/review"
-    assert "All checked" in (await browser.get("/review")).text
-
-
 @pytest.mark.parametrize("at", ["x", "-1", "²", "9" * 30, "9" * 5000, "0"])
 async def test_review_at_odd_places(scene: Scene, at: str) -> None:
     """A made-up place is the beginning."""
@@ -92,7 +72,7 @@ async def test_review_at_odd_places(scene: Scene, at: str) -> None:
     await scene.change(number, triage=Triage.NEEDS_REVIEW)
     page = await (await scene.signed_in("ha")).get("/review", params={"at": at})
     assert page.status_code == 200
-    assert f'action="/inbox/{number}/agreement"' in page.text
+    assert f'action="/review/{number}"' in page.text
 
 
 async def test_quarantine_and_again(scene: Scene) -> None:

@@ -18,7 +18,13 @@ PER_PATTERN = 3
 _HERE = Path(__file__).parent
 _SOURCES = (
     *(_HERE / "generate.py", _HERE / "__main__.py"),
-    *(_HERE.parent / name for name in ("keywords.py", "text.py", "features.py", "training.py")),
+    *(
+        _HERE.parent / name
+        for name in (
+            *("keywords.py", "letter.py", "text.py", "features.py", "bounds.py"),
+            *("machines.py", "model.py", "training.py"),
+        )
+    ),
 )
 
 
@@ -65,3 +71,9 @@ def ensure(directory: Path | None = None) -> Path:
             reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
             raise InboxError(f"The starter model could not be made in {target}: {reason}")
     return target
+
+
+def said_in(set_name: str) -> list[str]:
+    """Return the lines of one of the sets beside the corpus: thanks, not_thanks, spam..."""
+    lines = (_HERE / "sets" / f"{set_name}.txt").read_text("utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("# ")]

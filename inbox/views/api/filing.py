@@ -21,7 +21,7 @@ from inbox.views.api import shapes
 from inbox.views.api.present import present_conversation
 from inbox.views.api.requests import check_query, given_key, read_body, respond, shown
 from inbox.views.forms import MAX_TEXT_BYTES, check_form, peer, wait_for_take_in
-from inbox.views.site import HttpRequest, read, site, write
+from inbox.views.site import HttpRequest, person, read, site, write
 from models import ChannelKind
 
 
@@ -33,7 +33,9 @@ async def file_conversation(request: HttpRequest) -> Response[Any]:
     demand_room(site(request).settings.data_dir)
     given = given_key(request, body)
     posted = await checked(request, body)
-    meta = {"peer": peer(request), "product_group": body.product_group.strip()}
+    meta: dict[str, Any] = {"peer": peer(request), "product_group": body.product_group.strip()}
+    if tier := body.tier.strip():
+        meta |= {"tier": tier, "tier_by": person(request).id}
     begun = await write(request, _begin, given, posted, meta)
     failpoint("api.committed")
     if isinstance(begun, Answer):

@@ -150,6 +150,13 @@ class NewConversation(Asked):
     product_group: Annotated[
         str, Meta(max_length=60, description="What it is about; rules may ask for it.")
     ] = ""
+    tier: Annotated[
+        str,
+        Meta(
+            max_length=60,
+            description="How much the customer counts from now on; empty: as they do already.",
+        ),
+    ] = ""
 
 
 class NewReply(Asked):

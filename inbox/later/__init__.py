@@ -1,0 +1,1 @@
+"""What messages say besides their topic: thanks, spam, products, and what comes later."""

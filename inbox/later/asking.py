@@ -1,0 +1,120 @@
+"""An answer is owed: since when, and how often somebody had to ask for it."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlmodel import Session
+
+from inbox import chat, corrections, record
+from inbox.acknowledgement import House
+from inbox.db import after_commit
+from inbox.queue import conversation_name
+from inbox.rulebook import Rulebook, promise_of
+from inbox.sla.history import Wait
+from inbox.store.changes import moved
+from inbox.store.conversations import change, get_to_change
+from inbox.timeline import Happened
+from models import Conversation, EventKind, Status
+from models.base import columns
+
+conversations = columns(Conversation)
+
+THIRD_TIME = 2  # asked again so often: the urgency goes up
+_END_OF = {Status.WAITING: EventKind.RESUMED, Status.SNOOZED: EventKind.RESUMED}
+_OLDEST_OWED = (
+    select(conversations.id)
+    .where(conversations.status == Status.OPEN, conversations.next_due_at.is_not(None))
+    .order_by(conversations.created_at, conversations.id)
+    .limit(1)
+)
+
+
+def owe_answer(
+    session: Session,
+    conversation: Conversation,
+    rulebook: Rulebook,
+    arrived: datetime,
+    now: datetime,
+    *,
+    stricter: bool = False,
+    by: int | None = None,
+) -> dict[str, Any]:
+    """Start the next-response clock, or count that the customer had to ask again.
+
+    ``stricter``: what the rules say has just become stricter, also for a clock that runs.
+    """
+    number = conversation.id
+    values: dict[str, Any] = {"last_inbound_at": arrived, "thanked_at": None}
+    asked = Happened(EventKind.ASKED, arrived, {}, by)
+    waits = conversation.status is Status.OPEN and record.owes_answer(session, number)
+    promise = None
+    if stricter or not waits:
+        promise = promise_of(session, rulebook, conversation)
+        promise = chat.for_chat(session, conversation, promise, now=now, wrote_at=arrived)
+    if waits:
+        values["asked_again"] = conversations.asked_again + 1
+        return values | record.keep(
+            session, number, asked, now=now, promise=promise, only_earlier=True
+        )
+    happened = [asked]
+    if conversation.status is not Status.OPEN:
+        values |= {"status": Status.OPEN, "resolved_at": None}
+        data = moved({"status": conversation.status.value}, {"status": Status.OPEN.value})
+        ends = _END_OF.get(conversation.status, EventKind.REOPENED)
+        happened.append(Happened(ends, now, data))
+        if ends is EventKind.REOPENED:
+            values["reopened"] = conversations.reopened + 1
+    if conversation.wait_reason != Wait.THIRD_PARTY:
+        values |= {"waiting_until": None, "wait_reason": "", "followed_up_at": None}
+    return values | record.keep(session, number, *happened, now=now, promise=promise, kinds=())
+
+
+def hint_at_unanswered(session: Session, contact_id: int) -> dict[str, Any]:
+    """Return the hint to the contact's oldest conversation that is owed an answer.
+
+    On any channel; its number is None if there is none.
+    """
+    found = session.execute(
+        _OLDEST_OWED.where(conversations.contact_id == contact_id)
+    ).scalar_one_or_none()
+    return {"number": found, "asks_again": True}
+
+
+def asked_elsewhere(
+    session: Session,
+    unanswered: int,
+    number: int,
+    arrived: datetime,
+    now: datetime,
+) -> Conversation | None:
+    """Count on an unanswered conversation that its customer asks again in another one.
+
+    Return it if an answer was owed there.
+    """
+    theirs = get_to_change(session, unanswered)
+    if theirs is None or theirs.status is not Status.OPEN:
+        return None
+    if not record.owes_answer(session, unanswered):
+        return None
+    asked = Happened(EventKind.ASKED, arrived, {"number": number})
+    values = record.keep(session, unanswered, asked, now=now)
+    change(session, unanswered, asked_again=conversations.asked_again + 1, **values)
+    after_commit(session, conversation_name(unanswered))
+    return theirs
+
+
+def raise_at_third(
+    session: Session,
+    conversation: Conversation,
+    rulebook: Rulebook,
+    house: House,
+    now: datetime,
+) -> None:
+    """Raise the urgency by one if it was just asked for the third time."""
+    session.flush()
+    session.refresh(conversation)
+    if conversation.asked_again == THIRD_TIME:
+        corrections.raise_urgency(
+            session, conversation, rulebook, house, now, because="asked_again"
+        )

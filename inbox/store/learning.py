@@ -1,0 +1,255 @@
+"""Questions about what is learned from: labels, samples, models, trainings."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlmodel import Session
+
+from models import (
+    ChannelKind,
+    Conversation,
+    Correction,
+    Direction,
+    Message,
+    RequestType,
+    Status,
+    TriageModelVersion,
+    TriagePrediction,
+    TriageSample,
+    TriageTraining,
+)
+from models.base import columns
+
+types = columns(RequestType)
+samples = columns(TriageSample)
+corrections = columns(Correction)
+conversations = columns(Conversation)
+messages = columns(Message)
+predictions = columns(TriagePrediction)
+versions = columns(TriageModelVersion)
+trainings = columns(TriageTraining)
+
+GENERAL = "general"
+MOST_LINES = 20  # of a chat
+
+
+def list_heirs(session: Session) -> dict[str, str]:
+    """Return, for each type that is switched off, the active one that has its messages.
+
+    That is the type it was merged into, or that one's heir; else general, else the first.
+    """
+    rows = session.execute(
+        select(types.key, types.is_active, types.heir_key).order_by(types.position)
+    ).all()
+    active = [row.key for row in rows if row.is_active]
+    heir_of = {row.key: row.heir_key for row in rows if not row.is_active}
+    last = GENERAL if GENERAL in active else (active[0] if active else GENERAL)
+    return {key: _heir(key, heir_of, last) for key in heir_of}
+
+
+def _heir(key: str, heir_of: Mapping[str, str | None], last: str) -> str:
+    seen: set[str] = set()
+    found: str | None = key
+    while found is not None and found in heir_of and found not in seen:
+        seen.add(found)
+        found = heir_of[found]
+    return last if found is None or found in seen else found
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What people say of a conversation, and its words as the model saw them."""
+
+    conversation_id: int
+    language: str
+    subject: str
+    text: str
+    request_type: str
+    urgency: str | None
+    is_holdout: bool
+
+
+def list_labels(
+    session: Session, heirs: Mapping[str, str], *, after: int, limit: int
+) -> tuple[list[Label], int]:
+    """Return the next sampled conversations with labels and words, and the last number seen.
+
+    What holds no words any more (somebody was erased) or no label (it was taken back) is left
+    out. The number is 0 at the end.
+    """
+    found = session.execute(
+        select(
+            samples.conversation_id,
+            samples.is_holdout,
+            samples.language,
+            conversations.subject,
+            conversations.channel,
+            conversations.status,
+        )
+        .join(Conversation, conversations.id == samples.conversation_id)
+        .where(samples.conversation_id > after)
+        .order_by(samples.conversation_id)
+        .limit(limit)
+    ).all()
+    numbers = [row.conversation_id for row in found]
+    said = latest_words_of_people(session, numbers)
+    texts = _texts(session, {row.conversation_id: row.channel for row in found})
+    labels = []
+    for row in found:
+        number = row.conversation_id
+        kind, text = said[number].get("request_type"), texts.get(number, "")
+        if kind is None or not text.strip() or row.status is Status.SPAM:
+            continue
+        labels.append(
+            Label(
+                number,
+                row.language,
+                row.subject,
+                text,
+                heirs.get(kind, kind),
+                said[number].get("urgency"),
+                row.is_holdout,
+            )
+        )
+    return labels, numbers[-1] if len(numbers) == limit else 0
+
+
+def latest_words_of_people(
+    session: Session, numbers: Iterable[int]
+) -> dict[int, dict[str, str]]:
+    """Return what people said last of each conversation, by field."""
+    said: dict[int, dict[str, str]] = defaultdict(dict)
+    rows = session.execute(
+        select(corrections.conversation_id, corrections.field, corrections.new)
+        .where(corrections.conversation_id.in_(list(numbers)))
+        .order_by(corrections.id)
+    )
+    for number, field, new in rows:
+        said[number][field] = new
+    return said
+
+
+def _texts(session: Session, channels: Mapping[int, ChannelKind]) -> dict[int, str]:
+    """Return each conversation's words as they were sorted: of a chat, all lines so far."""
+    rows = session.execute(
+        select(messages.conversation_id, messages.id, messages.visible_text, messages.text)
+        .where(
+            messages.conversation_id.in_(list(channels)),
+            messages.direction == Direction.INBOUND,
+            messages.is_machine.is_(False),
+        )
+        .order_by(messages.conversation_id, messages.id)
+    )
+    lines: dict[int, list[tuple[int, str]]] = defaultdict(list)
+    for number, message_id, visible, text in rows:
+        lines[number].append((message_id, visible or text))
+    sorted_by = {
+        number: last
+        for number, last in session.execute(
+            select(predictions.conversation_id, func.max(predictions.message_id))
+            .where(predictions.conversation_id.in_(list(channels)))
+            .group_by(predictions.conversation_id)
+        )
+    }
+    found = {}
+    for number, said in lines.items():
+        if channels[number] is not ChannelKind.CHAT:
+            found[number] = said[0][1]
+            continue
+        last = sorted_by.get(number, said[0][0])
+        kept = [text for message_id, text in said if message_id <= last] or [said[0][1]]
+        found[number] = "\n".join(kept[:MOST_LINES])
+    return found
+
+
+# ---- models and trainings ------------------------------------------------------------
+
+_SHOWN = (
+    versions.id,
+    versions.name,
+    versions.sha256,
+    versions.is_starter,
+    versions.is_live,
+    versions.is_shadow,
+    versions.metrics,
+    versions.created_at,
+    versions.made_by_id,
+    versions.data_sha256,
+    versions.problem,
+    versions.promoted_at,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A trained model without what is heavy."""
+
+    id: int
+    name: str
+    sha256: str
+    is_starter: bool
+    is_live: bool
+    is_shadow: bool
+    metrics: dict[str, Any]
+    created_at: datetime
+    made_by_id: int | None
+    data_sha256: str
+    problem: str
+    promoted_at: datetime | None
+
+
+def list_versions(session: Session, limit: int = 50) -> list[Version]:
+    """Return the newest models, and the live one wherever it stands."""
+    query = select(*_SHOWN).order_by(versions.is_live.desc(), versions.id.desc()).limit(limit)
+    found = [Version(*row) for row in session.execute(query)]
+    return sorted(found, key=lambda one: -one.id)
+
+
+def find_version(session: Session, version_id: int) -> Version | None:
+    """Return one model."""
+    row = session.execute(select(*_SHOWN).where(versions.id == version_id)).first()
+    return None if row is None else Version(*row)
+
+
+def outcomes_of(session: Session, version_id: int) -> list[Any]:
+    """Return what a model said of the holdout: [conversation, true, said, confidence]."""
+    found = session.execute(select(versions.outcomes).where(versions.id == version_id))
+    return list(found.scalar_one_or_none() or [])
+
+
+def find_unfinished(session: Session) -> TriageTraining | None:
+    """Return the training that waits or runs."""
+    query = select(TriageTraining).where(trainings.finished_at.is_(None))
+    return session.execute(query).scalars().first()
+
+
+def find_training(session: Session, training_id: int) -> TriageTraining:
+    """Return one training as it is now."""
+    return session.get_one(TriageTraining, training_id, populate_existing=True)
+
+
+def find_last(session: Session) -> TriageTraining | None:
+    """Return the newest training that has ended."""
+    query = select(TriageTraining).where(trainings.finished_at.is_not(None))
+    return session.execute(query.order_by(trainings.id.desc()).limit(1)).scalars().first()
+
+
+def count_new_words(session: Session, since: datetime | None, most: int) -> tuple[int, int]:
+    """Return how many types were said since then, up to ``most``: all, and those changed."""
+    query = select(corrections.old, corrections.new).where(corrections.field == "request_type")
+    if since is not None:
+        query = query.where(corrections.at > since)
+    rows = session.execute(query.order_by(corrections.at.desc()).limit(most)).all()
+    return len(rows), sum(row.old != row.new for row in rows)
+
+
+def count_samples(session: Session) -> tuple[int, int]:
+    """Return how many conversations are for training, and how many are kept aside."""
+    query = select(samples.is_holdout, func.count()).group_by(samples.is_holdout)
+    rows = session.execute(query)
+    counts = {bool(kept): int(count) for kept, count in rows}
+    return counts.get(False, 0), counts.get(True, 0)

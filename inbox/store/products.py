@@ -1,0 +1,23 @@
+"""Product groups as take-in and pages look them up."""
+
+from sqlalchemy import select
+from sqlmodel import Session
+
+from models import ProductGroup
+from models.base import columns
+
+groups = columns(ProductGroup)
+
+_ALL = select(groups.id, groups.name, groups.terms).order_by(groups.name, groups.id)
+
+Group = tuple[int, str, tuple[str, ...]]
+
+
+def list_groups(session: Session) -> list[Group]:
+    """Return id, name and other terms of each, by name."""
+    return [(row.id, row.name, tuple(row.terms)) for row in session.execute(_ALL)]
+
+
+def list_names(session: Session) -> list[str]:
+    """Return the names alone."""
+    return [name for _, name, _ in list_groups(session)]

@@ -1,0 +1,106 @@
+"""The linear machines that a head is fitted with; the only module that imports scikit-learn.
+
+Each takes a matrix of messages, the number of each one's label and its weight, and returns
+the planes, of shape (n_labels, n_features), and their offsets; for two labels one plane.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import sklearn
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.optimize import fmin_l_bfgs_b
+from sklearn.linear_model import LogisticRegression
+from sklearn.svm import LinearSVC
+
+from inbox.triage.model import Head
+
+LEVELS_FROM = 30_000  # rated messages that the urgency learns from; more teach it little
+WARM_STEPS = 15
+FEW_LABELS = 12
+LEAST_STRETCH = 0.3
+LIBRARY = f"scikit-learn {sklearn.__version__}"
+
+Matrix = sparse.csr_matrix
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+Fit = Callable[[Matrix, Ints, Floats], tuple[Floats, Floats]]
+
+
+def separating(looseness: float) -> Fit:
+    """Return a linear SVM of one plane a label against the rest; ``looseness`` is its C.
+
+    For up to 12 labels it is the mean of two: one reads features as they are, the other
+    stretched by how much each tells one label from the rest (Wang and Manning, ACL 2012).
+    """
+
+    def fit(matrix: Matrix, targets: Ints, weights: Floats) -> tuple[Floats, Floats]:
+        svc = _svm(looseness).fit(matrix, targets, sample_weight=weights)
+        coef, intercept = svc.coef_, svc.intercept_
+        labels = np.unique(targets)
+        if len(labels) > FEW_LABELS:
+            return coef, intercept
+        of_planes = labels[1:] if len(labels) == 2 else labels
+        for place, label in enumerate(of_planes):
+            stretch = _telling(matrix, targets == label, weights)
+            one = _svm(looseness).fit(
+                matrix @ sparse.diags_array(stretch), targets == label, sample_weight=weights
+            )
+            coef[place] = (coef[place] + one.coef_[0] * stretch) / 2
+            intercept[place] = (intercept[place] + one.intercept_[0]) / 2
+        return coef, intercept
+
+    return fit
+
+
+def _svm(looseness: float) -> LinearSVC:
+    return LinearSVC(C=looseness, random_state=0, tol=1e-3, max_iter=3000)
+
+
+def _telling(matrix: Matrix, is_label: NDArray[np.bool_], weights: Floats) -> Floats:
+    """Return a factor for each feature: larger, the more its share differs by the label."""
+    present = (matrix > 0).astype(np.float64)
+    inside = np.asarray((weights * is_label) @ present) + 1
+    outside = np.asarray((weights * ~is_label) @ present) + 1
+    odds = np.log(inside / inside.sum()) - np.log(outside / outside.sum())
+    return np.asarray(np.sqrt(np.abs(odds)) + LEAST_STRETCH)
+
+
+def going_on(head: Head, labels: Sequence[str], looseness: float) -> Fit:
+    """Fit the same squared hinge as the SVM, beginning with the weights of another head.
+
+    Far fewer steps lead there where most messages are the same.
+    """
+    names = sorted(set(labels))
+    columns = [head.labels.index(name) for name in names]
+    begin = np.vstack([head.coef[:, columns], head.intercept[columns]]).astype(np.float64)
+
+    def fit(matrix: Matrix, targets: Ints, weights: Floats) -> tuple[Floats, Floats]:
+        signs = np.where(targets[:, None] == np.arange(len(names)), 1.0, -1.0)
+        costs = looseness * weights[:, None]
+
+        def loss(flat: Floats) -> tuple[float, Floats]:
+            weight = flat.reshape(begin.shape)
+            short = np.maximum(1 - signs * (matrix @ weight[:-1] + weight[-1]), 0.0)
+            slope = -2 * costs * signs * short
+            gradient = weight.copy()
+            gradient[:-1] += matrix.T @ slope
+            gradient[-1] += slope.sum(axis=0)
+            return float((weight**2).sum() / 2 + (costs * short**2).sum()), gradient.ravel()
+
+        found, _, _ = fmin_l_bfgs_b(loss, begin.ravel(), m=5, maxiter=WARM_STEPS)
+        weight = found.reshape(begin.shape)
+        return weight[:-1].T, weight[-1]
+
+    return fit
+
+
+def fit_logistic(matrix: Matrix, targets: Ints, weights: Floats) -> tuple[Floats, Floats]:
+    """Fit a multinomial logistic regression, on 30,000 of the messages where there are more."""
+    if len(targets) > LEVELS_FROM:
+        some = np.random.default_rng(0).permutation(len(targets))[:LEVELS_FROM]
+        matrix, targets, weights = matrix[some], targets[some], weights[some]
+    logistic = LogisticRegression(C=5.0, tol=1e-3, max_iter=1000)
+    logistic.fit(matrix, targets, sample_weight=weights)
+    return logistic.coef_, logistic.intercept_

@@ -1,0 +1,180 @@
+"""Settings of the sorting: trainings asked for, models compared, used, put back; topics."""
+
+import re
+from typing import Any
+
+from sqlmodel import Session
+
+from inbox.learning import versions
+from inbox.learning.versions import CHANGED
+from models import Company, RequestType, TriageModelVersion, TriageTraining
+from models.base import columns
+from tests.web.scene import NOW, Scene
+
+rows = columns(TriageModelVersion)
+HOLDOUT: dict[str, Any] = {
+    "messages": 40,
+    "accuracy": 0.9,
+    "calibration_error": 0.031,
+    "calibration": [
+        {"from": 0.5, "to": 0.6, "messages": 10, "confidence": 0.55, "accuracy": 0.6},
+        {"from": 0.9, "to": 1.0, "messages": 30, "confidence": 0.95, "accuracy": 1.0},
+    ],
+    "by_type": {
+        "complaint": {"precision": 0.8, "recall": 0.75, "f1": 0.77, "support": 12},
+    },
+    "urgency": None,
+}
+FIGURES = {
+    "messages": 40,
+    "champion": 0.8,
+    "challenger": 0.9,
+    "bound": 0.02,
+    "urgent": 3,
+    "urgent_champion": 3,
+    "urgent_challenger": 1,
+    "worst_type": None,
+    "worst_before": None,
+    "worst_after": None,
+}
+
+
+def add_model(session: Session, reason: str, outcomes: list[Any] | None = None) -> int:
+    """Keep a model as training leaves it."""
+    gate = {"accepted": reason == "not_worse", "reason": reason, "figures": FIGURES}
+    made = versions.Made(
+        sha256=f"{reason:0<64}",
+        path="/nowhere",
+        arrays=b"x",
+        described=b"{}",
+        data_sha256="ab" * 32,
+        made_by_id=None,
+        metrics={"kind": "own", "gate": gate, "holdout": HOLDOUT, "candidates": []},
+        outcomes=outcomes or [],
+    )
+    return versions.add_version(session, made, NOW)
+
+
+async def test_the_button_asks_for_a_training_and_the_page_shows_how_far_it_is(
+    scene: Scene,
+) -> None:
+    """DESIGN 34: a row, worked elsewhere; asked for twice it is one."""
+    browser = await scene.signed_in("ha")
+    assert (
+        "No trained model: written rules sort." in (await browser.get("/settings/triage")).text
+    )
+    for _ in range(2):
+        asked = await browser.post("/settings/triage/trainings")
+        assert asked.status_code == 303
+    (row,) = await scene.all(TriageTraining)
+    assert (row.reason, row.asked_by_id) == ("button", (await scene.agent("ha")).id)
+
+    def work(session: Session) -> None:
+        one = session.get_one(TriageTraining, row.id)
+        one.step, one.done = "judging", 85
+
+    await scene.write(work)
+    page = (await browser.get("/settings/triage")).text
+    assert "Comparing with the model in use" in page
+    assert 'value="85"' in page
+    assert 'hx-trigger="every 1s"' in page
+
+
+async def test_a_model_that_was_refused_says_why_and_needs_a_reason(scene: Scene) -> None:
+    """F60: in a sentence, in both languages; an override is a person's, with a reason."""
+    number = await scene.write(add_model, "urgent_missed")
+    browser = await scene.signed_in("ha")
+    path = f"/settings/triage/versions/{number}"
+    page = (await browser.get(path)).text
+    assert "Not used: it finds 1 of 3 urgent messages, the model in use 3." in page
+    spoken = (await (await scene.signed_in("ha", "vi")).get(path + "?lang=vi")).text
+    assert "Không dùng: chỉ nhận ra 1 trong 3 tin khẩn" in spoken
+    refused = await browser.post(f"{path}/promotion", {"reason": " "})
+    assert refused.status_code == 422
+    assert "Write why it shall be used" in refused.text
+    taken = await browser.post(f"{path}/promotion", {"reason": "holdout is old"})
+    assert taken.status_code == 303
+    (live,) = await scene.all(TriageModelVersion, rows.is_live.is_(True))
+    assert live.id == number
+
+
+async def test_figures_chart_and_confusion_lead_to_the_messages(scene: Scene) -> None:
+    """F59, F63: by type, calibration as a chart with readable text, every number a link."""
+    first = await scene.arrive("Ghế lung lay.", subject="Ghế gãy chân")
+    outcomes = [[first, "complaint", "return_refund", 0.71]]
+    number = await scene.write(add_model, "not_worse", outcomes)
+    browser = await scene.signed_in("ha")
+    page = (await browser.get(f"/settings/triage/versions/{number}")).text
+    assert re.search(r"Complaint</th><td[^>]*>80.0%</td><td[^>]*>75.0%</td><td[^>]*>12<", page)
+    chart = re.search(r"<svg class=\"plot\".*?</svg>", page, re.DOTALL)
+    assert chart
+    assert "55.0% stated, 60.0% right, 10 messages" in chart[0]
+    assert chart[0].count("<circle") == 2
+    assert ">100%</text>" in chart[0]
+    link = re.search(r'href="(/settings/triage/versions/\d+/messages[^"]*)">1<', page)
+    assert link
+    listed = (await browser.get(link[1].replace("&amp;", "&"))).text
+    assert f'href="/inbox/{first}"' in listed
+    assert "71.0% sure" in listed
+
+
+async def test_roll_back_is_one_action(scene: Scene) -> None:
+    """F61: one post, at once."""
+    old, new = [await scene.write(add_model, "not_worse") for _ in range(2)]
+    browser = await scene.signed_in("ha")
+    for number in (old, new):
+        await browser.post(f"/settings/triage/versions/{number}/promotion", {"reason": ""})
+    page = (await browser.get("/settings/triage")).text
+    assert f"Back to: Model {old}" in page
+    done = await browser.post("/settings/triage/rollback")
+    assert done.status_code == 303
+    (live,) = await scene.all(TriageModelVersion, rows.is_live.is_(True))
+    assert live.id == old
+
+
+async def test_changed_files_are_said_on_the_page(scene: Scene) -> None:
+    number = await scene.write(add_model, "not_worse")
+    browser = await scene.signed_in("ha")
+    await browser.post(f"/settings/triage/versions/{number}/promotion", {"reason": ""})
+    await scene.write(versions.refuse, number, CHANGED, NOW)
+    page = (await browser.get("/settings/triage")).text
+    assert "Its files were changed after training, so it does not answer." in page
+    assert "Written rules sort instead." in page
+    await browser.post(f"/settings/triage/versions/{number}/shadow", {"on": "1"})
+
+
+async def test_habits_are_kept_in_their_bounds(scene: Scene) -> None:
+    browser = await scene.signed_in("ha")
+    wrong = {"after": "2000", "agreement_below": "0"}
+    refused = await browser.post("/settings/triage/habits", wrong)
+    assert refused.status_code == 422
+    await browser.post("/settings/triage/habits", {"after": "40", "agreement_below": "75"})
+    (company,) = await scene.all(Company)
+    kept = {"after": 40, "nightly": False, "agreement_below": 0.75}
+    assert company.settings["learning"] == kept
+
+
+async def test_topics_are_added_renamed_merged_and_switched(scene: Scene) -> None:
+    """F66: and a page of an older request still says its name."""
+    browser = await scene.signed_in("ha")
+    number = await scene.arrive(request_type="product_advice")
+    empty = await browser.post("/settings/types", {"name_vi": "", "name_en": "x"})
+    assert empty.status_code == 422
+    assert "Please fill this in." in empty.text
+    names = {"name_vi": "Thuê máy", "name_en": "Rental", "team_id": ""}
+    assert (await browser.post("/settings/types", names)).status_code == 303
+    changed = {"name_vi": "Thuê máy", "name_en": "Hire", "team_id": ""}
+    assert (await browser.post("/settings/types/rental", changed)).status_code == 303
+    done = await browser.post("/settings/types/product_advice/merger", {"into": "rental"})
+    assert done.status_code == 303
+    page = (await browser.get("/settings/types")).text
+    assert "switched off; its messages go to Hire" in page
+    assert "Product advice" in (await browser.get(f"/inbox/{number}")).text
+    offered = (await browser.get("/settings/types/complaint")).text
+    assert 'value="product_advice"' not in offered
+    again = await browser.post("/settings/types/product_advice/state", {"on": "1"})
+    assert again.status_code == 303
+    kinds = {one.key: one for one in await scene.all(RequestType)}
+    assert kinds["product_advice"].heir_key is None
+    stays = await browser.post("/settings/types/general/state", {"on": ""})
+    assert stays.status_code == 409

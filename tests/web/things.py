@@ -1,0 +1,126 @@
+"""What addresses name, made anew for whoever visits them."""
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from inbox.channels.webform import pack_file
+from models import Absence, ApiToken, Ask, Attachment, RawMessage, RawState, Swap
+from tests.web.scene import CHAT_KEY, Scene
+
+
+@dataclass
+class Things:
+    """What the addresses name; made anew for each visitor."""
+
+    number: int
+    raw_id: int
+    blob_id: str
+    token: str
+    agent_id: int
+    team_id: int
+    token_id: int
+    ask_id: int
+    absence_id: int
+    swap_id: int
+
+    def path(self, pattern: str) -> str:
+        """Fill in an address."""
+        known = {
+            "slug": "support",
+            "name": "app.js",
+            "key": "none",
+            "script": f"{CHAT_KEY}.js",
+            **vars(self),
+        }
+        known |= {"calendar_id": 1, "inbox_id": 1, "mailbox_id": 1, "kind": "form"}
+        known["position"] = 0
+        known |= {"step": "hours", "ladder_id": 0, "notice_id": 1}
+        known |= {"policy_id": 1, "rehearsal_id": 1}
+        known |= {"browser_id": 1, "version_id": 999, "type_key": "general"}
+        return re.sub(r"{(\w+)}", lambda found: str(known[found[1]]), pattern)
+
+
+async def make_things(scene: Scene) -> Things:
+    """Make a conversation that another agent of the team owns, and a message held back."""
+    number = await scene.arrive(files=(pack_file("a.txt", "text/plain", b"hello"),))
+    row = await scene.get(number)
+    supervisor = await scene.agent("ha")
+    await scene.change(number, owner_id=supervisor.id)
+    assert row.team_id == await scene.team("Orders")
+    scene.worker_is_up = False
+    await scene.arrive("held")
+    scene.worker_is_up = True
+    held = (await scene.all(RawMessage))[-1]
+
+    def hold(session: Any) -> None:
+        session.get_one(RawMessage, held.id).state = RawState.QUARANTINED
+
+    await scene.write(hold)
+    blob = (await scene.all(Attachment))[-1].blob_id
+    token_id = (await scene.all(ApiToken))[-1].id
+    team_id = await scene.team("Orders")
+    ask_id = await make_ask(scene)
+    absence_id = await make_absence(scene, supervisor.id)
+    swap_id = await make_swap(scene)
+    ids = (supervisor.id, team_id, token_id, ask_id, absence_id, swap_id)
+    return Things(number, held.id, blob, row.public_token, *ids)
+
+
+async def make_absence(scene: Scene, agent_id: int) -> int:
+    """Let somebody be away next week."""
+    next_week = scene.clock.now + timedelta(days=7)
+    absence = Absence(
+        agent_id=agent_id,
+        starts_at=next_week,
+        ends_at=next_week + timedelta(days=1),
+        created_at=scene.clock.now,
+    )
+
+    def add(session: Any) -> int:
+        session.add(absence)
+        session.flush()
+        return int(absence.id)
+
+    return await scene.write(add)
+
+
+async def make_swap(scene: Scene) -> int:
+    """Let one inside offer a shift of tomorrow to the outsider."""
+    binh, dung = await scene.agent("binh"), await scene.agent("dung")
+    tomorrow = scene.clock.now + timedelta(days=1)
+    swap = Swap(
+        from_id=binh.id,
+        to_id=dung.id,
+        starts_at=tomorrow,
+        ends_at=tomorrow + timedelta(hours=1),
+        offered_at=scene.clock.now,
+    )
+
+    def add(session: Any) -> int:
+        session.add(swap)
+        session.flush()
+        return int(swap.id)
+
+    return await scene.write(add)
+
+
+async def make_ask(scene: Scene) -> int:
+    """Let the inside team ask the outside one something about another conversation."""
+    number, binh = await scene.arrive("Bảo hành thế nào ạ?"), await scene.agent("binh")
+    question = Ask(
+        conversation_id=number,
+        team_id=await scene.team("Technics"),
+        asked_by_id=binh.id,
+        question="How long is the guarantee?",
+        asked_at=scene.clock.now,
+        due_at=scene.clock.now + timedelta(hours=2),
+    )
+
+    def add(session: Any) -> int:
+        session.add(question)
+        session.flush()
+        return int(question.id)
+
+    return await scene.write(add)
