@@ -99,21 +99,14 @@ def reply(
         _post(session, conversation, message, house, address, now)
     said = Happened(EventKind.REPLIED, now, {"message": message.id}, by.id)
     values = record.keep(session, conversation.id, said, now=now)
+    values |= {"last_message_id": message.id, "asked_again": 0, "thanked_at": None}
     if conversation.first_responded_at is None:
         values["first_responded_at"] = now
     if conversation.waiting_until is not None and conversation.status is Status.OPEN:
         values["status"] = (
             Status.WAITING
         )  # for somebody else; the customer had written meanwhile
-    changed(
-        session,
-        conversation.id,
-        OUTBOX,
-        last_message_id=message.id,
-        asked_again=0,
-        thanked_at=None,
-        **values,
-    )
+    changed(session, conversation.id, OUTBOX, **values)
     failpoint("reply.written")
     return message
 

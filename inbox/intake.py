@@ -284,7 +284,8 @@ def _append(
     if hinted["number"] is not None:
         add_event(session, conversation.id, EventKind.HINTED, now, hinted)
     change(session, conversation.id, **values)
-    if "asked_again" in values:
+    # Who chats writes line by line: the third one is no third time.
+    if "asked_again" in values and raw.kind is not ChannelKind.CHAT:
         book, house = context.rulebook, context.house
         asking.raise_at_third(session, conversation, book, house, now)
 
@@ -321,10 +322,12 @@ def _answer_owed(
 ) -> dict[str, Any]:
     """Let clocks and sorting follow the customer's next message."""
     book, said, arrived = context.rulebook, incoming.prediction, incoming.raw.received_at
-    if not chat.may_sort(conversation):
+    if incoming.raw.kind is not ChannelKind.CHAT:
         new = rereading.reread(session, conversation, said, book, context.house, now)
         return asking.owe_answer(session, conversation, book, arrived, now, stricter=new)
     values = asking.owe_answer(session, conversation, book, arrived, now)
+    if not chat.may_sort(conversation):  # a chat's lines are sorted together: not again
+        return values
     remember(session, incoming, context, conversation.id, message_id, now)
     return values | chat.sort_again(
         session,

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from inbox.db import Database
+    from inbox.learning.working import Learn
     from inbox.settings import Settings
     from models import TriageTraining
 
@@ -65,7 +67,7 @@ async def _retrain(settings: "Settings") -> "TriageTraining":
         await database.close()
 
 
-async def _work(learn: "Learn", database: "Database", training_id: int) -> None:  # noqa: F821
+async def _work(learn: "Learn", database: "Database", training_id: int) -> None:
     from inbox.store.learning import find_training
 
     while (await database.read(find_training, training_id)).finished_at is None:

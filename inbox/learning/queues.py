@@ -75,7 +75,7 @@ def _queue(queue: str, who: Person, now: datetime) -> Select[Any]:
         )
     return query.where(
         conversations.status == Status.OPEN, conversations.triage == Triage.NEEDS_REVIEW
-    ).order_by(conversations.review_worth.desc(), conversations.id)
+    ).order_by(conversations.review_worth.desc(), conversations.id.desc())
 
 
 def count(session: Session, queue: str, who: Person, now: datetime) -> int:

@@ -24,7 +24,7 @@ from inbox.store.learning import list_heirs
 from inbox.store.setup import LiveModel, find_live_model, find_shadow
 from inbox.triage import files
 from inbox.triage.model import TriageModel
-from inbox.triage.prediction import Prediction, Thresholds
+from inbox.triage.prediction import NO_FACTS, Facts, Prediction, Thresholds
 from inbox.triage.rules import predict_by_rules
 from models import TriageModelFiles
 
@@ -53,13 +53,15 @@ class Sorter:
     shadow_id: int | None = None
     heirs: Mapping[str, str] = field(default_factory=dict)
 
-    def predict(self, subject: str, text: str, types: frozenset[str]) -> Prediction:
+    def predict(
+        self, subject: str, text: str, types: frozenset[str], facts: Facts = NO_FACTS
+    ) -> Prediction:
         """Propose type and urgency; only types in use are ever named."""
         known = types | self.heirs.keys()
         if self.model is None:
-            said = predict_by_rules(subject, text, allowed_types=known)
+            said = predict_by_rules(subject, text, allowed_types=known, facts=facts)
             return inherit(said, self.heirs, Thresholds())
-        said = self.model.predict(subject, text, allowed_types=known)
+        said = self.model.predict(subject, text, allowed_types=known, facts=facts)
         return inherit(said, self.heirs, self.model.thresholds)
 
     def watch(self, subject: str, text: str, types: frozenset[str]) -> Prediction | None:
@@ -149,7 +151,7 @@ class Serving:
                 log.warning("%s The copy in the database is tried.", error.message)
         folder = folder_of(self._data_dir, one.sha256)
         if not folder.exists():
-            found = await self._database.read(_bytes_of, one.id)
+            found = await self._database.read(bytes_of, one.id)
             if found is None:
                 raise Invalid(CHANGED if one.is_starter else GONE)
             await asyncio.to_thread(put_files, folder, *found)
@@ -161,7 +163,8 @@ class Serving:
             raise Invalid(CHANGED) from error
 
 
-def _bytes_of(session: Session, version_id: int) -> tuple[bytes, bytes] | None:
+def bytes_of(session: Session, version_id: int) -> tuple[bytes, bytes] | None:
+    """Return a model's arrays and description as they are kept; None if they are not."""
     found = session.get(TriageModelFiles, version_id)
     return None if found is None else (found.arrays, found.described)
 

@@ -163,7 +163,10 @@ def finish(session: Session, job: Job, trained: Trained, now: datetime) -> int |
     )
     if job.live is not None:
         keep_figures(session, job.live.id, *trained.champion)
-    if trained.accepted:
+    # It was compared with what answered then: if somebody chose another since, they decide.
+    chosen = find_live_model(session)
+    as_then = (chosen and chosen.id) == (job.live and job.live.id)
+    if trained.accepted and as_then:
         promote(session, version_id, by=job.asked_by_id, now=now)
     return version_id
 

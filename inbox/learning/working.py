@@ -16,19 +16,16 @@ from asyncio.subprocess import PIPE, Process
 from pathlib import Path
 from typing import Any
 
-from sqlmodel import Session
-
 from inbox.clock import utcnow
 from inbox.db import Database
 from inbox.failpoints import failpoint
 from inbox.learning import samples, trainings, types
-from inbox.learning.serving import folder_of, put_files
+from inbox.learning.serving import bytes_of, folder_of, put_files
 from inbox.learning.trainings import FAILED, NOTHING, Job, Trained
 from inbox.learning.versions import Made
 from inbox.processes import die_with_parent
 from inbox.store.learning import list_heirs, list_labels
 from inbox.triage import files
-from models import TriageModelFiles
 
 log = logging.getLogger(__name__)
 
@@ -132,7 +129,7 @@ class Learn:
         """Put the live model's files where the other process finds them."""
         if job.live is None:
             return None
-        found = await self._database.read(_bytes_of, job.live.id)
+        found = await self._database.read(bytes_of, job.live.id)
         if found is None:
             return Path(job.live.path) if job.live.is_starter else None
         await asyncio.to_thread(put_files, folder / "live", *found)
@@ -219,11 +216,6 @@ def _sweep(folder: Path) -> None:
         with contextlib.suppress(OSError):
             if left.stat().st_mtime < old:
                 shutil.rmtree(left, ignore_errors=True)
-
-
-def _bytes_of(session: Session, version_id: int) -> tuple[bytes, bytes] | None:
-    found = session.get(TriageModelFiles, version_id)
-    return None if found is None else (found.arrays, found.described)
 
 
 def _read_result(job: Job, folder: Path, data_dir: Path) -> Trained:

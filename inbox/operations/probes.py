@@ -33,7 +33,8 @@ from inbox.settings import Settings
 from inbox.store import health
 from inbox.store.company import find_company
 from inbox.store.setup import find_live_model, load_rules
-from models import Counter
+from inbox.triage import files
+from models import Counter, TriageModelFiles
 from models.base import columns
 
 ANSWER_S = 10.0
@@ -147,8 +148,7 @@ def _skew(skew_s: float) -> Finding:
 
 
 def _check_content(session: Session) -> list[Finding]:
-    live = find_live_model(session)
-    findings = [check_model(live.path if live else None, live.sha256 if live else None)]
+    findings = [_check_model(session)]
     company = find_company(session)
     if company is None:
         zones = list(ALWAYS)
@@ -159,6 +159,18 @@ def _check_content(session: Session) -> list[Finding]:
         zones = list(dict.fromkeys([*ALWAYS, company.time_zone, *named]))
     findings += [check_zones(zones), *check_mailboxes(health.failing_mailboxes(session))]
     return findings + check_work(health.look(session, utcnow()))
+
+
+def _check_model(session: Session) -> Finding:
+    """Look at the starter where it lies, at a model of the company's own in the database."""
+    live = find_live_model(session)
+    kept = session.get(TriageModelFiles, live.id) if live is not None else None
+    if live is None or live.is_starter or kept is None:
+        return check_model(live.path if live else None, live.sha256 if live else None)
+    if files.sha256_of_bytes(kept.arrays, kept.described) != live.sha256:
+        mend = "Put another model in use, on Settings, Sorting (AI)."
+        return wrong_("classifier", f"Model {live.id} was changed after training.", mend)
+    return ok("classifier", f"model {live.id}, as trained")
 
 
 async def check_redis(settings: Settings) -> list[Finding]:

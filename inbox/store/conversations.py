@@ -14,6 +14,7 @@ from inbox.store.asks import asked_of
 from inbox.store.chat import visitors_of
 from inbox.store.counts import looker, seen_by, visible_to
 from inbox.store.people import Person
+from inbox.store.products import list_names
 from inbox.store.told import list_coming, list_told
 from models import (
     Attachment,
@@ -284,6 +285,7 @@ class Thread:
     model_is_starter: bool
     other_open: list[tuple[int, str]]
     seen_at: datetime | None = None  # of a chat: when its visitor's widget was connected
+    products: Sequence[str] = ()  # groups there are; only for one of us
     told: Sequence[Notice] = ()  # who of us was told what; only for one who works here
     coming: Sequence[EscalationStep] = ()  # what the ladder will do; only for one of us too
 
@@ -344,6 +346,7 @@ def load_thread(
         model_is_starter=bool(prediction and prediction[1]),
         other_open=other_open(session, conversation, who) if who is not None else [],
         seen_at=_visitor_seen_at(session, conversation),
+        products=list_names(session) if who is not None else (),
         told=list_told(session, number) if who is not None else (),
         coming=list_coming(session, number) if who is not None else (),
     )

@@ -14,7 +14,7 @@ from sqlmodel import Session
 
 from inbox.db import insert_into
 from inbox.store.adrift import list_adrift
-from inbox.store.setup import find_live_model
+from inbox.store.setup import find_live_model, find_problem
 from models import (
     Conversation,
     Counter,
@@ -65,6 +65,7 @@ class Numbers:
     model: str | None
     model_is_starter: bool
     last_backup_at: datetime | None
+    model_problem: str = ""  # why the chosen model does not answer
     adrift: int = 0  # unfinished, and nothing would bring them back; counted up to ``MOST``
 
     def late_work(self) -> dict[str, float]:
@@ -97,6 +98,7 @@ def look(session: Session, now: datetime) -> Numbers:
         model=live.sha256[:12] if live else None,
         model_is_starter=bool(live and live.is_starter),
         last_backup_at=last_backup_at(session),
+        model_problem=find_problem(session),
         adrift=len(list_adrift(session, MOST)),
     )
 

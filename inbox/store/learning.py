@@ -249,7 +249,12 @@ def count_new_words(session: Session, since: datetime | None, most: int) -> tupl
 
 def count_samples(session: Session) -> tuple[int, int]:
     """Return how many conversations are for training, and how many are kept aside."""
-    query = select(samples.is_holdout, func.count()).group_by(samples.is_holdout)
-    rows = session.execute(query)
-    counts = {bool(kept): int(count) for kept, count in rows}
-    return counts.get(False, 0), counts.get(True, 0)
+    kept = session.execute(
+        select(func.count()).where(samples.is_holdout.is_(True))
+    ).scalar_one()
+    said = session.execute(
+        select(func.count(corrections.conversation_id.distinct())).where(
+            corrections.field == "request_type"
+        )
+    ).scalar_one()
+    return max(int(said) - int(kept), 0), int(kept)

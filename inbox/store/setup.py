@@ -130,6 +130,12 @@ def find_live_model(session: Session) -> LiveModel | None:
     return None if row is None else LiveModel(*row)
 
 
+def find_problem(session: Session) -> str:
+    """Return why the model that is to answer does not, or ""."""
+    chosen = session.execute(_CHOSEN).first()
+    return str(chosen.problem) if chosen is not None else ""
+
+
 def find_chosen_model(session: Session) -> LiveModel | None:
     """Return the model that is to answer, whether or not its files still are what they were."""
     chosen = session.execute(_CHOSEN).first()

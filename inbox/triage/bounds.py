@@ -18,6 +18,7 @@ AUTO_PRECISION = 0.95
 TYPE_PRECISION = 0.90  # of every single type; all together reach AUTO_PRECISION
 AUTO_MIN_MESSAGES = 200
 AUTO_MIN_PER_TYPE = 30
+OWN_BOUND_FROM = 200  # answers; of a rarer type a bound would say how few there were
 _FOREIGN = 0.003  # share of own messages that may count as foreign by their words alone
 
 Floats = NDArray[np.float64]
@@ -26,9 +27,9 @@ Floats = NDArray[np.float64]
 def thresholds_of(outcomes: Sequence[Outcome], known: Floats) -> Thresholds:
     """Return the zones that these outcomes of unseen messages earn.
 
-    A type stands alone if it was said at least 30 times and right often enough above some
-    confidence of its own; above that, all types together must reach the target. ``known``
-    is the share of known words of each message.
+    A type that was said 200 times must be right often enough above some confidence of its
+    own; above that, all types together must reach the target, and types said 30 to 199
+    times are measured only so. ``known`` is the share of known words of each message.
     """
     if len(outcomes) < AUTO_MIN_MESSAGES:
         return Thresholds()
@@ -40,7 +41,9 @@ def thresholds_of(outcomes: Sequence[Outcome], known: Floats) -> Thresholds:
     for key in sorted(set(said.tolist())):
         mine = said == key
         if min(support[key], int(mine.sum())) >= AUTO_MIN_PER_TYPE:
-            start = auto_threshold(sure[mine], right[mine], TYPE_PRECISION)
+            start: float | None = 0.0
+            if mine.sum() >= OWN_BOUND_FROM:
+                start = auto_threshold(sure[mine], right[mine], TYPE_PRECISION)
             if start is not None:
                 starts[key] = start
     allowed = sure >= np.array([starts.get(key, 2.0) for key in said.tolist()])

@@ -73,6 +73,11 @@ def sha256_of(path: Path) -> str:
     return _digest((path / ARRAYS).read_bytes(), (path / META).read_bytes())
 
 
+def sha256_of_bytes(arrays: bytes, described: bytes) -> str:
+    """Return the sha256 of a model's two files, as ``write`` returned it."""
+    return _digest(arrays, described)
+
+
 def pack_vocabulary(vocabulary: Sequence[str]) -> dict[str, NDArray[Any]]:
     """Return the vocabulary as bytes: feature names hold no line break."""
     packed = "\n".join(vocabulary).encode()

@@ -28,18 +28,19 @@ Ints = NDArray[np.intp]
 Fit = Callable[[Matrix, Ints, Floats], tuple[Floats, Floats]]
 
 
-def separating(looseness: float) -> Fit:
+def separating(looseness: float, *, stretched: bool = False) -> Fit:
     """Return a linear SVM of one plane a label against the rest; ``looseness`` is its C.
 
-    For up to 12 labels it is the mean of two: one reads features as they are, the other
-    stretched by how much each tells one label from the rest (Wang and Manning, ACL 2012).
+    ``stretched``: for up to 12 labels it is the mean of two, one of which reads features
+    stretched by how much each tells a label from the rest (Wang and Manning, ACL 2012). For
+    messages like those to come; sentences written for training tell too much.
     """
 
     def fit(matrix: Matrix, targets: Ints, weights: Floats) -> tuple[Floats, Floats]:
         svc = _svm(looseness).fit(matrix, targets, sample_weight=weights)
         coef, intercept = svc.coef_, svc.intercept_
         labels = np.unique(targets)
-        if len(labels) > FEW_LABELS:
+        if not stretched or len(labels) > FEW_LABELS:
             return coef, intercept
         of_planes = labels[1:] if len(labels) == 2 else labels
         for place, label in enumerate(of_planes):

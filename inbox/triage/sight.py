@@ -35,10 +35,9 @@ def look(
     ``is_reply``: the subject was ours, so that only the text is read for thanks.
     """
     products = catalogue.find(subject, text)
-    alone = prepare("" if is_reply else subject, text)
-    thanks = not has_files and is_only_thanks(alone)
+    document = prepare("" if is_reply else subject, text)
+    thanks = not has_files and is_only_thanks(document)
     facts = SpamFacts(is_bulk=is_bulk)
-    document = prepare(subject, text) if is_reply else alone
     spam = 0.0 if thanks else spam_likelihood(document, facts)
     signs: tuple[str, ...] = ()
     if spam >= 0.5:

@@ -128,8 +128,9 @@ def train(
     kinds = [example.request_type for example in examples]
     softness = looseness or (0.35 if len(kinds) > MANY_A_TYPE * len(set(kinds)) else 0.5)
     # What is measured never starts from weights that have seen the messages held out.
-    fit = separating(softness) if start is None else going_on(start.types, kinds, softness)
-    machine = _Machine(fit, separating(softness), 2.0)
+    cold = separating(softness, stretched=measured and all(one.is_own for one in examples))
+    fit = cold if start is None else going_on(start.types, kinds, softness)
+    machine = _Machine(fit, cold, 2.0)
     types, unseen = _head(kinds, None, data, machine, calm=doubt(data.known))
     levels, unseen_levels = _levels_head(examples, data)
     said_levels = _said_levels(levels, unseen_levels, costs)

@@ -29,6 +29,7 @@ from inbox.rulebook import About, Rulebook, load_rulebook
 from inbox.sla.promise import hours_text, promised_at, spoken_moment
 from inbox.staging import Arrival, NoRoom, Staged, demand_room, stage
 from inbox.store.company import Door, find_door, find_settings
+from inbox.store.products import list_names
 from inbox.templating import LANGUAGES, N_, translator
 from inbox.views.render import UI_COOKIE, build, language, page
 from inbox.views.security import read_form
@@ -47,7 +48,7 @@ MAX_FORM_BYTES = 16 * 1024 * 1024  # what is more is not even read
 FORM_LIVES = timedelta(days=2)
 WAIT_S = 2.0
 FIELDS = ("name", "email", "phone", "subject", "body", "request_type")
-KNOWN = frozenset({*FIELDS, "token", "website", "files", "language"})
+KNOWN = frozenset({*FIELDS, "product_group", "token", "website", "files", "language"})
 
 
 def page_token(request: HttpRequest, purpose: str) -> str:
@@ -145,6 +146,7 @@ async def _form_page(
 ) -> Response[Any]:
     door, book = await read(request, _load_form, slug)
     own = await read(request, find_settings, door.id)
+    products = await read(request, list_names)
     company = await site(request).company()
     spoken = await form_language(request, own.get("language", ""))
     now = utcnow()
@@ -165,6 +167,7 @@ async def _form_page(
         types=[
             (key, kind.name(spoken)) for key, kind in book.types.items() if key != "general"
         ],
+        products=products,
         values=values,
         errors={name: say(text) for name, text in errors.items()},
         token=page_token(request, f"form:{slug}"),
@@ -237,10 +240,14 @@ async def _keep(
     request: HttpRequest, slug: str, fields: Mapping[str, str], files: list[UploadFile]
 ) -> Response[Any]:
     values = {name: fields.get(name, "") for name in FIELDS}
+    product = fields.get("product_group", "")
     door, book = await read(request, _load_form, slug)
     errors = check_form(values, book.types)
+    if product and product not in await read(request, list_names):
+        errors["product_group"] = N_("Please choose one of these.")
     if errors:
-        return await _form_page(request, slug, values, errors, 422)
+        typed = {**values, "product_group": product}
+        return await _form_page(request, slug, typed, errors, 422)
     token = fields.get("token", "")
     check_page_token(request, f"form:{slug}", token)
     if fields.get("website"):  # a machine filled in what nobody sees
@@ -254,7 +261,7 @@ async def _keep(
         kind=ChannelKind.FORM,
         dedupe_key="form:" + hashlib.sha256(token.encode()).hexdigest(),
         body=pack(posted),
-        meta={"peer": peer(request)},
+        meta={"peer": peer(request), **({"product_group": product} if product else {})},
         public_token=random_token(),
     )
     staged = await write(request, _stage, arrival)

@@ -15,7 +15,6 @@ from inbox import conversations as service
 from inbox.clock import utcnow
 from inbox.db import DatabaseGone
 from inbox.duty import list_team_on_duty
-from inbox.errors import NotFound
 from inbox.learning.queues import Opinion, opinions
 from inbox.store import conversations as rows
 from inbox.store import counts, owners, people, setup
@@ -31,12 +30,17 @@ from inbox.views import cover_lines
 from inbox.views.models import ConversationPage, ListPage, Row, ScopeCounts
 from inbox.views.present import present_choices, present_conversation
 from inbox.views.present_asks import present_asks
-from inbox.views.present_list import present_list, present_opinions, present_row
+from inbox.views.present_list import (
+    present_list,
+    present_opinions,
+    present_row,
+    read_cursor,
+)
 from inbox.views.present_start import addresses, load_day, present_steps
 from inbox.views.render import Toast, language, page, wants_partial, words
-from inbox.views.site import MOST_INT, HttpRequest, person, read, site, write
+from inbox.views.site import HttpRequest, person, read, site, write
 from inbox.views.words import Speaker, speaker
-from models import Absence, Conversation, Role, Status, Triage
+from models import Absence, Conversation, Role, Status
 
 log = logging.getLogger(__name__)
 
@@ -142,19 +146,6 @@ async def list_page(
     return shown, up
 
 
-def read_cursor(text: str | None) -> Cursor | None:
-    """Read where a page of the list begins; a place that cannot be is not found."""
-    if not text:
-        return None
-    after = Cursor.read(text)
-    if (
-        not 1900 < after.order_at.year < 9900
-        or max(abs(after.id), abs(after.urgency_rank)) > MOST_INT
-    ):
-        raise NotFound("This page of the list is not known. Start at its top.")
-    return after
-
-
 def scope_of(request: HttpRequest) -> str:
     """Return whose conversations are listed; the team's unless asked otherwise."""
     return "mine" if request.query_params.get("for") == "mine" else "team"
@@ -228,17 +219,13 @@ def opened(session: Session, conversation: Conversation, who: Person) -> Opened:
         calendars=load_calendars(session, happened_of(thread.events)),
         asks=list_about(session, conversation.id),
         may_act=counts.sees(who, conversation),
-        opinions=opinions(session, conversation.id) if _is_decided(conversation) else [],
+        opinions=opinions(session, conversation.id),
         away=list_running(
             session,
             utcnow(),
             [conversation.owner_id or 0, conversation.covered_for_id or 0],
         ),
     )
-
-
-def _is_decided(conversation: Conversation) -> bool:
-    return conversation.triage in (Triage.CONFIRMED, Triage.CORRECTED)
 
 
 def _assignable(session: Session, conversation: Conversation) -> list[Assignable]:

@@ -215,5 +215,14 @@ class ConversationPage:
     alerts: int = 0  # that whoever looks was told, and did not take note of
     asks: list[AskItem] = field(default_factory=list)
     cover_text: str = ""  # who is away and who covers
+    is_thanked: bool = False  # its last message only thanked
+    is_spam: bool = False
+    spam_text: str = ""  # why it is set apart
+    proposal: str = ""  # the topic that a later message reads as
+    again: int = 0  # how often the customer asked again
+    again_since: str = ""  # since when they wait
+    product_why: str = ""
+    products: list[str] = field(default_factory=list)  # all there are
+    other_products: list[str] = field(default_factory=list)  # that the message names too
     may_act: bool = True  # False: only to read and to note, for a team that is asked
     opinions: list[tuple[str, str]] = field(default_factory=list)  # who says what

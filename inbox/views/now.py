@@ -14,9 +14,9 @@ from inbox.store import now as live
 from inbox.store import people, setup
 from inbox.store.conversations import Cursor
 from inbox.views import present_now
-from inbox.views.inbox import ListRows, read_cursor, speaker_for
+from inbox.views.inbox import ListRows, speaker_for
 from inbox.views.models import ScopeCounts
-from inbox.views.present_list import present_list
+from inbox.views.present_list import present_list, read_cursor
 from inbox.views.render import page, wants_partial
 from inbox.views.site import HttpRequest, number_of, person, read
 from models import Outlook

@@ -14,7 +14,7 @@ from inbox.store.people import Colleague
 from inbox.store.setup import Type
 from inbox.templating import N_
 from inbox.timeline import Calendars
-from inbox.views import present_alerts, present_chat
+from inbox.views import present_alerts, present_chat, present_later
 from inbox.views.models import (
     Choice,
     ContactCard,
@@ -30,6 +30,7 @@ from inbox.views.render import initial
 from inbox.views.words import (
     PRIORITY,
     URGENCY_NAMES,
+    URGENCY_RULES,
     Speaker,
     paragraphs,
     split_visible,
@@ -67,21 +68,7 @@ STATUS_TEXT = {
     Status.SPAM: N_("spam"),
     Status.MERGED: N_("merged"),
 }
-URGENCY_RULES = {
-    "safety": N_("somebody may get hurt"),
-    "account_taken_over": N_("an account is in wrong hands"),
-    "money_leaving": N_("money is leaving"),
-    "outage": N_("it is down for many"),
-    "legal_or_press": N_("law or press is mentioned"),
-    "deadline": N_("there is a deadline within hours"),
-    "stated_urgent": N_("the customer says it is urgent"),
-    "repeated_contact": N_("the customer asks again"),
-    "waiting": N_("the customer has waited past a promise"),
-    "third_contact": N_("the customer asks for the third time"),
-    "promise_missed": N_("an answer was promised and is late"),
-    "valued_customer": N_("a valued customer has several open requests"),
-    "stated_low": N_("the customer says it can wait"),
-}
+ASKS_AGAIN = N_("This customer still waits for an answer in #%(n)s: perhaps the same matter.")
 LANGUAGE_NAMES = {"vi": "Tiếng Việt", "en": "English"}
 KIND = {
     Direction.INBOUND: "in",
@@ -113,7 +100,7 @@ def present_conversation(  # noqa: PLR0913
     can_reply = by_chat or bool(address)
     live = [clock for clock in thread.clocks if clock.met_at is None and not clock.cancelled_at]
     sureness_now = "sure" if decided else sureness(row.request_type_confidence)
-    return ConversationPage(
+    shown = ConversationPage(
         number=row.id,
         channel=row.channel,
         subject=row.subject,
@@ -164,6 +151,8 @@ def present_conversation(  # noqa: PLR0913
         product_group=row.product_group or "",
         alerts=sum(one.agent_id == me and one.taken_at is None for one in thread.told),
     )
+    present_later.fill(shown, thread, speak, types)
+    return shown
 
 
 def present_choices(
@@ -336,5 +325,7 @@ def _hint(thread: Thread, speak: Speaker) -> Hint | None:
         if event.kind == EventKind.HINTED:
             number = int(event.data["number"])
             text = speak.say(HINT_TEXT[thread.conversation.channel == ChannelKind.CHAT])
+            if event.data.get("asks_again"):
+                text = speak.say(ASKS_AGAIN)
             return Hint(number, text % {"n": number})
     return None

@@ -12,7 +12,7 @@ from inbox.store.setup import Type
 from inbox.templating import N_
 from inbox.views import cover_lines, present_ladder
 from inbox.views.models import Entry
-from inbox.views.words import URGENCY_NAMES, Speaker
+from inbox.views.words import URGENCY_NAMES, URGENCY_RULES, Speaker
 from models import Event, EventKind
 
 ICON = {
@@ -41,6 +41,10 @@ ICON = {
     EventKind.PASSED_ON: "arrow-right",
     EventKind.DEPARTMENT_ASKED: "circle-help",
     EventKind.DEPARTMENT_ANSWERED: "message-circle",
+    EventKind.THANKED: "check",
+    EventKind.MARKED_SPAM: "flag",
+    EventKind.RESTORED: "undo-2",
+    EventKind.REREAD: "sparkles",
 }
 WITHHELD = {
     "automatic": N_("No automatic reply: the mail came from a machine."),
@@ -48,6 +52,7 @@ WITHHELD = {
     "ip": N_("No automatic reply: too many forms from one place."),
     "hour": N_("No automatic reply: too many in this hour."),
     "no_address": N_("No automatic reply: there is no address to write to."),
+    "spam": N_("No automatic reply: it is set apart as likely spam."),
 }
 OWNER_REASONS = {
     "claimed": N_("%(name)s took it."),
@@ -86,6 +91,20 @@ CLASSED = {
     "tier": N_("%(name)s set the customer’s tier: %(new)s"),
     "product_group": N_("%(name)s set the product group: %(new)s"),
 }
+NAMED = N_("Product group %(new)s: the message says “%(term)s”")
+CHOSEN = N_("Product group %(new)s: chosen by who wrote")
+ONLY_THANKS = N_("This message only thanks or confirms: it needs no answer")
+WANTS_ANSWER = N_("%(name)s: that message wants an answer")
+IS_SPAM = N_("%(name)s set it apart as spam")
+LIKELY_SPAM = N_("Set apart: likely spam (%(likely)s %%)")
+NO_SPAM = N_("%(name)s: it is no spam")
+BACK_BY_ITSELF = N_("Back again: the next message is no spam")
+READS_AS = N_("A later message reads as %(type)s; its time holds if it is shorter")
+STAYS_SO = N_("%(name)s leaves the topic; the later message is not %(type)s")
+TAKEN_OVER = N_("%(name)s moved it to %(what)s, as a later message reads")
+ASKED_THRICE = N_("Asked for the third time: the priority went up to %(what)s")
+LATER_RAISED = N_("A later message raised the priority to %(what)s")
+LATER_RULE = N_("A later message raised the priority to %(what)s: %(why)s")
 SAID_SORRY = N_("Automatic message: we are late and answer before %(time)s")
 NOT_SAID = N_("The promise passed. The customer’s page says: before %(time)s")
 ACKNOWLEDGED_ONLY = N_("Automatic reply: “We have your message”")
@@ -158,9 +177,12 @@ def _noted(data: Mapping[str, Any]) -> str:
 
 
 def _corrected(data: Mapping[str, Any]) -> str:
+    by = data.get("by")
     if data["field"] != "urgency":
-        return LINES[EventKind.CORRECTED]
-    return RAISED if data.get("by") == "ladder" else REPRIORITISED
+        return TAKEN_OVER if by == "message" else LINES[EventKind.CORRECTED]
+    if by == "message":
+        return LATER_RULE if data.get("reason") else LATER_RAISED
+    return {"ladder": RAISED, "asked_again": ASKED_THRICE}.get(str(by), REPRIORITISED)
 
 
 TEMPLATES: dict[EventKind, Callable[[Mapping[str, Any]], str]] = {
@@ -176,6 +198,10 @@ TEMPLATES: dict[EventKind, Callable[[Mapping[str, Any]], str]] = {
     EventKind.CLASSED: lambda data: CLASSED[data["field"]],
     EventKind.PROMISE_BROKEN: lambda data: SAID_SORRY if data["is_told"] else NOT_SAID,
     EventKind.RULED: lambda data: FOLLOWS_RULES if data.get("why") == "rules" else "",
+    EventKind.THANKED: lambda _: WANTS_ANSWER,
+    EventKind.MARKED_SPAM: lambda _: IS_SPAM,
+    EventKind.RESTORED: lambda _: NO_SPAM,
+    EventKind.REREAD: lambda _: STAYS_SO,
 }
 """Lines that depend on what the event says."""
 
@@ -188,6 +214,11 @@ BY_NOBODY: dict[EventKind, Callable[[Mapping[str, Any]], str]] = {
     EventKind.RESOLVED: lambda _: CLOSED_UNANSWERED,
     EventKind.RESUMED: lambda _: WAIT_OVER,
     EventKind.WAITED: lambda _: GIVEN_A_DATE,
+    EventKind.CLASSED: lambda data: NAMED if "term" in data else CHOSEN,
+    EventKind.THANKED: lambda _: ONLY_THANKS,
+    EventKind.MARKED_SPAM: lambda _: LIKELY_SPAM,
+    EventKind.RESTORED: lambda _: BACK_BY_ITSELF,
+    EventKind.REREAD: lambda _: READS_AS,
 }
 """What Kịp did by itself, or the customer."""
 
@@ -209,6 +240,9 @@ def _values(
         "first": cover_lines.first_of(data, lambda one: _name(one, colleagues)),
         "route": str(data.get("rule", "")),
         "text": str(data.get("text", "")),
+        "term": str(data.get("term", "")),
+        "likely": str(round(100 * data.get("likely", 0))),
+        "why": speak.say(URGENCY_RULES.get(data.get("reason", ""), "")),
         "new": new or "–",
         "rule": str(data.get("policy", "")),
         "team": str(data.get("team", "")),

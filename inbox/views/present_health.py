@@ -124,7 +124,10 @@ def _sent(numbers: Numbers, say: Callable[[str], str]) -> Line:
 
 
 def _model(numbers: Numbers, say: Callable[[str], str]) -> Line:
-    name = say("Classifier")
+    name, page = say("Classifier"), "/settings/triage"
+    if numbers.model_problem:
+        mend = say("Another model or the written rules sort meanwhile.")
+        return Line(name, Health.WRONG, say(numbers.model_problem), mend, page)
     if numbers.model is None:
         return Line(name, Health.NOTE, say("No model: written rules sort."))
     kind = (
@@ -132,7 +135,7 @@ def _model(numbers: Numbers, say: Callable[[str], str]) -> Line:
         if numbers.model_is_starter
         else N_("Own model, %(model)s")
     )
-    return Line(name, Health.OK, say(kind) % {"model": numbers.model})
+    return Line(name, Health.OK, say(kind) % {"model": numbers.model}, "", page)
 
 
 def _backup(numbers: Numbers, speak: Speaker) -> Line:

@@ -3,15 +3,30 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
+from inbox.errors import NotFound
 from inbox.learning.queues import Opinion
 from inbox.store.conversations import LIST_SIZE, Cursor, Listed
 from inbox.store.people import Colleague
 from inbox.store.setup import Type
 from inbox.views.models import Group, ListPage, Owner, Row, ScopeCounts
 from inbox.views.render import initial
+from inbox.views.site import MOST_INT
 from inbox.views.words import PRIORITY, SOON, Speaker
 
 SURE, LIKELY = 0.85, 0.60
+
+
+def read_cursor(text: str | None) -> Cursor | None:
+    """Read where a page of the list begins; a place that cannot be is not found."""
+    if not text:
+        return None
+    after = Cursor.read(text)
+    if (
+        not 1900 < after.order_at.year < 9900
+        or max(abs(after.id), abs(after.urgency_rank)) > MOST_INT
+    ):
+        raise NotFound("This page of the list is not known. Start at its top.")
+    return after
 
 
 def sureness(confidence: float) -> str:

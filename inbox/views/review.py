@@ -15,7 +15,7 @@ from inbox.clock import utcnow
 from inbox.errors import Conflict, NotFound
 from inbox.house import load_house
 from inbox.learning import queues, reviewing
-from inbox.learning.queues import QUEUES, UNSURE, Opinion
+from inbox.learning.queues import QUEUES, UNSURE
 from inbox.learning.reviewing import Answer, Outcome
 from inbox.rulebook import load_rulebook
 from inbox.settings import Settings
@@ -57,7 +57,6 @@ class Loaded:
     opened: Opened | None
     outcome: Outcome | None
     holder: str
-    opinions: list[Opinion]
     undoable: int | None
     done: int
     each_s: float
@@ -87,7 +86,6 @@ def _load(
         opened=loaded,
         outcome=outcome,
         holder=queues.holder(session, found[0], who, now) if found else "",
-        opinions=queues.opinions(session, found[0]) if found else [],
         undoable=reviewing.find_undoable(session, who, now),
         done=done,
         each_s=each_s,
@@ -121,7 +119,7 @@ def _item(loaded: Loaded, speak: Speaker, who: Person) -> Item | None:
         arrived=speak.clock(row.created_at),
         outcome=outcome,
         holder=loaded.holder,
-        opinions=present_opinions(loaded.opinions, one.types, speak.language),
+        opinions=present_opinions(one.opinions, one.types, speak.language),
     )
 
 

@@ -32,6 +32,8 @@ PAGES = (
     SettingsPage("/settings/ladders", N_("Warnings"), Role.SUPERVISOR),
     SettingsPage("/settings/triage", N_("Sorting (AI)"), Role.SUPERVISOR),
     SettingsPage("/settings/types", N_("Topics"), Role.SUPERVISOR),
+    SettingsPage("/settings/products", N_("Products"), Role.SUPERVISOR),
+    SettingsPage("/settings/spam", N_("Spam"), Role.SUPERVISOR),
     SettingsPage("/settings/inboxes", N_("Ways in"), Role.ADMIN),
     SettingsPage("/settings/people", N_("People"), Role.ADMIN),
     SettingsPage("/settings/teams", N_("Teams"), Role.ADMIN),

@@ -27,6 +27,21 @@ URGENCY_NAMES = {
     "normal": N_("Normal"),
     "low": N_("Can wait"),
 }
+URGENCY_RULES = {
+    "safety": N_("somebody may get hurt"),
+    "account_taken_over": N_("an account is in wrong hands"),
+    "money_leaving": N_("money is leaving"),
+    "outage": N_("it is down for many"),
+    "legal_or_press": N_("law or press is mentioned"),
+    "deadline": N_("there is a deadline within hours"),
+    "stated_urgent": N_("the customer says it is urgent"),
+    "repeated_contact": N_("the customer asks again"),
+    "waiting": N_("the customer has waited past a promise"),
+    "third_contact": N_("the customer asks for the third time"),
+    "promise_missed": N_("an answer was promised and is late"),
+    "valued_customer": N_("a valued customer has several open requests"),
+    "stated_low": N_("the customer says it can wait"),
+}
 
 
 @dataclass(frozen=True, slots=True)

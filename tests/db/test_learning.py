@@ -351,3 +351,25 @@ async def test_erased_words_are_not_learned_from_again(database: Database, firm:
 
     await database.write(erase)
     assert await database.read(labels) == set(numbers) - {numbers[3]}
+
+
+async def test_what_was_compared_with_another_model_does_not_take_over(
+    database: Database, firm: Firm, models: dict[str, Path]
+) -> None:
+    """A supervisor's choice during a training stands; the new model waits to be chosen."""
+    first = await database.write(add_model, models["delivery"])
+    other = await database.write(add_model, models["billing"])
+    by = firm.dung.id
+    await database.write(versions.promote, first, by=by, now=NOW)
+    await database.write(trainings.ask, "button", NOW, by=by)
+    job = await database.write(trainings.claim, NOW)
+    assert job is not None
+    await database.write(versions.promote, other, by=by, now=NOW)
+    folder = models["delivery"]
+    parts = [(folder / name).read_bytes() for name in (files.ARRAYS, files.META)]
+    made = versions.Made(files.sha256_of(folder), str(folder), parts[0], parts[1], "0" * 64, by)
+    trained = trainings.Trained(made, True, {}, ({}, []))
+
+    assert await database.write(trainings.finish, job, trained, NOW) is not None
+    assert await _live(database) == other
+    assert await database.write(trainings.finish, job, trained, NOW) is None  # once

@@ -11,7 +11,8 @@ from inbox.triage import starter
 from inbox.triage.keywords import KEYWORDS
 from inbox.triage.model import TriageModel
 from inbox.triage.prediction import LEVELS
-from inbox.triage.starter.generate import LANGUAGES, generate, read_corpus
+from inbox.triage.starter.corpus import LANGUAGES, read_corpus
+from inbox.triage.starter.generate import generate
 from inbox.triage.text import fold
 
 PATTERN = '[[pattern]]\ntext = "{text}"\nurgency = "{urgency}"\nvoice = "test"\n'
@@ -22,7 +23,7 @@ def test_every_type_has_its_sentences(language: str) -> None:
     corpus = read_corpus(starter.DATA, language)
     counts = Counter(pattern.request_type for pattern in corpus.patterns)
     assert counts.keys() == KEYWORDS.keys()
-    assert min(counts.values()) >= 60
+    assert min(counts.values()) >= 200
     assert max(counts.values()) < 2 * min(counts.values())
     assert {pattern.urgency for pattern in corpus.patterns} == set(LEVELS)
 
@@ -70,6 +71,22 @@ def test_a_faulty_sentence_is_named(tmp_path: Path, text: str, urgency: str, sai
     with pytest.raises(Invalid, match=said) as caught:
         generate(1, 1, tmp_path)
     assert "vi/general/0" in caught.value.message
+
+
+def test_a_line_says_urgency_subject_and_voice(tmp_path: Path) -> None:
+    write_corpus(tmp_path, ["một"])
+    lines = "# parent\nhai\n~ ba\n! bốn\n\n!! Thư :: năm\\nsáu\n"
+    (tmp_path / "vi" / "complaint.txt").write_text(lines, "utf-8")
+    found = [p for p in read_corpus(tmp_path, "vi").patterns if p.request_type == "complaint"]
+    assert [(p.text, p.urgency) for p in found] == [
+        ("hai", "normal"),
+        ("ba", "low"),
+        ("bốn", "high"),
+        ("năm\nsáu", "urgent"),
+    ]
+    assert [(p.kind, p.subject) for p in found[2:]] == [("chat", ""), ("mail", "Thư")]
+    assert {p.voice for p in found} == {"parent"}
+    assert len({p.key for p in found}) == 4
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -56,8 +56,8 @@ def outcomes(n: int, right: float, sure: float, kind: str, seed: int = 0) -> lis
 
 
 def test_a_type_that_is_often_wrong_never_stands_alone() -> None:
-    good, bad = outcomes(400, 0.995, 0.9, "good"), outcomes(100, 0.6, 0.95, "bad", 1)
-    zones = thresholds_of(good + bad, np.ones(500))
+    good, bad = outcomes(900, 0.995, 0.9, "good"), outcomes(200, 0.6, 0.95, "bad", 1)
+    zones = thresholds_of(good + bad, np.ones(1100))
     assert zones.auto_types == {"good"}
     assert zones.zone("good", 0.95) is Zone.AUTO
     assert zones.zone("bad", 0.99) is Zone.SUGGEST

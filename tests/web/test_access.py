@@ -76,6 +76,20 @@ TABLE = {
     "POST /inbox/{number}/tier": Row(LOGIN, 303, 404, 303, 303, body={"value": "vip"}),
     "POST /inbox/{number}/product-group": Row(LOGIN, 303, 404, 303, 303, body={"value": "x"}),
     "POST /inbox/{number}/agreement": Row(LOGIN, 303, 404, 303, 303),
+    "POST /inbox/{number}/thanks/undo": Row(LOGIN, 409, 404, 409, 409),  # nobody thanked
+    "POST /inbox/{number}/spam": Row(LOGIN, 303, 404, 303, 303),
+    "POST /inbox/{number}/spam/undo": Row(LOGIN, 409, 404, 409, 409),  # it is none
+    "POST /inbox/{number}/proposal": Row(LOGIN, 409, 404, 409, 409),  # nothing is proposed
+    "POST /inbox/{number}/proposal/dismissal": Row(LOGIN, 409, 404, 409, 409),
+    "GET /apart": AGENTS,
+    "GET /products": AGENTS,
+    "GET /reports/products": SUPERVISORS,
+    "GET /settings/spam": SUPERVISORS,
+    "POST /settings/spam": Row(LOGIN, 403, 403, 422, 422),  # no likelihood
+    "GET /settings/products": SUPERVISORS,
+    "POST /settings/products": Row(LOGIN, 403, 403, 422, 422),  # no name
+    "POST /settings/products/{group_id}": Row(LOGIN, 403, 403, 404, 404, body={"name": "x"}),
+    "POST /settings/products/{group_id}/removal": Row(LOGIN, 403, 403, 404, 404),
     "GET /asks": AGENTS,
     "GET /inbox/{number}/asks": Row(LOGIN, 200, 404, 200, 200),
     "POST /inbox/{number}/asks": Row(LOGIN, 422, 404, 422, 422),  # no question

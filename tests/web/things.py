@@ -38,7 +38,7 @@ class Things:
         known["position"] = 0
         known |= {"step": "hours", "ladder_id": 0, "notice_id": 1}
         known |= {"policy_id": 1, "rehearsal_id": 1}
-        known |= {"browser_id": 1, "version_id": 999, "type_key": "general"}
+        known |= {"browser_id": 1, "version_id": 999, "type_key": "general", "group_id": 999}
         return re.sub(r"{(\w+)}", lambda found: str(known[found[1]]), pattern)
 
 

@@ -6,23 +6,17 @@ said or not, a second request after the first, chat slang, typing errors, no dia
 
 import random
 import re
-import tomllib
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from inbox.errors import Invalid
 from inbox.triage.keywords import KEYWORDS
 from inbox.triage.prediction import LEVELS, NORMAL, Example
 from inbox.triage.starter import DATA
+from inbox.triage.starter.corpus import LANGUAGES, SLOT, Corpus, Pattern, read_corpus
 from inbox.triage.text import fold
 
-LANGUAGES = ("vi", "en")
-_SLOT = re.compile(r"\{(\w+)\}")
-
 # Chances, each drawn on its own.
-_GREETING, _CONTEXT, _CLOSING = 0.3, 0.5, 0.25
+_GREETING, _CONTEXT, _AFTERWORD, _CLOSING = 0.3, 0.5, 0.15, 0.25
 _URGENCY, _JOIN, _SUBJECT = 0.15, 0.12, 0.6
 _UNDIACRITISED, _SLANG, _TYPO = 0.35, 0.3, 0.15
 _PHRASE_WEIGHT = 2.0  # of a keyword: on unseen sentences 70.5 % right without, 78.6 % with
@@ -55,32 +49,6 @@ _SLANG_WORDS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
-    """One hand-written sentence with its labels; ``key`` names it ("vi/complaint/12")."""
-
-    key: str
-    text: str
-    request_type: str
-    language: str
-    urgency: str = "normal"
-    voice: str = ""
-    kind: str = "chat"
-    subject: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Corpus:
-    """Everything written for one language."""
-
-    patterns: tuple[Pattern, ...]
-    slots: dict[str, list[str]]
-    greetings: list[str]
-    contexts: list[str]
-    closings: list[str]
-    urgencies: dict[str, list[str]]
-
-
 def generate(seed: int, per_pattern: int, data: Path = DATA) -> list[Example]:
     """Return ``per_pattern`` messages of each pattern, all languages, and the keywords.
 
@@ -111,52 +79,6 @@ def _phrases() -> list[Example]:
         for key, lines in KEYWORDS.items()
         for phrase in "|".join(lines).split("|")
     ]
-
-
-@cache
-def read_corpus(data: Path, language: str) -> Corpus:
-    """Read and check the files of one language."""
-    folder = data / language
-    frames, slots = _toml(folder / "_frames.toml"), _toml(folder / "_slots.toml")
-    patterns = []
-    for path in sorted(folder.glob("[a-z]*.toml")):
-        for number, entry in enumerate(_toml(path).get("pattern", [])):
-            key = f"{language}/{path.stem}/{number}"
-            pattern = Pattern(key=key, request_type=path.stem, language=language, **entry)
-            if pattern.urgency not in LEVELS or pattern.kind not in {"chat", "mail"}:
-                raise Invalid(f"Starter pattern {key} has an unknown urgency or kind.")
-            patterns.append(pattern)
-    corpus = Corpus(
-        patterns=tuple(patterns),
-        slots=slots,
-        greetings=frames["greeting"],
-        contexts=frames["context"],
-        closings=frames["closing"],
-        urgencies=frames.get("urgency", {}),
-    )
-    _check_slots(corpus, language)
-    return corpus
-
-
-def _toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise Invalid(f"The starter data in {path.name} cannot be read: {error}.") from error
-
-
-def _check_slots(corpus: Corpus, language: str) -> None:
-    frames = [*corpus.greetings, *corpus.contexts, *corpus.closings]
-    frames += [phrase for phrases in corpus.urgencies.values() for phrase in phrases]
-    texts = [(f"{language}/_frames", text) for text in frames]
-    texts += [(p.key, f"{p.subject} {p.text}") for p in corpus.patterns]
-    texts += [
-        (f"{language}/_slots", value) for values in corpus.slots.values() for value in values
-    ]
-    for key, text in texts:
-        missing = set(_SLOT.findall(text)) - corpus.slots.keys()
-        if missing:
-            raise Invalid(f"{key} uses the slot {min(missing)!r}, which _slots.toml lacks.")
 
 
 def _message(
@@ -210,8 +132,10 @@ def _with_urgency(
 
 
 def _framed(corpus: Corpus, kind: str, text: str, chance: random.Random) -> str:
-    """Greeting, context and closing around the request; mails have lines between."""
+    """Put the rest of a message around the request; mails have lines between."""
     break_ = "\n\n" if kind == "mail" else " "
+    if corpus.afterwords and chance.random() < _AFTERWORD:
+        text = f"{_ended(text)} {chance.choice(corpus.afterwords)}"
     if chance.random() < _CONTEXT:
         text = f"{_ended(chance.choice(corpus.contexts))} {text}"
     if chance.random() < _GREETING:
@@ -227,7 +151,7 @@ def _ended(text: str, mark: str = ".") -> str:
 
 def _filled(text: str, slots: dict[str, list[str]], chance: random.Random) -> str:
     for _ in range(2):  # a slot may hold a slot
-        text = _SLOT.sub(lambda match: chance.choice(slots[match.group(1)]), text)
+        text = SLOT.sub(lambda match: chance.choice(slots[match.group(1)]), text)
     return text
 
 

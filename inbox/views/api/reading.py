@@ -14,7 +14,7 @@ from inbox.store.people import Person
 from inbox.views.api import shapes
 from inbox.views.api.present import present_conversation, present_items
 from inbox.views.api.requests import check_query, respond, shown
-from inbox.views.inbox import read_cursor
+from inbox.views.present_list import read_cursor
 from inbox.views.site import HttpRequest, number_of, person, read
 from models import Conversation, Status
 from models.base import columns

@@ -1,0 +1,84 @@
+"""Settings: product groups, and the words by which messages name them."""
+
+from litestar import get, post
+from litestar.params import FromPath
+
+from inbox.clock import utcnow
+from inbox.company import products as service
+from inbox.company.products import Draft, Taken
+from inbox.errors import Conflict, Invalid
+from inbox.store.products import list_groups
+from inbox.templating import N_
+from inbox.views.render import page, words
+from inbox.views.settings_form import AnyResponse, done, spoken_errors, texts_of
+from inbox.views.site import HttpRequest, person, read, write
+
+PRODUCTS = "/settings/products"
+FIELDS = ("name", "terms")
+ACCESS = "supervisor"
+
+
+@get(PRODUCTS, opt={"access": ACCESS})
+async def show_products(request: HttpRequest) -> AnyResponse:
+    """List the groups with their words, each to be changed in place."""
+    return await _page(request, 0, dict.fromkeys(FIELDS, ""), {}, 200)
+
+
+async def _page(
+    request: HttpRequest, which: int, typed: dict[str, str], errors: dict[str, str], code: int
+) -> AnyResponse:
+    """Show the page; what was ``typed`` of group ``which`` (0: a new one) stays."""
+    return await page(
+        request,
+        "settings/products.html",
+        code=code,
+        active="settings",
+        groups=[
+            (number, name, service.shown_terms(terms))
+            for number, name, terms in await read(request, list_groups)
+        ],
+        which=which,
+        typed=typed,
+        errors=errors,
+    )
+
+
+def _wrong(request: HttpRequest, error: Invalid | Conflict) -> dict[str, str]:
+    spoken = spoken_errors(request, error)
+    if isinstance(error, Taken):
+        say = words(request)(service.TAKEN) % {"word": error.word}
+        return dict.fromkeys(spoken, say)
+    return spoken
+
+
+@post(PRODUCTS, opt={"access": ACCESS, "fields": FIELDS})
+async def add_product(request: HttpRequest) -> AnyResponse:
+    """Add a group."""
+    fields = await texts_of(request, FIELDS)
+    draft = Draft(fields["name"], fields["terms"])
+    try:
+        await write(request, service.add, draft, by=person(request).id, now=utcnow())
+    except (Invalid, Conflict) as error:
+        return await _page(request, 0, fields, _wrong(request, error), error.status)
+    return done(request, PRODUCTS, N_("Added. New messages that name it are sorted by it."))
+
+
+@post(PRODUCTS + "/{group_id:int}", opt={"access": ACCESS, "fields": FIELDS})
+async def save_product(request: HttpRequest, group_id: FromPath[int]) -> AnyResponse:
+    """Change a group."""
+    fields = await texts_of(request, FIELDS)
+    draft = Draft(fields["name"], fields["terms"])
+    try:
+        by = person(request).id
+        await write(request, service.change, group_id, draft, by=by, now=utcnow())
+    except Invalid as error:
+        return await _page(request, group_id, fields, _wrong(request, error), error.status)
+    return done(request, PRODUCTS, N_("Saved."))
+
+
+@post(PRODUCTS + "/{group_id:int}/removal", opt={"access": ACCESS, "fields": ()})
+async def remove_product(request: HttpRequest, group_id: FromPath[int]) -> AnyResponse:
+    """Take a group out."""
+    by = person(request).id
+    await write(request, service.remove, group_id, by=by, now=utcnow())
+    return done(request, PRODUCTS, N_("The product group is taken out."))
