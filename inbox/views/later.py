@@ -19,9 +19,10 @@ from inbox.store.products import list_names
 from inbox.store.setup import Type
 from inbox.templating import N_
 from inbox.views import actions
-from inbox.views.inbox import speaker_for
+from inbox.views.flash import flash
+from inbox.views.inbox import Opened, speaker_for
 from inbox.views.present_list import present_row
-from inbox.views.render import page
+from inbox.views.render import page, wants_partial
 from inbox.views.settings_form import AnyResponse, done, spoken_errors, texts_of
 from inbox.views.site import HttpRequest, number_of, person, read, write
 from inbox.views.words import Speaker
@@ -46,7 +47,7 @@ async def undo_thanks(request: HttpRequest, number: FromPath[int]) -> Response[A
 async def mark_spam(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     """Set it apart as spam."""
     loaded = await actions.act(request, number, spam.mark)
-    return await actions.answered(request, number, loaded, N_("Set apart as spam."))
+    return await _anew(request, number, loaded, N_("Set apart as spam."))
 
 
 @post("/inbox/{number:int}/spam/undo", opt={"access": "agent", "fields": ("next",)})
@@ -54,7 +55,18 @@ async def restore(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     """Bring it back, with its clocks from its arrival."""
     loaded = await actions.act(request, number, spam.restore, "rulebook", "house")
     sentence = N_("It is back, with its time from when it came.")
-    return await actions.answered(request, number, loaded, sentence)
+    return await _anew(request, number, loaded, sentence)
+
+
+async def _anew(
+    request: HttpRequest, number: int, loaded: Opened, sentence: str
+) -> Response[Any]:
+    """Answer with the whole page again: whether one can reply has changed."""
+    if not wants_partial(request):
+        return await actions.answered(request, number, loaded, sentence)
+    headers = {"HX-Refresh": "true"}
+    again = Response("", status_code=200, headers=headers, media_type="text/html")
+    return flash(request, again, sentence)
 
 
 @post("/inbox/{number:int}/proposal", opt={"access": "agent", "fields": ("next",)})

@@ -10,7 +10,7 @@ from inbox.clock import utcnow
 from inbox.errors import Conflict, Invalid, NotFound
 from inbox.learning import types as service
 from inbox.learning.types import Draft
-from inbox.store.learning import list_heirs
+from inbox.store.learning import GENERAL, list_heirs
 from inbox.store.teams import active_team_names
 from inbox.templating import N_
 from inbox.views.render import language, page
@@ -122,7 +122,7 @@ async def _one(
         key=key,
         name=_name(one, spoken),
         is_active=one.is_active,
-        stays=key == service.GENERAL,
+        stays=key == GENERAL,
         typed=typed or kept,
         teams=_teams(found),
         others=others,
