@@ -156,12 +156,14 @@ async def database(database_url: str, announced: Announced) -> AsyncIterator[Dat
 
 
 @pytest.fixture
-def firm(database_kind: str, database: Database, request: pytest.FixtureRequest) -> Firm:
+def firm(database_kind: str, request: pytest.FixtureRequest) -> Firm:
     """Return a company that is set up: people, teams, hours, types, policies, doors."""
-    assert database
+    made: Firm
     if database_kind == "sqlite":
-        return request.getfixturevalue("sqlite_firm")[1]
-    return request.getfixturevalue("postgres_firm")
+        _, made = request.getfixturevalue("sqlite_firm")
+    else:
+        made = request.getfixturevalue("postgres_firm")
+    return made
 
 
 @pytest.fixture
