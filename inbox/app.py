@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 from litestar import Litestar
 from litestar.datastructures import State
@@ -28,31 +28,26 @@ log = logging.getLogger(__name__)
 
 def create_app(settings: Settings) -> Litestar:
     """Make the web application; it opens its connections when it starts."""
+    return assemble(make_site(settings))
+
+
+def make_site(settings: Settings) -> Site:
+    """Make what handlers share, from the settings; nothing is opened yet."""
     redis = connect(settings.redis_url) if settings.redis_url else None
     database = Database(settings.database, Announcer(redis))
     hub = Hub(redis)
     desk = Desk(database, hub)
-    site = Site(settings, settings.secret, database, redis, hub, desk, assets.load())
+    return Site(settings, settings.secret, database, redis, hub, desk, assets.load())
 
-    @contextlib.asynccontextmanager
-    async def lifespan(_app: Litestar) -> AsyncIterator[None]:
-        site.hub.start()
-        site.desk.start()
-        try:
-            yield
-        finally:
-            await site.desk.stop()
-            await site.hub.stop()
-            await database.close()
-            if redis is not None:
-                await redis.aclose()
 
+def assemble(site: Site) -> Litestar:
+    """Put the routes together over a site: half a second's work, as there are many."""
     return Litestar(
         ROUTES,
         before_request=admit,
         exception_handlers={Exception: on_error},
-        middleware=[with_headers(site)],
-        lifespan=[lifespan],
+        middleware=[with_headers],
+        lifespan=[_living],
         state=State({"site": site}),
         openapi_config=None,
         request_max_body_size=MAX_BODY_BYTES,
@@ -60,33 +55,46 @@ def create_app(settings: Settings) -> Litestar:
     )
 
 
-def with_headers(site: Site) -> Callable[[ASGIApp], ASGIApp]:
-    """Make the middleware that puts the security headers on every answer."""
+@contextlib.asynccontextmanager
+async def _living(app: Litestar) -> AsyncIterator[None]:
+    site: Site = app.state.site
+    site.hub.start()
+    site.desk.start()
+    try:
+        yield
+    finally:
+        await site.desk.stop()
+        await site.hub.stop()
+        await site.database.close()
+        if site.redis is not None:
+            await site.redis.aclose()
 
-    def wrap(app: ASGIApp) -> ASGIApp:
-        async def call(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["type"] != ScopeType.HTTP:
-                await app(scope, receive, send)
-                return
-            headers = [
-                (name.encode(), value.encode())
-                for name, value in page_headers(site, _host(scope)).items()
-            ]
 
-            async def with_ours(message: Message) -> None:
-                if message["type"] == "http.response.start":
-                    there = {name.lower() for name, _ in message["headers"]}
-                    message["headers"] = [
-                        *message["headers"],
-                        *(pair for pair in headers if pair[0] not in there),
-                    ]
-                await send(message)
+def with_headers(app: ASGIApp) -> ASGIApp:
+    """Put the security headers on every answer."""
 
-            await app(scope, receive, with_ours)
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:
+            await app(scope, receive, send)
+            return
+        site: Site = scope["litestar_app"].state.site
+        headers = [
+            (name.encode(), value.encode())
+            for name, value in page_headers(site, _host(scope)).items()
+        ]
 
-        return call
+        async def with_ours(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                there = {name.lower() for name, _ in message["headers"]}
+                message["headers"] = [
+                    *message["headers"],
+                    *(pair for pair in headers if pair[0] not in there),
+                ]
+            await send(message)
 
-    return wrap
+        await app(scope, receive, with_ours)
+
+    return call
 
 
 def _host(scope: Scope) -> str:

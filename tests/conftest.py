@@ -68,6 +68,16 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def sqlite_firm(
+    sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Firm]:
+    """Make the same with a company in it."""
+    path = tmp_path_factory.mktemp("firm") / "kip.db"
+    shutil.copyfile(sqlite_template, path)
+    return path, _found(f"sqlite+aiosqlite:///{path}")
+
+
+@pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     """Start a PostgreSQL of this test run's own, with a migrated database to be copied."""
     with start_postgres() as server:
@@ -75,19 +85,49 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def postgres_firm(postgres: Postgres) -> Firm:
+    """Make the same with a company in it, ``kip_firm``."""
+    aside(lambda: postgres.execute("CREATE DATABASE kip_firm TEMPLATE kip_template"))
+    return _found(postgres.url("kip_firm"))
+
+
+def _found(url: str) -> Firm:
+    """Found the company once: it is a tenth of a second, and thousands of tests begin so."""
+    made: list[Firm] = []
+
+    async def work() -> None:
+        database = Database(url)
+        try:
+            made.append(await database.write(make_firm))
+        finally:
+            await database.close()
+
+    aside(work)
+    return made[0]
+
+
 @pytest.fixture
 async def database_url(
     database_kind: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> AsyncIterator[str]:
-    """Return the address of a migrated, empty database for one test."""
+    """Return the address of a migrated database for one test: empty, or with ``firm``."""
+    founded = "firm" in request.fixturenames
     if database_kind == "sqlite":
         data = tmp_path / "data"
         data.mkdir()
-        shutil.copyfile(request.getfixturevalue("sqlite_template"), data / "kip.db")
+        template = (
+            request.getfixturevalue("sqlite_firm")[0]
+            if founded
+            else request.getfixturevalue("sqlite_template")
+        )
+        shutil.copyfile(template, data / "kip.db")
         yield f"sqlite+aiosqlite:///{data / 'kip.db'}"
         return
     server: Postgres = request.getfixturevalue("postgres")
-    async with server.copy_of("kip_template") as url:
+    if founded:
+        request.getfixturevalue("postgres_firm")
+    async with server.copy_of("kip_firm" if founded else "kip_template") as url:
         yield url
 
 
@@ -109,16 +149,21 @@ def announced() -> Announced:
 
 @pytest.fixture
 async def database(database_url: str, announced: Announced) -> AsyncIterator[Database]:
-    """Open a migrated, empty database of this test's own."""
+    """Open a migrated database of this test's own."""
     made = Database(database_url, announced)
     yield made
     await made.close()
 
 
 @pytest.fixture
-async def firm(database: Database) -> Firm:
-    """Create a company that is set up: people, teams, hours, types, policies, doors."""
-    return await database.write(make_firm)
+def firm(database_kind: str, request: pytest.FixtureRequest) -> Firm:
+    """Return a company that is set up: people, teams, hours, types, policies, doors."""
+    made: Firm
+    if database_kind == "sqlite":
+        _, made = request.getfixturevalue("sqlite_firm")
+    else:
+        made = request.getfixturevalue("postgres_firm")
+    return made
 
 
 @pytest.fixture

@@ -151,5 +151,9 @@ def test_a_copy_wants_the_product_stopped(product: Product, tmp_path: Path) -> N
     first = _kip(product.data, "copy", "--while-running", "--json", "--to", url)
     tables = {one["table"]: one for one in json.loads(first.stdout)["tables"]}
     assert tables["conversations"]["target_rows"] > 50
-    assert tables["events"]["same"]
-    assert first.returncode == 0 or "Stop Kịp and copy again" in first.stderr
+    assert tables["request_types"]["same"]  # what nobody writes to meanwhile
+    if all(one["same"] for one in tables.values()):
+        assert first.returncode == 0
+    else:
+        assert first.returncode == 1
+        assert "Stop Kịp and copy again" in first.stderr

@@ -9,7 +9,7 @@ from tests.crowd import CAPS, make_crowd, outcome, run_workers
 
 pytestmark = pytest.mark.slow
 
-ARRIVALS = 240  # benchmarks/bench_routing.py has 2,000
+ARRIVALS = 160  # benchmarks/bench_routing.py has 2,000
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite", "postgresql"], scope="session")

@@ -37,11 +37,12 @@ import signal, sys, time
 
 def stop(*_):
     time.sleep(float(sys.argv[2]))
-    print(sys.argv[1], flush=True)
+    sys.stdout.write(sys.argv[1] + "\\n")
     sys.exit()
 
 signal.signal(signal.SIGTERM, stop)
-print("up", flush=True)
+sys.stdout.write("up\\n")  # in one piece, as others write there too
+sys.stdout.flush()
 time.sleep(600)
 """
 KIP_RUN = """

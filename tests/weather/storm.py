@@ -47,6 +47,12 @@ class Size:
     kill_pause_s: tuple[float, float] = (0.3, 1.0)
     settled_s: float = 120.0
 
+    @property
+    def clocks_due(self) -> int:
+        """How many conversations have targets of seconds; each is told of once at least."""
+        _, forms, calls, _ = self.senders
+        return (forms + calls) * self.short
+
 
 SMALL = Size(mail=86, form=30, api=30, chat=30, poison=5, rounds=3, pace_s=0.15)
 LARGE = Size(

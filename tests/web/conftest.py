@@ -14,7 +14,7 @@ from litestar import Litestar
 from pydantic import SecretStr
 
 from inbox import auth
-from inbox.app import create_app
+from inbox.app import assemble, make_site
 from inbox.db import Database
 from inbox.loops import TakeIn
 from inbox.migrations import migrate
@@ -68,6 +68,22 @@ def prepared_postgres(postgres: Postgres) -> Postgres:
 _load_assets = functools.cache(assets.load)
 
 
+_apps: list[Litestar] = []  # one after the other, as assembling takes longer than most tests
+
+
+def _app_over(site: Site, used: list[Litestar]) -> Litestar:
+    """Return an application over the site that this test does not use already."""
+    free = [app for app in _apps if app not in used]
+    if free:
+        app = free[0]
+        app.state.site = site
+    else:
+        app = assemble(site)
+        _apps.append(app)
+    used.append(app)
+    return app
+
+
 @asynccontextmanager
 async def living(app: Litestar) -> AsyncIterator[None]:
     """Start and stop an application in one task of its own, as its task group demands."""
@@ -111,6 +127,7 @@ async def start(
 ) -> AsyncIterator[StartScene]:
     """Return what starts an application: ``await start(kind="company", **settings)``."""
     monkeypatch.setattr(assets, "load", _load_assets)
+    used: list[Litestar] = []
     async with AsyncExitStack() as stack:
 
         async def begin(kind: str = "company", **changes: Any) -> Scene:
@@ -129,8 +146,8 @@ async def start(
                 **changes,
             }
             settings: Settings = Settings.model_construct(**values)
-            app = create_app(settings)
-            site: Site = app.state.site
+            site = make_site(settings)
+            app = _app_over(site, used)
             take_in = TakeIn(site.database, settings, settings.secret)
             scene = Scene(app, site, take_in, clock)
             site.database.announce = scene.announce
