@@ -99,7 +99,7 @@ def _plan(table: Table, position: dict[str, int]) -> Plan:
     )
     plain = plain_table(table)
     keys = list(table.primary_key.columns)
-    sequence = len(keys) == 1 and isinstance(keys[0].type, Integer)
+    sequence = len(keys) == 1 and keys[0].name == "id" and isinstance(keys[0].type, Integer)
     return Plan(plain, late, sequence)
 
 

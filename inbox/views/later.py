@@ -150,7 +150,7 @@ def _load_product(
 async def show_products(request: HttpRequest) -> AnyResponse:
     """List the open requests about one product group (``name``), nearest deadline first."""
     who, speak = person(request), await speaker_for(request)
-    group = request.query_params.get("name", "")[:60]
+    group = request.query_params.get("name", "").replace("\0", "")[:60]
     before = number_of(request.query_params.get("before", ""), most=MOST_BEFORE) or 0
     names, found = await read(request, _load_product, who, group, before)
     rows = [

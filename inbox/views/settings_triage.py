@@ -168,7 +168,7 @@ def _drift(watched: Watch, say: Any) -> list[tuple[str, str, str]]:
     ]
 
 
-@post(f"{TRIAGE}/trainings", opt={"access": "supervisor"})
+@post(f"{TRIAGE}/trainings", opt={"access": "supervisor", "fields": ()})
 async def ask_for_training(request: HttpRequest) -> AnyResponse:
     """Ask the worker to train; what runs already is what was asked for."""
     await write(request, trainings.ask, "button", utcnow(), by=person(request).id)
@@ -192,7 +192,7 @@ async def change_habits(request: HttpRequest) -> AnyResponse:
     return done(request, TRIAGE, N_("Saved."))
 
 
-@post(f"{TRIAGE}/rollback", opt={"access": "supervisor"})
+@post(f"{TRIAGE}/rollback", opt={"access": "supervisor", "fields": ()})
 async def roll_back(request: HttpRequest) -> AnyResponse:
     """Let the former model answer again."""
     number = await write(request, versions.roll_back, by=person(request).id, now=utcnow())

@@ -11,7 +11,7 @@ from inbox.channels.compose import build
 from inbox.channels.mime import parse
 from inbox.db import Database
 from inbox.delivery import compose
-from models import ChannelKind, Conversation, DeliveryState, Outbox, OutboxKind
+from models import ChannelKind, Conversation, DeliveryState, EventKind, Outbox, OutboxKind
 from tests.factories import (
     CUSTOMER,
     NOW,
@@ -33,10 +33,14 @@ SATURDAY_NIGHT = datetime(2026, 3, 7, 16, 0, tzinfo=UTC)  # 23:00 in Vietnam
 async def _answered(database: Database, firm: Firm, message: Any = None, **values: Any) -> str:
     """Take a message in; return "sent", or why there was no acknowledgement."""
     number = await database.write(arrive, firm, message, **values)
-    last = (await database.read(events_of, number))[-1]
+    (said,) = [
+        one
+        for one in await database.read(events_of, number)
+        if one.kind in (EventKind.ACKNOWLEDGED, EventKind.ACKNOWLEDGEMENT_WITHHELD)
+    ]
     sent = bool(await database.read(outbox_of, number))
-    assert sent == (last.kind == "acknowledged")
-    return "sent" if sent else str(last.data["reason"])
+    assert sent == (said.kind == EventKind.ACKNOWLEDGED)
+    return "sent" if sent else str(said.data["reason"])
 
 
 async def test_it_says_number_time_hours_and_link(database: Database, firm: Firm) -> None:

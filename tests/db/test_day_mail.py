@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -28,6 +29,9 @@ EIGHT = NOW - timedelta(minutes=90)  # Monday 08:00: the company opens
 WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
+_customers = count()
+
+
 async def send(database: Database, firm: Firm, now: datetime = EIGHT) -> int:
     return await database.write(send_day_mails, firm.house, now)
 
@@ -49,7 +53,8 @@ async def set_agent(database: Database, who: int, **values: Any) -> None:
 
 async def work(database: Database, firm: Firm, owner: int | None, **values: Any) -> int:
     """Let a request be somebody's, as it stands in the morning."""
-    number = await database.write(arrive, firm, make_message(), at=EIGHT - DAY)
+    asks = make_message(from_address=f"khach{next(_customers)}@vidu.example")
+    number = await database.write(arrive, firm, asks, at=EIGHT - DAY)
     query = update(Conversation).where(conversations.id == number)
     plain = {"next_due_at": None, "order_at": values.get("next_due_at") or EIGHT + 90 * DAY}
     values = {"team_id": firm.sales, **plain, **values, "owner_id": owner}

@@ -26,6 +26,7 @@ from tests.factories import (
     events_of,
     everything,
     kinds_of,
+    make_message,
     notices_of,
     outbox_of,
     steps_of,
@@ -97,7 +98,8 @@ async def test_each_notice_is_also_a_mail(database: Database, firm: Firm) -> Non
 
 async def test_two_sweeps_at_once_fire_each_step_once(database: Database, firm: Firm) -> None:
     """R22, F45."""
-    numbers = [await database.write(arrive, firm) for _ in range(6)]
+    customers = [make_message(from_address=f"khach{n}@vidu.example") for n in range(6)]
+    numbers = [await database.write(arrive, firm, one) for one in customers]
 
     fired = await asyncio.gather(*(_at(database, firm, 30) for _ in range(4)))
 

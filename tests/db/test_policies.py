@@ -31,6 +31,7 @@ from tests.factories import (
     clocks_of,
     conversation,
     events_of,
+    make_message,
     prediction,
 )
 
@@ -71,7 +72,8 @@ async def test_new_requests_follow_and_open_ones_only_when_told(
     other = await database.write(arrive, firm)
     policy_id = await database.write(change, firm, "complaint", first_response_s=1800)
 
-    later = await database.write(arrive, firm, said=prediction("complaint"))
+    message = make_message(from_address="khac@vidu.example")
+    later = await database.write(arrive, firm, message, prediction("complaint"))
     assert (await database.read(conversation, later)).next_due_at == NOW + HOUR / 2
     assert (await database.read(conversation, number)).next_due_at == NOW + 5 * HOUR
     effects = await database.read(policy_work.open_effects, policy_id)

@@ -36,7 +36,7 @@ from inbox.settings import Settings
 from inbox.store import people, seals
 from models import AuditEntry, AuditSeal, Event
 from tests.conftest import Clock
-from tests.factories import NOW, Firm, arrive, everything
+from tests.factories import NOW, Firm, arrive, everything, make_message
 
 LATER = NOW + timedelta(minutes=1)
 
@@ -65,8 +65,8 @@ async def _seal(worker: Seal, clock: Clock) -> None:
 
 
 def _live(session: Session, firm: Firm) -> None:
-    for _ in range(3):
-        arrive(session, firm)
+    for number in range(3):
+        arrive(session, firm, make_message(from_address=f"khach{number}@vidu.example"))
     for on_duty in (False, True, False):
         people.set_on_duty(session, firm.an.id, on_duty, NOW)
 
@@ -344,7 +344,8 @@ async def test_a_row_committed_after_one_with_a_higher_id_is_sealed(
 
     task = asyncio.create_task(slow())
     await written.wait()
-    await database.write(arrive, firm)  # its rows come after the one that is not there yet
+    other = make_message(from_address="khac@vidu.example")
+    await database.write(arrive, firm, other)  # its rows come after what is not there yet
     for _ in range(5):
         await _seal(worker, clock)
     verdict, found = await _read(database)

@@ -78,6 +78,9 @@ ENDS = {
     "migration.step": End("migration", kept=False, again=False),
     "migration.done": End("migration", kept=False, again=False),
     "migration.committed": End("migration", kept=True, again=False),
+    # A training is one worker's under a lease; the next one begins it anew.
+    "learning.claimed": End("learning", kept=False, again=False),
+    "learning.trained": End("learning", kept=False, again=False),
 }
 
 # Where a fault would cost most: between a commit and what is said of it, and around the fence.

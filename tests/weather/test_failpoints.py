@@ -10,10 +10,13 @@ import pytest
 from inbox.failpoints import failpoint, read_variable
 from tests.slow.product import free_port
 from tests.weather.ends import DANGEROUS, ENDS
+from tests.weather.learning import learning
 from tests.weather.place import Place, new_place
 from tests.weather.sink import Sink
-from tests.weather.ways import WAYS, Trial, batch, settle
+from tests.weather.ways import WAYS as MOST_WAYS
+from tests.weather.ways import Trial, batch, settle
 
+WAYS = {**MOST_WAYS, "learning": learning}
 SOURCES = Path(__file__).parents[2] / "inbox"
 
 
