@@ -35,12 +35,13 @@ _SENT = (
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """How many acknowledgements may leave (``caps`` in the company's settings)."""
+    """How many automatic mails may leave (``caps`` in the company's settings)."""
 
     per_address_a_day: int = 3
     per_ip_an_hour: int = 5
     strangers_an_hour: int = 200
     chats_per_ip_an_hour: int = 30  # new visitors who write; the lines of known ones are free
+    automatic_an_hour: int = 6  # of any kind to one address; asked when they leave
 
     @classmethod
     def of(cls, settings: dict[str, Any]) -> "Caps":

@@ -7,12 +7,15 @@ only a place to look.
 
 import re
 from collections.abc import Container, Iterable
+from itertools import islice
 
 from inbox.auth import random_token, sign, signed
 
 _MESSAGE_ID = re.compile(
     r"^<?k\.(\d{1,18})\.([A-Za-z0-9_-]{8,64})\.([a-z2-7]{26})@[^@<>\s]+>?$"
 )
+_COPY_TAG = re.compile(r"^[^@\s]+\+b(\d{1,18})\.([a-z2-7]{26})@[^@\s]+$")
+_ID_IN_BYTES = re.compile(rb"k\.\d{1,18}\.[A-Za-z0-9_-]{8,64}\.[a-z2-7]{26}@[^@<>\s]{1,250}")
 _REPLY_TAG = re.compile(r"^([^@\s]+)\+k(\d{1,18})\.([a-z2-7]{26})@([^@\s]+)$")
 
 
@@ -30,6 +33,22 @@ def make_reply_address(secret: bytes, conversation_id: int, address: str) -> str
     return f"{local}+k{conversation_id}.{signature}@{domain}"
 
 
+def make_copy_address(secret: bytes, agent_id: int, address: str) -> str:
+    """Return where one of us sends a blind copy of an answer from a mail program."""
+    local, _, domain = address.partition("@")
+    signature = sign(secret, "copy-address", str(agent_id))
+    return f"{local}+b{agent_id}.{signature}@{domain}"
+
+
+def copier_of(secret: bytes, addresses: Iterable[str]) -> int | None:
+    """Return whose copy address is among these."""
+    for address in addresses:
+        tag = _COPY_TAG.match(address.lower())
+        if tag and signed(secret, "copy-address", tag[1], tag[2]):
+            return int(tag[1])
+    return None
+
+
 def conversation_of(
     secret: bytes, message_ids: Iterable[str], addresses: Iterable[str]
 ) -> int | None:
@@ -43,6 +62,12 @@ def conversation_of(
         if ours and signed(secret, "message-id", f"{ours[1]}.{ours[2]}", ours[3]):
             return int(ours[1])
     return None
+
+
+def ids_within(raw: bytes, most: int = 20) -> list[str]:
+    """List what looks like an id of ours anywhere in a mail: a bounce holds our headers."""
+    found = (match[0].decode("ascii", "replace") for match in _ID_IN_BYTES.finditer(raw))
+    return list(dict.fromkeys(islice(found, most)))
 
 
 def without_tag(address: str) -> str:

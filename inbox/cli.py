@@ -25,6 +25,7 @@ COMMANDS = {
     "token": ("people", "Tokens for the API."),
     "mailbox": ("mailbox", "Mailboxes that are looked into (IMAP)."),
     "audit": ("audit", "Who changed what, and proof of it."),
+    "import": ("importing", "Bring in earlier mail (mbox, .eml)."),
     "mail": ("mail", "Read mail as intake does."),
     "sla": ("sla", "Due times."),
     "report": ("report", "How promises were kept."),
@@ -45,7 +46,8 @@ class Lazy(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"inbox.commands.{COMMANDS[cmd_name][0]}")
-        command: click.Command = getattr(module, cmd_name)
+        name = "imports" if cmd_name == "import" else cmd_name
+        command: click.Command = getattr(module, name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

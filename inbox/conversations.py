@@ -9,22 +9,20 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, or_, select, update
 from sqlmodel import Session
 
-from inbox import acknowledgement, chat, passing, record
+from inbox import chat, passing, record
 from inbox.acknowledgement import House
-from inbox.addressing import make_message_id, make_reply_address
 from inbox.channels.addresses import is_strict
-from inbox.channels.base import OutboundMessage, as_facts
 from inbox.db import after_commit
 from inbox.errors import Conflict, Invalid
 from inbox.failpoints import failpoint
+from inbox.outgoing.letters import NOTHING_MORE, Extras, check_extras, post
+from inbox.outgoing.marks import find_marked
 from inbox.queue import OUTBOX
 from inbox.store import conversations as rows
-from inbox.store import owners, people
+from inbox.store import merges, owners, people
 from inbox.store.changes import (
     add_event,
     changed,
-    door_address,
-    last_inbound_id,
     moved,
     place_of,
 )
@@ -38,8 +36,6 @@ from models import (
     Direction,
     EventKind,
     Message,
-    Outbox,
-    OutboxKind,
     Status,
 )
 from models.base import columns
@@ -60,7 +56,7 @@ class NewerMessage(Conflict):
         self.last_message_id = last_message_id
 
 
-def reply(
+def reply(  # noqa: PLR0913 - what a page, a script and a chat say of an answer
     session: Session,
     conversation: Conversation,
     text: str,
@@ -70,6 +66,7 @@ def reply(
     now: datetime,
     seen: int | None = None,
     key: str | None = None,
+    extras: Extras = NOTHING_MORE,
 ) -> Message:
     """Send an answer to the contact; the reply clocks are met now.
 
@@ -82,6 +79,8 @@ def reply(
         If there is no text or nowhere to send it.
     NewerMessage
         If a message came after ``seen``.
+    NoDelivery
+        If the address is marked, and it is not to go there anyway.
     """
     again = _same_key(session, key)
     if again is not None:
@@ -91,12 +90,15 @@ def reply(
     body = _written(text)
     by_chat = conversation.channel is ChannelKind.CHAT
     address = "" if by_chat else _address_of(session, conversation)
+    check_extras(extras, house, by_mail=not by_chat)
     check_seen(session, conversation, seen, now)
+    if not (by_chat or extras.anyway):
+        _check_marks(session, [address, *extras.cc, *extras.bcc])
     message = _store(session, conversation, body, Direction.OUTBOUND, by, key, now)
     if by_chat:  # the row is the answer: the visitor's socket reads it
         chat.tell_visitors(session, conversation)
     else:
-        _post(session, conversation, message, house, address, now)
+        post(session, conversation, message, house, address, by, extras)
     said = Happened(EventKind.REPLIED, now, {"message": message.id}, by.id)
     values = record.keep(session, conversation.id, said, now=now)
     values |= {"last_message_id": message.id, "asked_again": 0, "thanked_at": None}
@@ -111,51 +113,28 @@ def reply(
     return message
 
 
+class NoDelivery(Conflict):
+    """Mail to ``address`` came back for good; nothing was sent."""
+
+    problem_type = "urn:kip:problem:address-bounced"
+
+    def __init__(self, address: str) -> None:
+        super().__init__(f"Not sent: mail to {address} came back.")
+        self.address = address
+
+
+def _check_marks(session: Session, addresses: list[str]) -> None:
+    marked = find_marked(session, addresses)
+    for address in addresses:
+        if address in marked:
+            raise NoDelivery(address)
+
+
 def _address_of(session: Session, conversation: Conversation) -> str:
     addresses = people.list_identities(session, conversation.contact_id).get("email", [])
     if not addresses or not is_strict(addresses[0]):
         raise Invalid("There is no address to answer to; you can keep notes.")
     return addresses[0]
-
-
-def _post(
-    session: Session,
-    conversation: Conversation,
-    message: Message,
-    house: House,
-    address: str,
-    now: datetime,
-) -> None:
-    """Put an answer into the outbox, as the mail that it will be."""
-    sender = acknowledgement.sender_of(house, door_address(session, conversation))
-    message_id = make_message_id(house.secret, conversation.id, sender.partition("@")[2])
-    message.email_message_id = message_id.strip("<>")
-    last = last_inbound_id(session, conversation.id)
-    mail = OutboundMessage(
-        message_id=message_id,
-        from_address=sender,
-        from_name=house.company,
-        to=address,
-        subject=_answering(conversation),
-        text=message.text,
-        in_reply_to=last,
-        references=(last,) if last else (),
-        reply_to=make_reply_address(house.secret, conversation.id, sender),
-        instance_id=house.instance_id,
-        date=now,
-    )
-    session.add(
-        Outbox(
-            kind=OutboxKind.REPLY,
-            conversation_id=conversation.id,
-            message_id=message.id,
-            to_address=address,
-            email_message_id=message_id,
-            mail=as_facts(mail),
-            created_at=now,
-            leased_until=now,
-        )
-    )
 
 
 def note(
@@ -308,7 +287,7 @@ def check_seen(
     newer = session.execute(
         select(Message)
         .where(
-            messages.conversation_id == conversation.id,
+            messages.conversation_id.in_(merges.family(session, conversation)),
             messages.id > seen,
             messages.direction.in_([Direction.INBOUND, Direction.OUTBOUND]),
             messages.is_machine.is_(False),
@@ -355,9 +334,3 @@ def _way_out(conversation: Conversation) -> ChannelKind:
     """Return how an answer goes: a chat's in the chat, every other by mail."""
     by_chat = conversation.channel is ChannelKind.CHAT
     return ChannelKind.CHAT if by_chat else ChannelKind.EMAIL
-
-
-def _answering(conversation: Conversation) -> str:
-    """Return the subject of an answer."""
-    subject = conversation.subject or f"#{conversation.id}"
-    return subject if subject.lower().startswith("re:") else f"Re: {subject}"

@@ -55,12 +55,14 @@ def correct(  # noqa: PLR0913
     by: Person,
     now: datetime,
     because: str = "",
+    since: datetime | None = None,
 ) -> None:
     """Change type or urgency; policy, team, owner, due times and promise follow at once.
 
     The prediction, the correction, who and when are kept. A promise may only get earlier:
     by more than half an hour and the customer is told, once; a later due stays as promised.
-    ``because`` "message": a later message says so, and nothing is learnt of the first.
+    ``because`` "message": a later message, that came at ``since``, says so; nothing is learnt
+    of the first.
 
     Raises
     ------
@@ -95,10 +97,10 @@ def correct(  # noqa: PLR0913
         data |= moved(place_of(conversation), route.place)
         add_event(session, conversation.id, EventKind.ASSIGNED, now, data, by=by.id)
     values |= routing.owned_by(conversation, route)
-    _follow(session, conversation, promise, house, values, now)
+    _follow(session, conversation, promise, house, values, now, since)
 
 
-def raise_urgency(
+def raise_urgency(  # noqa: PLR0913
     session: Session,
     conversation: Conversation,
     rulebook: Rulebook,
@@ -108,11 +110,13 @@ def raise_urgency(
     to: Urgency | None = None,
     because: str = "ladder",
     reason: str = "",
+    since: datetime | None = None,
 ) -> Urgency | None:
     """Raise the urgency by one, or ``to`` one; return it, None if that is none higher.
 
     ``because``: the ladder, a later message (for a ``reason``, the name of a written rule, if
-    one says so), or that the customer asked for the third time (asked_again).
+    one says so), another request that became one with it (merged), or that the customer asked
+    for the third time (asked_again). ``since``: when that message came.
 
     Due times and promise follow as with a correction. It stays with whom it is, and is
     nothing to learn from: the words are as urgent as they were.
@@ -130,7 +134,7 @@ def raise_urgency(
     promise = rulebook.promise(_may_be(session, rulebook, conversation), new, about)
     promise = chat.for_chat(session, conversation, promise, now=now)
     values = {"urgency": new, "urgency_rank": URGENCY_RANK[new]}
-    _follow(session, conversation, promise, house, values, now)
+    _follow(session, conversation, promise, house, values, now, since)
     return new
 
 
@@ -141,12 +145,15 @@ def _follow(
     house: House,
     values: dict[str, Any],
     now: datetime,
+    since: datetime | None = None,
 ) -> None:
     """Let promise and clocks follow what the policies say now, and change the conversation."""
-    told = _promise_again(session, conversation, promise, house, now)
+    told = _promise_again(session, conversation, promise, house, now, since)
     if told:
         values["promised_at"] = conversation.promised_at
-    values |= record.keep(session, conversation.id, *told, now=now, promise=promise)
+    values |= record.keep(
+        session, conversation.id, *told, now=now, promise=promise, since=since
+    )
     changed(session, conversation.id, CLOCKS, OUTBOX, **values)
 
 
@@ -251,13 +258,15 @@ def _promise_again(
     promise: Promise,
     house: House,
     now: datetime,
+    since: datetime | None,
 ) -> list[Happened]:
     """Make and send a new promise, if there is one; one at most in a conversation."""
     live = clocks.list_live(session, conversation.id, [ClockKind.FIRST_RESPONSE])
     if not live or conversation.promised_at is None:
         return []
     target_s = clocks.target_of(promise, ClockKind.FIRST_RESPONSE)
-    due = promise.calendar.due_at(live[0].started_at, target_s) if target_s else None
+    start = max(live[0].started_at, since) if since is not None else live[0].started_at
+    due = promise.calendar.due_at(start, target_s) if target_s else None
     if due is None:
         return []
     decision = corrected_promise(conversation.promised_at, due)
@@ -271,7 +280,7 @@ def _promise_again(
         from_address=(
             people.list_identities(session, conversation.contact_id).get("email") or [""]
         )[0],
-        message_id=last_inbound_id(session, conversation.id),
+        message_id=last_inbound_id(session, conversation),
     )
     mail = acknowledgement.compose(
         conversation,

@@ -8,6 +8,7 @@ leaves a fate that nobody knows, unless the server has said no.
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
 from inbox import delivery
@@ -23,6 +24,7 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
+SLOWS = (421, 450)  # "not now" that is about us or the domain, not about one mail
 SETTLE_WITHIN_S = 0.5  # the longest that a sent mail waits for the fence of the next one
 
 
@@ -37,17 +39,22 @@ class Transport(Protocol):
 
 
 class Courier:
-    """Hands claimed mails over, one after the other."""
+    """Hands claimed mails over, one after the other.
+
+    ``slowed`` is what the server said when it would rather have the last mail later.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._sent: Sent | None = None
+        self.slowed: Unavailable | None = None
 
     async def deliver(self, transport: Transport, job: Job) -> None:
         """Send one mail and see to it that how it went is written down.
 
         Raises nothing that can be settled. After the last mail call ``settle``.
         """
+        self.slowed = None
         message = await _written(self._database, job)
         if message is None:
             return
@@ -66,17 +73,20 @@ class Courier:
             await self._went_wrong(job, error, fenced=fenced)
             return
         if receipt is not None:
-            self._sent = Sent(job, receipt.reference, utcnow())
+            self._sent = Sent(job, receipt.reference, utcnow(), receipt.refused)
             failpoint("outbox.handed_over")
 
     async def _went_wrong(self, job: Job, error: Exception, *, fenced: bool) -> None:
         """Write down what a failure means; a bug of ours must not hold up the other mails."""
         match error:
             case Unavailable():
-                await self._database.write(delivery.put_off, job, error.message, utcnow())
+                self.slowed = error if error.code in SLOWS else None
+                await self._database.write(
+                    delivery.put_off, job, error.message, utcnow(), error.wait_s
+                )
                 return
             case Rejected():
-                await self._database.write(delivery.fail, job, error.message, utcnow())
+                await self._database.write(delivery.fail, job, error.message, utcnow(), error)
                 return
             case Unconfirmed():
                 await self._database.write(delivery.doubt, job, error.message)
@@ -148,7 +158,12 @@ async def _written(database: Database, job: Job) -> OutboundMessage | None:
     """Return the mail in words; None if it is for nobody, or has to wait."""
     try:
         mail = await _words(database, job)
-        return None if mail is None else delivery.compose(mail)
+        if mail is None:
+            return None
+        message = delivery.compose(mail)
+        if mail.get("has_files"):
+            message = replace(message, files=await database.read(delivery.load_files, job))
+        return message
     except DatabaseGone:
         raise
     except Exception as error:  # a bug of ours in one mail must not hold up the others

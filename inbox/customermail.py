@@ -62,7 +62,7 @@ def _mail(
     sender = sender_of(house, door_address(session, conversation))
     if not addresses or not is_strict(addresses[0]) or not is_strict(sender):
         return None
-    last = last_inbound_id(session, conversation.id)
+    last = last_inbound_id(session, conversation)
     message_id = make_message_id(house.secret, conversation.id, sender.partition("@")[2])
     mail = OutboundMessage(
         message_id=message_id,

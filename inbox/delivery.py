@@ -2,10 +2,12 @@
 
 A claim is a lease; a fence is a commit. A row found fenced after its lease has an unknown
 fate and is shown as unconfirmed, never resent. An answer of ours keeps its Message-ID over
-all tries. What talks to the mail server is ``inbox.courier``.
+all tries. What talks to the mail server is ``inbox.courier``. Pauses between tries double
+from 15 seconds to four hours, are never shorter than the server asked for, and end after
+five days.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,21 +15,23 @@ from typing import Any
 from sqlalchemy import bindparam, delete, select, update
 from sqlmodel import Session
 
-from inbox import accountmail, clocks, record
-from inbox.channels.base import OutboundMessage, from_facts
+from inbox import accountmail
+from inbox.channels.base import OutboundFile, OutboundMessage, from_facts
 from inbox.clock import utcnow
 from inbox.db import after_commit
+from inbox.errors import ChannelError
 from inbox.failpoints import failpoint
+from inbox.outgoing import marks, stops
+from inbox.outgoing.again import take_back
 from inbox.queue import CLOCKS, conversation_name
-from inbox.store.changes import moved
 from inbox.store.conversations import change, get_to_change
 from inbox.templating import render
-from inbox.timeline import Happened
-from models import ClockKind, DeliveryState, EventKind, Message, Outbox, OutboxKind, Status
+from models import Attachment, Blob, DeliveryState, Outbox, OutboxKind
 from models.base import columns, core
 
 outbox = columns(Outbox)
-messages = columns(Message)
+attachments = columns(Attachment)
+blobs = columns(Blob)
 
 LEASE = timedelta(seconds=60)  # of a fenced mail; longer than any answer takes
 CLAIM = timedelta(seconds=5)  # until the fence; renewed while others of the batch go out
@@ -49,7 +53,12 @@ _FENCE = (
 _SENT = (
     update(core(Outbox))
     .where(outbox.id == bindparam("number"), outbox.state == DeliveryState.SENDING, _OURS)
-    .values(state=DeliveryState.SENT, receipt=bindparam("reference"), sent_at=bindparam("at"))
+    .values(
+        state=DeliveryState.SENT,
+        receipt=bindparam("reference"),
+        sent_at=bindparam("at"),
+        error=bindparam("refused"),
+    )
 )
 
 
@@ -64,10 +73,38 @@ class Job:
     mail: dict[str, Any]
     attempts: int
     created_at: datetime
+    to_address: str = ""
+    asked_at: datetime | None = None
+
+    @property
+    def tries(self) -> int:
+        """How often it was tried since a person last asked for it."""
+        return self.attempts - int(self.mail.get("tries_before", 0))
+
+    @property
+    def domain(self) -> str:
+        """Of whom it is for: what servers are slow about."""
+        return self.to_address.rpartition("@")[2]
 
 
-def claim(session: Session, now: datetime, limit: int) -> list[Job]:
-    """Lease rows whose time has come; those fenced by a worker that died become unconfirmed."""
+_JOB = select(*(outbox[name] for name in Job.__dataclass_fields__)).order_by(outbox.id)
+
+
+def _due(now: datetime, slow: Collection[str], *states: DeliveryState) -> list[Any]:
+    """Return the conditions for what may be sent now: nothing to the ``slow`` domains."""
+    return [
+        outbox.state.in_(states),
+        outbox.leased_until <= now,
+        *(outbox.to_address.not_like(f"%@{domain}") for domain in sorted(slow)),
+    ]
+
+
+def claim(session: Session, now: datetime, limit: int, slow: Collection[str] = ()) -> list[Job]:
+    """Lease rows whose time has come; those fenced by a worker that died become unconfirmed.
+
+    What may not leave any more (``outgoing.stops``) is taken back here. Domains that are
+    ``slow`` are left alone.
+    """
     lost = session.execute(
         update(Outbox)
         .where(outbox.state == DeliveryState.SENDING, outbox.leased_until <= now)
@@ -79,10 +116,7 @@ def claim(session: Session, now: datetime, limit: int) -> list[Job]:
     ids = list(
         session.execute(
             select(outbox.id)
-            .where(
-                outbox.state.in_([DeliveryState.QUEUED, DeliveryState.CLAIMED]),
-                outbox.leased_until <= now,
-            )
+            .where(*_due(now, slow, DeliveryState.QUEUED, DeliveryState.CLAIMED))
             .order_by(outbox.leased_until, outbox.id)
             .limit(limit)
             .with_for_update(skip_locked=True)
@@ -99,20 +133,20 @@ def claim(session: Session, now: datetime, limit: int) -> list[Job]:
             attempts=outbox.attempts + 1,
         )
     )
+    jobs = [Job(*row) for row in session.execute(_JOB.where(outbox.id.in_(ids)))]
+    stopped = stops.stop(session, jobs, now)
+    return [job for job in jobs if job.id not in stopped]
+
+
+def load_files(session: Session, job: Job) -> tuple[OutboundFile, ...]:
+    """Return the files of the message that a mail carries."""
     rows = session.execute(
-        select(
-            outbox.id,
-            outbox.kind,
-            outbox.conversation_id,
-            outbox.message_id,
-            outbox.mail,
-            outbox.attempts,
-            outbox.created_at,
-        )
-        .where(outbox.id.in_(ids))
-        .order_by(outbox.id)
+        select(attachments.filename, attachments.content_type, blobs.content)
+        .join(Blob, blobs.id == attachments.blob_id)
+        .where(attachments.message_id == job.message_id)
+        .order_by(attachments.id)
     )
-    return [Job(*row) for row in rows]
+    return tuple(OutboundFile(*row) for row in rows)
 
 
 def compose(mail: dict[str, Any]) -> OutboundMessage:
@@ -134,6 +168,7 @@ class Sent:
     job: Job
     reference: str
     at: datetime
+    refused: tuple[tuple[str, str], ...] = ()  # of the copies: whose, and what was said
 
 
 def account_words(session: Session, job: Job, now: datetime) -> dict[str, Any] | None:
@@ -144,12 +179,12 @@ def account_words(session: Session, job: Job, now: datetime) -> dict[str, Any] |
     return mail
 
 
-def waits(session: Session, now: datetime) -> bool:
+def waits(session: Session, now: datetime, slow: Collection[str] = ()) -> bool:
     """Tell whether there is something to send, without taking the writers' turn."""
-    found = session.execute(
-        select(outbox.id).where(outbox.state.in_(OWED), outbox.leased_until <= now).limit(1)
-    ).first()
-    return found is not None
+    return (
+        session.execute(select(outbox.id).where(*_due(now, slow, *OWED)).limit(1)).first()
+        is not None
+    )
 
 
 def renew(session: Session, jobs: Sequence[Job], now: datetime) -> None:
@@ -196,7 +231,8 @@ def fence(session: Session, job: Job, message: OutboundMessage, before: Sent | N
 def settle(session: Session, sent: Sent) -> None:
     """Record that the far side has taken a mail."""
     job = sent.job
-    values = {"reference": sent.reference, "at": sent.at}
+    not_for = "; ".join(f"{address}: {said}" for address, said in sent.refused)
+    values = {"reference": sent.reference, "at": sent.at, "refused": not_for[:500]}
     session.execute(_SENT, {"number": job.id, "attempt": job.attempts, **values})
     _announce(session, job)
     failpoint("outbox.settling")
@@ -212,50 +248,50 @@ def _announce(session: Session, job: Job) -> None:
         after_commit(session, conversation_name(job.conversation_id))
 
 
-def put_off(session: Session, job: Job, reason: str, now: datetime) -> None:
+def put_off(
+    session: Session, job: Job, reason: str, now: datetime, at_least_s: int = 0
+) -> None:
     """Try it again after a pause that doubles, for five days."""
-    if now - job.created_at > GIVE_UP_AFTER:
+    if now - (job.asked_at or job.created_at) > GIVE_UP_AFTER:
         fail(session, job, f"Given up after five days. {reason}", now)
         return
-    pause = min(FIRST_RETRY_S * 2 ** (job.attempts - 1), LONGEST_RETRY_S)
+    pause = min(FIRST_RETRY_S * 2 ** min(job.tries - 1, 20), LONGEST_RETRY_S)
     _move(
         session,
         job,
         _HELD,
         state=DeliveryState.QUEUED,
-        leased_until=now + timedelta(seconds=pause),
+        leased_until=now + timedelta(seconds=max(pause, at_least_s)),
         error=reason[:500],
     )
 
 
-def fail(session: Session, job: Job, reason: str, now: datetime) -> None:
-    """Record that it will never leave; for an answer, its clocks run on from the arrival."""
+def fail(
+    session: Session,
+    job: Job,
+    reason: str,
+    now: datetime,
+    error: ChannelError | None = None,
+) -> None:
+    """Record that it will never leave; for an answer, its clocks run on from the arrival.
+
+    Where the server would not have the address, that is marked.
+    """
     if not _move(session, job, _HELD, state=DeliveryState.FAILED, error=reason[:500]):
         return
-    if job.kind != OutboxKind.REPLY or job.conversation_id is None:
-        return
     number = job.conversation_id
+    if number is None:
+        return
     conversation = get_to_change(session, number)  # nobody answers or resolves it meanwhile
     if conversation is None:
         return
-    data: dict[str, Any] = {"reason": reason[:300], "message": job.message_id}
-    answered_at = session.execute(
-        select(messages.created_at).where(messages.id == job.message_id)
-    ).scalar_one_or_none()
-    if answered_at is not None:
-        data["answered_at"] = answered_at.isoformat()
-    status = conversation.status
-    opened: dict[str, Any] = {}
-    happened = [Happened(EventKind.REPLY_FAILED, now, data)]
-    if answered_at is not None and record.was_met(session, number, answered_at):
-        # Who is owed an answer is not done with, and nobody waits for what was never asked.
-        data |= moved({"status": status.value}, {"status": Status.OPEN.value})
-        opened = {"status": Status.OPEN, "resolved_at": None}
-        if status in (Status.WAITING, Status.SNOOZED):
-            happened.insert(0, Happened(EventKind.RESUMED, now, {"reason": "reply_failed"}))
-            opened |= {"waiting_until": None, "wait_reason": "", "followed_up_at": None}
-    values = opened | record.keep(session, number, *happened, now=now)
-    if clocks.list_live(session, number, [ClockKind.FIRST_RESPONSE]):
-        values["first_responded_at"] = None
-    change(session, number, **values)
+    about_address = error is not None and error.of_recipient and marks.is_hard(error.enhanced)
+    to_customer = job.kind == OutboxKind.REPLY or job.kind in stops.TO_CUSTOMERS
+    if error is not None and about_address and to_customer:
+        marks.mark(session, number, job.to_address, error.enhanced, error.said, now)
+    if job.kind == OutboxKind.REPLY:
+        values = take_back(
+            session, conversation, job.message_id, job.asked_at, reason, None, now
+        )
+        change(session, number, **values)
     after_commit(session, "list", CLOCKS)

@@ -69,6 +69,11 @@ class ChannelError(InboxError):
     """A mail server or API said no."""
 
     status = 502
+    code = 0  # the server's three digits; 0: it did not say
+    enhanced = ""  # its status of RFC 3463, as 5.1.1
+    said = ""  # its own words, one line
+    of_recipient = False  # it was the address that it would not have
+    wait_s = 0  # how long it asked us to wait
 
 
 class Rejected(ChannelError):

@@ -4,6 +4,7 @@ Everything happens in one transaction. What was read (``InboundMessage``) and pr
 (``Prediction``) comes as values; nothing is parsed, classified or rendered in here.
 """
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +15,7 @@ from inbox import chat, clocks, routing, threads
 from inbox.acknowledgement import Asker
 from inbox.db import after_commit
 from inbox.errors import Conflict
-from inbox.later import asking, rereading, spam, thanks
+from inbox.later import asking, knowing, rereading, spam, thanks
 from inbox.later.incoming import (
     Context,
     Incoming,
@@ -25,9 +26,11 @@ from inbox.later.incoming import (
     sorted_as,
 )
 from inbox.opening import Opened, Openings, promised_time
+from inbox.outgoing import marks
 from inbox.queue import CLOCKS, OUTBOX, conversation_name
 from inbox.rulebook import About
 from inbox.ruling import set_tier
+from inbox.store import ledger, merges
 from inbox.store.changes import add_event, add_happened, moved
 from inbox.store.company import Door
 from inbox.store.conversations import change
@@ -37,6 +40,7 @@ from models import (
     Contact,
     Conversation,
     EventKind,
+    LedgerState,
     RawMessage,
     RawState,
     Status,
@@ -66,11 +70,13 @@ def take_in(
     context: Context,
     now: datetime,
     openings: Openings | None = None,
+    known: knowing.Known | None = None,
 ) -> int:
     """Make the message part of a conversation and return its number.
 
     Safe to run again: a raw row that is done is left alone. With ``openings`` a new
     conversation has neither owner nor acknowledgement until the caller settles them.
+    ``known`` is what was looked up for the whole batch.
 
     Raises
     ------
@@ -79,7 +85,7 @@ def take_in(
     """
     if openings is None:
         openings = begin(session, context, now)
-        number = take_in(session, incoming, context, now, openings)
+        number = take_in(session, incoming, context, now, openings, known)
         openings.settle()
         return number
     raw = incoming.raw
@@ -91,12 +97,25 @@ def take_in(
         raise Conflict(
             "The inbox that it came to was closed meanwhile. Open it, then try again."
         )
-    number = _take_in(session, incoming, context, door, openings, now)
+    if known is None:
+        known = knowing.look_up(session, [incoming])
+    number = _take_in(session, incoming, context, door, openings, known, now)
     if raw.kind is ChannelKind.CHAT:
         chat.tell_visitor(session, raw)
     session.execute(_DONE, {"number": raw.id, "taken": number})
+    if raw.kind is ChannelKind.EMAIL:
+        enter(session, incoming)
     after_commit(session, "list", conversation_name(number), OUTBOX, CLOCKS)
     return number
+
+
+def enter(session: Session, incoming: Incoming) -> None:
+    """Write down that a mail was taken in, and whether a machine wrote it."""
+    message = incoming.message
+    machine = message.is_automatic or message.is_bounce
+    state = LedgerState.AUTOMATIC if machine else LedgerState.ACCEPTED
+    sender, subject = message.from_address, message.subject
+    ledger.settle(session, incoming.raw.id, state, sender=sender, subject=subject)
 
 
 def _take_in(
@@ -105,6 +124,7 @@ def _take_in(
     context: Context,
     door: Door,
     openings: Openings,
+    known: knowing.Known,
     now: datetime,
 ) -> int:
     """Find whose it is and where it belongs, and put it there."""
@@ -114,13 +134,22 @@ def _take_in(
         # A chat's next line may come in the same batch; a tier concerns all that is open.
         openings.settle_contact(contact.id)
     joined, hint = threads.find_thread(session, raw, message, contact, context.house.secret)
+    kept_at = joined.id if joined is not None else None
+    if joined is not None:  # its words stay where they came; all else is the whole's
+        joined = merges.follow(session, joined)
+    incoming = knowing.informed(
+        incoming, known, contact, joined.id if joined is not None else None
+    )
     hinted = {"number": hint}
     if joined is None and hint is None and not (is_stranger or message.is_automatic):
         hinted = asking.hint_at_unanswered(session, contact.id)
+    if is_stranger and joined is None and raw.kind in spam.BY_ITSELF:
+        incoming = _counted(session, incoming, context, now)
     openings.settle_before(hinted["number"], joined.id if joined is not None else None)
     if joined is not None:
         number = joined.id
-        _append(session, incoming, context, joined, contact, hinted, now)
+        said_in = kept_at or number
+        _append(session, incoming, context, joined, said_in, contact, hinted, now)
     elif _is_apart(session, incoming, context, contact, is_stranger, hinted):
         number = _set_apart(session, incoming, context, contact, door, now)
     else:
@@ -148,6 +177,13 @@ def _is_apart(
         return False
     known = None if is_stranger else contact.id
     return spam.is_likely(session, incoming.sight, context.spam, known)
+
+
+def _counted(session: Session, incoming: Incoming, context: Context, now: datetime) -> Incoming:
+    """Return a stranger's message with how many others sent the same."""
+    said = incoming.message.visible_reply or incoming.message.text
+    seen = spam.counted(session, incoming.sight, said, context.spam, now)
+    return replace(incoming, sight=seen)
 
 
 def _set_apart(
@@ -229,16 +265,16 @@ def _open(
     answered = None
     if raw.kind is ChannelKind.CHAT:
         answered = chat.acknowledge(session, conversation, promise, context.house, now)
+    elif "imported" in raw.meta:
+        answered = (EventKind.ACKNOWLEDGEMENT_WITHHELD, now, {"reason": "imported"})
     elif raw.kind is ChannelKind.FORM and not is_stranger:
         is_stranger = not threads.has_mailed(session, contact.id)
     opened = moved({}, {"status": Status.OPEN.value})
-    if (hint := hinted["number"]) is not None:
-        theirs = asking.asked_elsewhere(session, hint, number, arrived, now)
-        # An address that a visitor typed is a claim, and another topic another matter: they
-        # make nothing more urgent.
-        mine = theirs is not None and theirs.contact_id == contact.id
-        if theirs is not None and mine and theirs.request_type == said.request_type:
-            asking.raise_at_third(session, theirs, context.rulebook, context.house, now)
+    hint = hinted["number"]
+    if hint is not None:
+        asking.ask_again(
+            session, conversation, hint, context.rulebook, context.house, arrived, now
+        )
     return Opened(
         conversation,
         stored.id,
@@ -263,14 +299,23 @@ def _append(
     incoming: Incoming,
     context: Context,
     conversation: Conversation,
+    said_in: int,
     contact: Contact,
     hinted: dict[str, Any],
     now: datetime,
 ) -> None:
-    """Add the customer's next message; a machine's mail is shown and changes nothing."""
+    """Add the customer's next message; a machine's mail is shown and changes nothing.
+
+    ``said_in`` is the conversation, or the part of it that the message answers.
+    """
     raw, message = incoming.raw, incoming.message
-    stored = threads.store_message(session, raw, message, conversation.id, contact)
+    stored = threads.store_message(session, raw, message, said_in, contact)
+    if said_in != conversation.id:
+        after_commit(session, conversation_name(said_in))
     values: dict[str, Any] = {"last_message_id": stored.id}
+    if message.is_bounce:
+        told = message.bounced_recipients, message.bounce_code, message.bounce_said
+        marks.note_bounce(session, said_in, *told, now)
     if (
         message.is_automatic
         or message.is_bounce
@@ -322,8 +367,9 @@ def _answer_owed(
 ) -> dict[str, Any]:
     """Let clocks and sorting follow the customer's next message."""
     book, said, arrived = context.rulebook, incoming.prediction, incoming.raw.received_at
-    if incoming.raw.kind is not ChannelKind.CHAT:
-        new = rereading.reread(session, conversation, said, book, context.house, now)
+    if not incoming.raw.kind is conversation.channel is ChannelKind.CHAT:
+        later = rereading.Later(message_id, arrived, said)
+        new = rereading.reread(session, conversation, later, book, context.house, now)
         return asking.owe_answer(session, conversation, book, arrived, now, stricter=new)
     values = asking.owe_answer(session, conversation, book, arrived, now)
     if not chat.may_sort(conversation):  # a chat's lines are sorted together: not again

@@ -17,28 +17,35 @@ from sqlmodel import Session
 
 from inbox import chat, delivery, escalation, intake
 from inbox.channels.adapters import CHANNELS
+from inbox.channels.authresults import is_disowned, read_results
 from inbox.channels.base import InboundMessage
 from inbox.channels.reader import MailReader, ReadFailed
 from inbox.channels.smtp import SmtpSender
 from inbox.clock import utcnow
-from inbox.courier import Courier, postpone
 from inbox.db import Database, DatabaseGone, is_away
-from inbox.errors import InboxError, Unavailable
+from inbox.errors import InboxError
 from inbox.failpoints import failpoint
 from inbox.house import make_house
+from inbox.importing import taking
 from inbox.intake import Context, Incoming
+from inbox.later import elsewhere, knowing
+from inbox.later.ignoring import ignore, load_rules
 from inbox.later.products import load_catalogue
 from inbox.later.spam import Habit
 from inbox.learning import serving
+from inbox.learning.costs import costs_of
 from inbox.learning.serving import Chosen, Serving, Sorter
 from inbox.rulebook import load_rulebook
+from inbox.sending.lanes import Lanes
 from inbox.settings import Settings
+from inbox.staging import head_words
+from inbox.store import ledger
 from inbox.store import raw as raws
 from inbox.store.company import find_company, list_doors
 from inbox.store.raw import Claimed
-from inbox.triage.prediction import Prediction
+from inbox.triage.prediction import Guess, Prediction
 from inbox.triage.sight import NOTHING_SEEN, Sight, look
-from models import ChannelKind
+from models import ChannelKind, LedgerState
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +116,7 @@ class TakeIn:
         self._reader = MailReader()
         sender = SmtpSender(settings.smtp_url)
         self._channels = {kind: make(sender) for kind, make in CHANNELS.items()}
-        self._serving = Serving(database, settings.data_dir)
+        self.serving = Serving(database, settings.data_dir)
 
     async def once(self) -> bool:
         """Take in one batch; True if there may be more."""
@@ -117,7 +124,7 @@ class TakeIn:
             return False
         batch = await self._database.write(_claim, self._settings, self._secret)
         failpoint("intake.claimed")
-        sorter = await self._serving.sorter(batch.chosen) if batch.chosen else Sorter()
+        sorter = await self.serving.sorter(batch.chosen) if batch.chosen else Sorter()
         open_ids = {raw.id for raw in batch.raws}
 
         async def renew() -> None:
@@ -129,13 +136,7 @@ class TakeIn:
 
     async def _work(self, batch: Batch, sorter: Sorter, open_ids: set[int]) -> None:
         """Read side by side, store as they come: a slow one holds up nobody."""
-        context = batch.context
-        if context is not None:
-            context = replace(
-                context,
-                model_version_id=sorter.version_id,
-                shadow_version_id=sorter.shadow_id,
-            )
+        context = self._context_of(batch, sorter)
         turns = chat.in_turns(batch.raws)
         reading = {asyncio.create_task(self._read_turn(turn, batch, sorter)) for turn in turns}
         while reading:
@@ -147,6 +148,13 @@ class TakeIn:
             await self._database.write(_store, good, bad, context)
             failpoint("intake.committed")
             open_ids -= {one.raw.id for one in good} | {raw.id for raw, _ in bad}
+
+    @staticmethod
+    def _context_of(batch: Batch, sorter: Sorter) -> Context | None:
+        if batch.context is None:
+            return None
+        of = {"model_version_id": sorter.version_id, "shadow_version_id": sorter.shadow_id}
+        return replace(batch.context, **of)
 
     async def _read_turn(
         self, turn: list[Claimed], batch: Batch, sorter: Sorter
@@ -179,17 +187,29 @@ class TakeIn:
             return raw, error.reason
         except (msgspec.MsgspecError, ValueError) as error:
             return raw, f"It is not what a {raw.kind} sends: {error}"
+        if raw.kind is ChannelKind.EMAIL and batch.context is not None:
+            raw, message = await asyncio.to_thread(_with_facts, raw, message, batch.context)
         types = frozenset(batch.context.rulebook.types if batch.context else ())
         try:
             said = await asyncio.to_thread(_predict, sorter, message, types, before)
             watched = None
             if sorter.shadow is not None:
                 watched = await asyncio.to_thread(_watch, sorter, message, types, before)
-            sight = await asyncio.to_thread(_look, message, batch.context)
+            sight = await asyncio.to_thread(_look, raw, message, batch.context)
+            guess = await asyncio.to_thread(_guess, sorter, message, batch.context, sight)
         except Exception as error:  # a bug in sorting one must not hold up the others
             log.exception("sorting raw message %d failed", raw.id)
             return raw, f"Sorting failed: {type(error).__name__}: {error}"
-        return Incoming(raw, message, said, watched, sight)
+        return Incoming(raw, message, said, watched, sight, guess)
+
+    async def take(self, some: list[Claimed]) -> None:
+        """Take in messages that the caller leased, in their order, in one unit of work."""
+        batch = await self._database.read(_around, self._settings, self._secret, some)
+        sorter = await self.serving.sorter(batch.chosen) if batch.chosen else Sorter()
+        results = await self._read_turn(some, batch, sorter)
+        good = [one for one in results if isinstance(one, Incoming)]
+        bad = [one for one in results if not isinstance(one, Incoming)]
+        await self._database.write(_store, good, bad, self._context_of(batch, sorter))
 
     async def close(self) -> None:
         """End the reading processes."""
@@ -197,7 +217,13 @@ class TakeIn:
 
 
 def _claim(session: Session, settings: Settings, secret: bytes) -> Batch:
-    claimed = raws.claim(session, utcnow(), BATCH)
+    return _around(session, settings, secret, raws.claim(session, utcnow(), BATCH))
+
+
+def _around(
+    session: Session, settings: Settings, secret: bytes, claimed: list[Claimed]
+) -> Batch:
+    """Load what claimed messages are taken in with."""
     company = find_company(session)
     if company is None:
         return Batch(claimed, None, None)
@@ -210,8 +236,10 @@ def _claim(session: Session, settings: Settings, secret: bytes) -> Batch:
         model_version_id=None,  # until it is loaded
         spam=Habit.of(company.settings),
         catalogue=load_catalogue(session),
+        costs=costs_of(company),
+        ignoring=load_rules(session),
     )
-    return Batch(claimed, serving.choose(session), context)
+    return Batch(claimed, serving.choose(session, context.costs), context)
 
 
 def _predict(
@@ -233,13 +261,35 @@ def _predict(
     return said
 
 
+def _with_facts(
+    raw: Claimed, message: InboundMessage, context: Context
+) -> tuple[Claimed, InboundMessage]:
+    """Add what the receiving server says of a mail, and the topic that a file is known by."""
+    door = context.doors.get(raw.inbox_id)
+    found = read_results(raw.body, door.authserv_id) if door is not None else {}
+    if found:
+        raw = replace(raw, meta={**raw.meta, "authentication": found})
+    chosen = raw.meta.get(taking.IMPORTED, {}).get("request_type")
+    return raw, replace(message, request_type=chosen) if chosen else message
+
+
 def _watch(
     sorter: Sorter, message: InboundMessage, types: frozenset[str], before: str
 ) -> Prediction | None:
     return sorter.watch(message.subject, _words(message, before), types)
 
 
-def _look(message: InboundMessage, context: Context | None) -> Sight:
+def _guess(
+    sorter: Sorter, message: InboundMessage, context: Context | None, sight: Sight
+) -> Guess | None:
+    """Return which product group it may be about where it names none; only one there is."""
+    if context is None or not context.catalogue or sight.products:
+        return None
+    found = sorter.guess_product(message.subject, _words(message, ""))
+    return found if found is not None and found.group in context.catalogue.groups else None
+
+
+def _look(raw: Claimed, message: InboundMessage, context: Context | None) -> Sight:
     if context is None or message.is_bounce:
         return NOTHING_SEEN
     return look(
@@ -249,6 +299,7 @@ def _look(message: InboundMessage, context: Context | None) -> Sight:
         is_bulk=message.is_automatic,
         has_files=bool(message.attachments or message.notes),
         catalogue=context.catalogue,
+        is_forged=is_disowned(raw.meta.get("authentication", {})),
     )
 
 
@@ -268,7 +319,7 @@ def _store(
     """
     now = utcnow()
     for raw, reason in bad:
-        raws.fail(session, raw.id, reason, now)
+        _fail(session, raw, reason, now)
     if context is None or not good:
         return
     try:
@@ -286,63 +337,64 @@ def _store_one(session: Session, incoming: Incoming, context: Context, now: date
         _take_in(session, [incoming], context, now)
     except InboxError as error:
         log.warning("raw message %d: %s", incoming.raw.id, error.message)
-        raws.fail(session, incoming.raw.id, error.message, now)
+        _fail(session, incoming.raw, error.message, now)
     except Exception as error:
         if is_away(error):
             raise
         log.exception("taking in raw message %d failed", incoming.raw.id)
-        raws.fail(session, incoming.raw.id, f"{type(error).__name__}: {error}", now)
+        _fail(session, incoming.raw, f"{type(error).__name__}: {error}", now)
+
+
+def _fail(session: Session, raw: Claimed, reason: str, now: datetime) -> None:
+    """Put a message back or into quarantine, where the ledger says whose it is."""
+    if raws.fail(session, raw.id, reason, now) and raw.kind is ChannelKind.EMAIL:
+        state, words = LedgerState.QUARANTINED, head_words(raw.body)
+        ledger.settle(session, raw.id, state, reason=reason, **words)
 
 
 def _take_in(session: Session, some: list[Incoming], context: Context, now: datetime) -> None:
     """Take messages in, or leave no trace of any."""
     with session.begin_nested():
-        openings = intake.begin(session, context, now)
+        openings, known = intake.begin(session, context, now), knowing.look_up(session, some)
         for incoming in some:
-            intake.take_in(session, incoming, context, now, openings)
+            if (
+                elsewhere.attach(session, incoming, context, openings, now)
+                or taking.take(session, incoming, context, openings, now)
+                or ignore(session, incoming, context)
+            ):
+                continue
+            intake.take_in(session, incoming, context, now, openings, known)
             failpoint("intake.taken")
         openings.settle()
 
 
 class Send:
-    """Claims outgoing mail and hands it to the company's mail server."""
+    """Claims outgoing mail and hands it to mail servers (``inbox.sending.lanes``)."""
 
-    def __init__(self, database: Database, settings: Settings) -> None:
+    def __init__(self, database: Database, settings: Settings, secret: bytes = b"") -> None:
         self._database = database
-        self._sender = SmtpSender(settings.smtp_url)
-        self._courier = Courier(database)
+        self.lanes = Lanes(database, settings.smtp_url, secret)
 
     async def once(self) -> bool:
         """Send one batch; True if there may be more."""
-        await self._courier.settle()  # what a database that was away has not written down
-        if not await self._database.read(delivery.waits, utcnow()):
+        await self.lanes.settle()  # what a database that was away has not written down
+        slow = self.lanes.slow()
+        if not await self._database.read(delivery.waits, utcnow(), slow):
             return False
-        jobs = await self._database.write(_claim_mails)
+        jobs = await self._database.write(_claim_mails, slow)
         failpoint("outbox.claimed")
+        more = len(jobs) == BATCH
         waiting = list(jobs)
 
         async def renew() -> None:
             await self._database.write(delivery.renew, waiting, utcnow())
 
-        await renewing(renew, self._work(waiting))
-        return len(jobs) == BATCH
-
-    async def _work(self, waiting: list[delivery.Job]) -> None:
-        try:
-            async with self._sender.session() as session:
-                try:
-                    while waiting:
-                        await self._courier.deliver(session, waiting[0])
-                        waiting.pop(0)
-                finally:
-                    await self._courier.settle()
-        except Unavailable as error:
-            await postpone(self._database, waiting, error.message)
-            waiting.clear()
+        await renewing(renew, self.lanes.work(waiting, keep_open=more))
+        return more
 
 
-def _claim_mails(session: Session) -> list[delivery.Job]:
-    return delivery.claim(session, utcnow(), BATCH)
+def _claim_mails(session: Session, slow: frozenset[str]) -> list[delivery.Job]:
+    return delivery.claim(session, utcnow(), BATCH, slow)
 
 
 class Watch:

@@ -8,15 +8,13 @@ mail that cannot be fetched is left alone, written down, and holds up no other.
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 
 from sqlalchemy import select, update
 from sqlmodel import Session
 
-from inbox import outages
-from inbox.acknowledgement import House
 from inbox.channels.imapwire import Folder, ImapServer
 from inbox.channels.imapwords import Found, recipients_of
 from inbox.channels.mime import dedupe_key
@@ -25,8 +23,11 @@ from inbox.db import Database
 from inbox.errors import Rejected, TooLarge, Unavailable
 from inbox.failpoints import failpoint
 from inbox.staging import MAX_BACKLOG, MAX_MAIL_BYTES, Arrival, count_waiting, stage
+from inbox.store import ledger
+from inbox.store.ledger import Place, Sighting
+from inbox.templating import N_
 from inbox.vault import Vault
-from models import ChannelKind, Inbox, Mailbox
+from models import ChannelKind, Inbox, LedgerState, LedgerVia, Mailbox, MailboxAuth
 from models.base import columns
 
 log = logging.getLogger(__name__)
@@ -36,11 +37,15 @@ inboxes = columns(Inbox)
 
 BATCH = 20
 LEASE = timedelta(seconds=5)  # renewed while the work goes on
-LONGEST_PAUSE_S = 300
 FIRST_RETRY_S, LONGEST_RETRY_S = 30, 3600  # of one mail
 MAX_NOTED = 200  # mails left alone that are remembered
 MAX_AT_ONCE = 100_000  # UIDs that one SEARCH may answer with; its line has a limit
 WINDOW = 50_000
+
+# Why mail that was there before us is not taken: message keys.
+TOO_OLD = N_("It is older than the day from which mail is taken.")
+READ_BEFORE = N_("Somebody had read it before this mailbox was entered.")
+SEEN_TO = N_("A person saw to it in the mailbox.")
 
 
 class Box(Protocol):
@@ -72,6 +77,18 @@ class Job:
     fresh_uid: int
     last_uid: int
     left: dict[str, Any]
+    auth: MailboxAuth = MailboxAuth.PASSWORD
+    token_url: str = ""
+    client_id: str = ""
+    client_secret: str = ""  # sealed
+    scope: str = ""
+    access_token: str = ""  # sealed
+    access_until: datetime | None = None
+    sent_folder: str = ""
+    sent: dict[str, Any] = field(default_factory=dict)
+    ledger_from: int = 0
+    next_at: datetime | None = None  # when this look began
+    reconciled_at: datetime | None = None
 
 
 _JOB = select(
@@ -87,10 +104,10 @@ def place_of(mailbox_id: int) -> str:
     return f"mailboxes:{mailbox_id}"
 
 
-def server_of(job: Job | Mailbox, vault: Vault) -> ImapServer:
-    """Open the password; raises ``Sealed`` if it cannot be."""
-    password = vault.open(job.password, place_of(job.id))
-    return ImapServer(job.host, job.port, str(job.tls), job.username, password)  # type: ignore[arg-type]
+def server_of(job: Job | Mailbox, vault: Vault, token: str = "") -> ImapServer:
+    """Open the password, unless there is a token; raises ``Sealed`` if it cannot be."""
+    password = "" if token else vault.open(job.password, place_of(job.id))
+    return ImapServer(job.host, job.port, str(job.tls), job.username, password, token)  # type: ignore[arg-type]
 
 
 def waits(session: Session, now: datetime) -> bool:
@@ -119,16 +136,21 @@ def claim(session: Session, now: datetime, limit: int) -> list[Job]:
         done = session.execute(
             update(Mailbox)
             .where(mailboxes.id == mailbox_id, mailboxes.leased_until <= now)
-            .values(leased_until=now + LEASE)
+            .values(leased_until=now + LEASE, next_at=now)
         )
         if done.rowcount == 1:  # type: ignore[attr-defined]
             ids.append(mailbox_id)
     return [Job(*row) for row in session.execute(_JOB.where(mailboxes.id.in_(ids)))]
 
 
+def load(session: Session, mailbox_id: int) -> Job:
+    """Return a mailbox as it is now."""
+    return Job(*session.execute(_JOB.where(mailboxes.id == mailbox_id)).one())
+
+
 def renew(session: Session, mailbox_id: int, now: datetime) -> None:
     """Keep the lease."""
-    _write(session, mailbox_id, leased_until=now + LEASE)
+    write(session, mailbox_id, leased_until=now + LEASE)
 
 
 def hurry(session: Session, now: datetime) -> None:
@@ -164,6 +186,7 @@ class Reading:
         self._box = box
         self._last_uid = job.last_uid
         self._left = dict(job.left)
+        self._seen: list[Sighting] = []  # not yet written down
         self.count = 0
 
     async def new_ones(self, folder: Folder) -> None:
@@ -198,6 +221,7 @@ class Reading:
             mail = there.get(int(uid))
             if mail is None or (one["retry_at"] is None and mail.is_seen):
                 del self._left[uid]
+                self._sight(int(uid), LedgerState.IGNORED, SEEN_TO)
             elif one["retry_at"] is not None and one["retry_at"] <= now:
                 due.append(mail.uid)
         await self._take(due[:BATCH], again=True)
@@ -208,7 +232,12 @@ class Reading:
         found = await self._box.describe(uids) if uids else {}
         stored = []
         for uid in uids:
-            if uid in found and self._wanted(found[uid], again=again):
+            if uid not in found or (str(uid) in self._left and not again):
+                continue
+            unwanted = "" if again else self._unwanted(found[uid])
+            if unwanted:
+                self._sight(uid, LedgerState.IGNORED, unwanted)
+            else:
                 raw = await self._fetch(found[uid])
                 if raw is not None:
                     await self._store(found[uid], raw)
@@ -221,14 +250,29 @@ class Reading:
             except Rejected as error:
                 log.warning("mailbox %s: cannot mark as read: %s", self._job.id, error.message)
 
-    def _wanted(self, mail: Found, *, again: bool) -> bool:
-        """Tell whether it is ours to take; see ``models.Mailbox``."""
+    async def missed_ones(self, uids: Sequence[int]) -> None:
+        """Take mails that should have been taken long ago."""
+        for at in range(0, len(uids), BATCH):
+            await self._take(uids[at : at + BATCH])
+            await self._save(self._last_uid)
+
+    def _unwanted(self, mail: Found) -> str:
+        """Say why it is not ours to take, "" if it is; see ``models.Mailbox``."""
         job = self._job
-        if again or mail.uid >= job.fresh_uid or mail.arrived_at is None:
-            return again or str(mail.uid) not in self._left
-        if str(mail.uid) in self._left or mail.arrived_at < job.since:
-            return False
-        return mail.arrived_at >= job.created_at or not mail.is_seen
+        if mail.uid >= job.fresh_uid or mail.arrived_at is None:
+            return ""
+        if mail.arrived_at < job.since:
+            return TOO_OLD
+        is_ours = mail.arrived_at >= job.created_at or not mail.is_seen
+        return "" if is_ours else READ_BEFORE
+
+    def _sight(self, uid: int, state: LedgerState, reason: str) -> None:
+        """Keep for the ledger what is not taken."""
+        via, place = LedgerVia.IMAP, self._place(uid)
+        self._seen.append(Sighting(self._job.inbox_id, state, via, place, reason=reason))
+
+    def _place(self, uid: int) -> Place:
+        return Place(self._job.id, self._job.uidvalidity or 0, uid)
 
     async def _fetch(self, mail: Found) -> bytes | None:
         """Fetch one, or write down why not."""
@@ -261,6 +305,7 @@ class Reading:
         pause = min(FIRST_RETRY_S * 2 ** (tries - 1), LONGEST_RETRY_S)
         retry_at = (utcnow() + timedelta(seconds=pause)).isoformat() if again else None
         self._left[str(uid)] = {"reason": reason, "tries": tries, "retry_at": retry_at}
+        self._sight(uid, LedgerState.QUARANTINED, reason)
         log.warning("mailbox %s: mail %d is left there: %s", self._job.id, uid, reason)
 
     async def _store(self, mail: Found, raw: bytes) -> None:
@@ -272,7 +317,8 @@ class Reading:
             "mailbox": job.id,
             "uid": mail.uid,
         }
-        arrival = Arrival(job.inbox_id, ChannelKind.EMAIL, key, raw, meta)
+        where = {"via": LedgerVia.IMAP, "place": self._place(mail.uid)}
+        arrival = Arrival(job.inbox_id, ChannelKind.EMAIL, key, raw, meta, **where)
         now = utcnow()
         await self._database.write(_stage, arrival, min(mail.arrived_at or now, now))
         failpoint("mailbox.stored")
@@ -280,7 +326,8 @@ class Reading:
 
     async def _save(self, last_uid: int) -> None:
         self._last_uid = last_uid
-        await self._database.write(_save, self._job, last_uid, self._left)
+        seen, self._seen = self._seen, []
+        await self._database.write(_save, self._job, last_uid, self._left, seen)
         failpoint("mailbox.saved")
 
 
@@ -296,12 +343,17 @@ def _start_over(session: Session, job: Job, folder: Folder) -> Job:
         "fresh_uid": folder.uidnext or 0,
         "last_uid": 0,
         "left": {},
+        "ledger_from": 0,
     }
-    _write(session, job.id, **values)
+    write(session, job.id, **values)
     return replace(job, **values)
 
 
-def _save(session: Session, job: Job, last_uid: int, left: dict[str, Any]) -> None:
+def _save(
+    session: Session, job: Job, last_uid: int, left: dict[str, Any], seen: list[Sighting]
+) -> None:
+    for one in seen:
+        ledger.sight(session, one, utcnow())
     session.execute(
         update(Mailbox)
         .where(
@@ -313,54 +365,6 @@ def _save(session: Session, job: Job, last_uid: int, left: dict[str, Any]) -> No
     )
 
 
-def _write(session: Session, mailbox_id: int, **values: Any) -> None:
+def write(session: Session, mailbox_id: int, **values: Any) -> None:
+    """Change columns of a mailbox."""
     session.execute(update(Mailbox).where(mailboxes.id == mailbox_id).values(**values))
-
-
-def succeed(session: Session, mailbox_id: int, house: House | None, now: datetime) -> None:
-    """Write down a good look, and give the all-clear after an alarm."""
-    box = session.get_one(Mailbox, mailbox_id, populate_existing=True)
-    if box.failing_since is not None:
-        log.info("mailbox %d can be reached again", mailbox_id)
-    if box.alarmed_at is not None:
-        outages.tell(session, box, house, now, is_over=True)
-    reasons = [str(one["reason"]) for one in box.left.values()]
-    _write(
-        session,
-        mailbox_id,
-        last_ok_at=now,
-        next_at=now + timedelta(seconds=box.every_s),
-        leased_until=now,
-        failures=0,
-        failing_since=None,
-        alarmed_at=None,
-        last_error=f"{len(reasons)} left in the mailbox. {reasons[-1]}"[:500]
-        if reasons
-        else "",
-    )
-
-
-def fail(
-    session: Session, mailbox_id: int, reason: str, house: House | None, now: datetime
-) -> None:
-    """Write down a failed look, put off the next, and raise the alarm once an outage."""
-    box = session.get_one(Mailbox, mailbox_id, populate_existing=True)
-    failing_since = box.failing_since or now
-    pause = min(box.every_s * 2**box.failures, max(LONGEST_PAUSE_S, box.every_s))
-    log.log(
-        logging.INFO if box.failures else logging.WARNING,
-        "mailbox %d could not be read, next try in %d s: %s",
-        *(mailbox_id, pause, reason),
-    )
-    values: dict[str, Any] = {
-        "failures": min(box.failures + 1, 20),
-        "failing_since": failing_since,
-        "next_at": now + timedelta(seconds=pause),
-        "leased_until": now,
-        "last_error": reason[:500],
-    }
-    _write(session, mailbox_id, **values)
-    if box.alarmed_at is None and now - failing_since >= outages.ALARM_AFTER:
-        box = session.get_one(Mailbox, mailbox_id, populate_existing=True)
-        outages.tell(session, box, house, now, is_over=False)
-        _write(session, mailbox_id, alarmed_at=now)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from sqlmodel import Session
@@ -11,6 +12,8 @@ from inbox.channels.imap import ImapMailbox
 from inbox.clock import utcnow
 from inbox.db import Database, DatabaseGone
 from inbox.errors import InboxError
+from inbox.fetching import looks, sent, tally
+from inbox.fetching.tokens import server_for
 from inbox.house import load_house
 from inbox.loops import renewing
 from inbox.mailboxes import Job
@@ -20,6 +23,7 @@ from inbox.vault import Vault
 
 log = logging.getLogger(__name__)
 
+LOOK_FOR_SILENCE_S = 30.0
 AT_ONCE = 4  # mailboxes, each with one connection and one thread
 
 
@@ -34,12 +38,14 @@ class Poll:
         self._pool = ThreadPoolExecutor(AT_ONCE + 1, thread_name_prefix="imap")
         self._looks: set[asyncio.Task[None]] = set()
         self._has_hurried = False
+        self._silence_at = 0.0
 
     async def once(self) -> bool:
         """Start what is due and there is room for; never waits for a server."""
         if not self._has_hurried:
             await self._database.write(mailboxes.hurry, utcnow())
             self._has_hurried = True
+        await self._tell_silent()
         room = AT_ONCE - len(self._looks)
         if room < 1 or not await self._database.read(mailboxes.waits, utcnow()):
             return False
@@ -52,6 +58,18 @@ class Poll:
             self._looks.add(look)
             look.add_done_callback(self._looks.discard)
         return False
+
+    async def _tell_silent(self) -> None:
+        """Raise the alarm for mailboxes that nobody gets round to, now and then."""
+        if time.monotonic() < self._silence_at:
+            return
+        self._silence_at = time.monotonic() + LOOK_FOR_SILENCE_S
+        if await self._database.read(looks.list_silent, utcnow()):
+            await self._database.write(self._tell)
+
+    def _tell(self, session: Session) -> None:
+        house = load_house(session, self._settings, self._secret)
+        looks.tell_silent(session, house, utcnow())
 
     async def _look(self, job: Job) -> None:
         """Read one mailbox and write down how it went."""
@@ -71,23 +89,27 @@ class Poll:
             log.exception("reading mailbox %d failed", job.id)
             reason = f"{type(error).__name__}: {error}"
         try:
-            await self._database.write(self._settle, job.id, reason)
+            await self._database.write(self._settle, job, reason)
         except DatabaseGone as error:
             log.warning("mailbox %d: %s (%s)", job.id, error, error.__cause__)
 
     async def _read(self, job: Job) -> None:
-        server = mailboxes.server_of(job, self._vault)
+        own = self._settings.own_token_services
+        server = await server_for(self._database, job, self._vault, own)
         async with ImapMailbox(server, self._pool) as box:
             count = await mailboxes.read(self._database, job, box)
+            await sent.read(self._database, job, box, self._secret)
+            if tally.is_due(job, utcnow()):
+                await tally.reconcile(self._database, job, box)
         if count:
             log.info("mailbox %s: %d mails", job.address, count)
 
-    def _settle(self, session: Session, mailbox_id: int, reason: str | None) -> None:
+    def _settle(self, session: Session, job: Job, reason: str | None) -> None:
         house = load_house(session, self._settings, self._secret)
         if reason is None:
-            mailboxes.succeed(session, mailbox_id, house, utcnow())
+            looks.succeed(session, job.id, house, utcnow(), job.next_at)
         else:
-            mailboxes.fail(session, mailbox_id, reason, house, utcnow())
+            looks.fail(session, job.id, reason, house, utcnow())
 
     async def close(self) -> None:
         """Stop all looks; what is stored is stored."""

@@ -68,16 +68,19 @@ def keep(
     promise: Promise | None = None,
     kinds: Iterable[ClockKind] | None = None,
     only_earlier: bool = False,
+    since: datetime | None = None,
 ) -> dict[str, Any]:
     """Write down what happened, let the clocks follow, and return the columns that follow.
 
     ``promise`` is what the policies say now, where that matters to what happened: it holds
     for running clocks of ``kinds`` (all unless given; with ``only_earlier`` those of them
     that become due earlier by it), and for every clock that is started from now on.
+    ``since``: a message that came then made it so, and it is counted from there.
     """
     (told,) = load(session, [conversation_id], now)
     if promise is not None:
-        rule(session, told, promise, now, kinds=kinds, only_earlier=only_earlier)
+        earlier = only_earlier
+        rule(session, told, promise, now, kinds=kinds, only_earlier=earlier, since=since)
     told.tell(*what)
     settle(session, [told], now)
     (values,) = clocks.summaries(session, [told.rows])
@@ -129,7 +132,7 @@ def load(session: Session, numbers: Sequence[int], now: datetime) -> list[Told]:
     return told
 
 
-def rule(
+def rule(  # noqa: PLR0913
     session: Session,
     told: Told,
     promise: Promise,
@@ -139,6 +142,7 @@ def rule(
     only_earlier: bool = False,
     by: int | None = None,
     why: str = "",
+    since: datetime | None = None,
 ) -> None:
     """Add that another rule holds, unless it does already; ``keep`` says for what.
 
@@ -148,11 +152,12 @@ def rule(
     data = terms.data()
     if kinds is not None:
         data["kinds"] = [kind.value for kind in kinds]
+    if since is not None:
+        data["since"] = since.isoformat()
     if only_earlier:
         held = terms.rule({promise.version: promise.calendar})
-        sooner = [
-            one.kind for one in clocks_of(session, told) if one.is_live and _sooner(one, held)
-        ]
+        live = [one for one in clocks_of(session, told) if one.is_live]
+        sooner = [one.kind for one in live if _sooner(one, held, since)]
         data["kinds"] = [kind.value for kind in sooner]
         if not sooner:
             return
@@ -170,11 +175,12 @@ def _shown(data: Mapping[str, Any]) -> dict[str, Any]:
     return {name: data[name] for name in ("policy", "calendar", "targets")}
 
 
-def _sooner(clock: Clock, rule: Rule) -> bool:
+def _sooner(clock: Clock, rule: Rule, since: datetime | None) -> bool:
     target_s = rule.target_s(clock.kind)
     if target_s is None or clock.due_at is None:
         return False
-    due_at = rule.calendar.due_at(clock.started_at, target_s, clock.pauses)
+    start = max(clock.started_at, since) if since is not None else clock.started_at
+    due_at = rule.calendar.due_at(start, target_s, clock.pauses)
     return due_at is not None and due_at < clock.due_at
 
 
@@ -276,6 +282,7 @@ def _show(row: SLAClock, clock: Clock, told: Told) -> None:
         "calendar_id": clock.rule.calendar_id,
         "ladder_id": clock.rule.ladder_id,
         "target_s": clock.rule.target_s(clock.kind) or 0,
+        "started_at": clock.started_at,  # another's, if they became one
         "due_at": clock.due_at or clocks.NEVER,
         "generation": clock.generation,
         "pauses": pauses,

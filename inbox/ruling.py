@@ -18,6 +18,7 @@ from inbox.record import Told
 from inbox.rulebook import Promise, Rulebook, about_of, load_candidates, load_rulebook
 from inbox.sla.chat import chat_targets, is_hastened
 from inbox.store.changes import add_event, changed, moved, place_of
+from inbox.store.learning import guessed_products
 from inbox.store.routes import list_rules
 from inbox.templating import N_
 from inbox.timeline import Happened, Terms, last_rule, terms_of
@@ -78,6 +79,10 @@ def set_product_group(
     new = _named(group, "product_group") or None
     before = conversation.product_group
     if before == new:
+        if new and guessed_products(session, [conversation.id]):  # a person says so too
+            data = {"field": "product_group", "old": new, "new": new}
+            add_event(session, conversation.id, EventKind.CLASSED, now, data, by=by)
+            changed(session, conversation.id)
         return False
     conversation.product_group = new
     session.flush()

@@ -29,9 +29,12 @@ class Settings(BaseSettings):
     base_url: str = "http://127.0.0.1:8000"
     secret_key: SecretStr | None = None  # None: <data>/secret.key, made by kip run
     smtp_url: str = "console://"
+    smtp_tls_cert: Path | None = None  # PEM; with it the mail receiver offers STARTTLS
+    smtp_tls_key: Path | None = None  # None: the key is in the certificate's file
     mail_from: str = ""  # "": the address of the inbox a mail answers for
     telegram_url: str = "https://api.telegram.org"
     push_services: str = ""  # origins of push services of your own, with a space between
+    token_services: str = ""  # origins of OAuth2 servers of your own, with a space between
     log_format: Literal["text", "json"] = "text"
     demo: bool = False
 
@@ -51,6 +54,11 @@ class Settings(BaseSettings):
     def own_push_services(self) -> frozenset[str]:
         """The origins to which alerts may be pushed although they are not public."""
         return frozenset(self.push_services.split())
+
+    @property
+    def own_token_services(self) -> frozenset[str]:
+        """The origins that access tokens are asked of although they are not public."""
+        return frozenset(self.token_services.split())
 
     @property
     def secret(self) -> bytes:

@@ -8,9 +8,11 @@ import asyncio
 import contextlib
 import logging
 import signal
+import ssl
 import time
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -20,6 +22,7 @@ from inbox.channels.maildata import NeverEnds, NoRoom, TooBig, read_data
 from inbox.channels.mime import dedupe_key
 from inbox.clock import utcnow
 from inbox.db import Database, DatabaseGone
+from inbox.errors import Invalid
 from inbox.failpoints import failpoint
 from inbox.processes import leave_within
 from inbox.queue import Announcer, connect
@@ -85,6 +88,18 @@ class Receiver:
                 time.monotonic() + LOOK_EVERY_S,
             )
         return self._known
+
+    async def handle_EHLO(  # noqa: N802 -- aiosmtpd's name
+        self,
+        _server: SMTP,
+        session: Session,
+        _envelope: Envelope,
+        hostname: str,
+        responses: list[str],
+    ) -> list[str]:
+        """Offer no sign-in: there is none, also over TLS."""
+        session.host_name = hostname
+        return [line for line in responses if not line.startswith("250-AUTH")]
 
     async def handle_MAIL(  # noqa: N802 -- aiosmtpd's name
         self,
@@ -200,6 +215,30 @@ def _keep(session: Any, envelope: Envelope) -> None:
     )
 
 
+class Certificate:
+    """The certificate that STARTTLS shows; a renewed one is shown to the next who comes."""
+
+    def __init__(self, certificate: Path, key: Path) -> None:
+        """Load it; raises ``Invalid`` if that cannot be done."""
+        self._files = (certificate, key)
+        self._stamp: tuple[int, ...] = ()
+        self._context: ssl.SSLContext | None = None
+        if self.context() is None:
+            raise Invalid(f"The certificate {certificate} cannot be used with the key {key}.")
+
+    def context(self) -> ssl.SSLContext | None:
+        """Return what TLS needs; of files that are bad just now, what was good before."""
+        try:
+            stamp = tuple(one.stat().st_mtime_ns for one in self._files)
+            if stamp != self._stamp:
+                made = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+                made.load_cert_chain(*self._files)
+                self._context, self._stamp = made, stamp
+        except (OSError, ValueError) as error:  # TLS's errors are OSErrors
+            log.error("the mail receiver's certificate cannot be read: %s", error)
+        return self._context
+
+
 class Server(SMTP):
     """aiosmtpd's protocol with caps on connections, counted over all of them."""
 
@@ -210,7 +249,10 @@ class Server(SMTP):
     _peer: str | None = None
 
     def connection_made(self, transport: Any) -> None:
-        """Count the connection, or refuse it with 421."""
+        """Count the connection, or refuse it with 421; TLS begins on one that is counted."""
+        if self._peer is not None:
+            super().connection_made(transport)
+            return
         peer = transport.get_extra_info("peername")
         name = str(peer[0]) if peer else "local"
         counts = Server.open_by_peer
@@ -273,10 +315,12 @@ class Server(SMTP):
             Server.held_bytes -= held
 
 
-def make_server(handler: Any, hostname: str) -> Server:
+def make_server(handler: Any, hostname: str, certificate: Certificate | None = None) -> Server:
     """Make the protocol for one connection."""
     return Server(
         handler,
+        tls_context=certificate.context() if certificate is not None else None,
+        auth_exclude_mechanism=("LOGIN", "PLAIN"),  # nobody signs in here
         data_size_limit=MAX_MAIL_BYTES,
         enable_SMTPUTF8=True,
         hostname=hostname,
@@ -284,6 +328,13 @@ def make_server(handler: Any, hostname: str) -> Server:
         timeout=IDLE_S,
         command_call_limit={"*": 50, "MAIL": 1000, "RCPT": 5000, "DATA": 1000},
     )
+
+
+def certificate_of(settings: Settings) -> Certificate | None:
+    """Return the certificate of the settings, if there is one; raises ``Invalid``."""
+    if settings.smtp_tls_cert is None:
+        return None
+    return Certificate(settings.smtp_tls_cert, settings.smtp_tls_key or settings.smtp_tls_cert)
 
 
 async def run_smtp(settings: Settings, host: str, port: int, sink_port: int | None) -> None:
@@ -295,7 +346,8 @@ async def run_smtp(settings: Settings, host: str, port: int, sink_port: int | No
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     receiver = Receiver(database, settings.data_dir)
-    servers = [await loop.create_server(lambda: make_server(receiver, "kip"), host, port)]
+    tls = certificate_of(settings)
+    servers = [await loop.create_server(lambda: make_server(receiver, "kip", tls), host, port)]
     if sink_port is not None:
         sink = Sink(database)
         servers.append(

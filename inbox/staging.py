@@ -13,10 +13,13 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session
 
+from inbox.channels.headers import split_head
 from inbox.db import DatabaseGone, after_commit
 from inbox.errors import InboxError
 from inbox.queue import INTAKE
-from models import ChannelKind, RawMessage, RawState
+from inbox.store import ledger
+from inbox.store.ledger import Place, Sighting
+from models import ChannelKind, LedgerState, LedgerVia, RawMessage, RawState
 from models.base import columns, core
 
 raws = columns(RawMessage)
@@ -25,6 +28,7 @@ raws = columns(RawMessage)
 MAX_MAIL_BYTES = 35 * 1024 * 1024
 MAX_BACKLOG = 50_000  # messages not yet taken in; with more, senders keep theirs
 MIN_FREE_BYTES = 100 * 1024 * 1024
+HEAD_BYTES = 64 * 1024
 MOST_TOGETHER = 50  # arrivals in one commit
 
 
@@ -53,7 +57,7 @@ def demand_room(data_dir: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A message as it came in, and how to know it again."""
+    """A message as it came in, how to know it again, and where mail was seen."""
 
     inbox_id: int
     kind: ChannelKind
@@ -61,6 +65,8 @@ class Arrival:
     body: bytes
     meta: dict[str, Any]
     public_token: str | None = None
+    via: LedgerVia = LedgerVia.SMTP
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +107,36 @@ def stage(session: Session, arrival: Arrival, now: datetime) -> Staged:
     new = session.execute(statement, values).scalar_one_or_none()
     after_commit(session, INTAKE)
     if new is not None:
+        _sight(session, arrival, new, LedgerState.WAITING, now)
         return Staged(new, arrival.public_token, is_new=True)
     row = session.execute(
         select(raws.id, raws.public_token, raws.body).where(
             raws.dedupe_key == arrival.dedupe_key
         )
     ).one()
+    _sight(session, arrival, row.id, LedgerState.DUPLICATE, now)
     return Staged(row.id, row.public_token, is_new=False, is_same=row.body == arrival.body)
+
+
+def _sight(
+    session: Session, arrival: Arrival, raw_id: int, state: LedgerState, now: datetime
+) -> None:
+    """Write mail into the ledger; who sent a copy is read now, as nobody reads it again."""
+    if arrival.kind is not ChannelKind.EMAIL:
+        return
+    words = head_words(arrival.body) if state is LedgerState.DUPLICATE else {}
+    inbox_id, via, place = arrival.inbox_id, arrival.via, arrival.place
+    ledger.sight(session, Sighting(inbox_id, state, via, place, raw_id, **words), now)
+
+
+def head_words(raw: bytes) -> dict[str, str]:
+    """Return a mail's sender and subject for the ledger, as far as its head can be read."""
+    headers, _ = split_head(raw[:HEAD_BYTES])
+    senders = headers.addresses("from")
+    return {
+        "sender": senders[0].address if senders else "",
+        "subject": headers.text("subject"),
+    }
 
 
 def count_waiting(session: Session, most: int) -> int:

@@ -10,14 +10,23 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlmodel import Session
 
-from inbox.addressing import conversation_of
+from inbox.addressing import conversation_of, ids_within
 from inbox.auth import random_token
 from inbox.channels.addresses import is_strict
 from inbox.channels.base import InboundMessage
 from inbox.store import chat, people
 from inbox.store import conversations as rows
 from inbox.store.raw import Claimed
-from models import Attachment, Blob, ChannelKind, Contact, Conversation, Direction, Message
+from models import (
+    Attachment,
+    Blob,
+    ChannelKind,
+    Contact,
+    Conversation,
+    Direction,
+    Message,
+    MessageHtml,
+)
 from models.base import columns
 
 messages = columns(Message)
@@ -124,6 +133,7 @@ def find_thread(
     ids = [one for one in ids if one]
     envelope = [str(one) for one in raw.meta.get("rcpt", [])]
     number = conversation_of(secret, ids, [*envelope, *message.to])
+    number = number or _returned(raw, message, secret)
     if number is not None:
         found = rows.get_to_change(session, number)
         if found is not None and found.contact_id == contact.id:
@@ -140,6 +150,11 @@ def find_thread(
         .limit(1)
     ).scalar_one_or_none()
     return None, theirs
+
+
+def _returned(raw: Claimed, message: InboundMessage, secret: bytes) -> int | None:
+    """Return the conversation whose mail a delivery report gives back."""
+    return conversation_of(secret, ids_within(raw.body), ()) if message.is_bounce else None
 
 
 def _find_chat(
@@ -166,19 +181,24 @@ def _find_chat(
 
 
 def store_message(
-    session: Session, raw: Claimed, read: InboundMessage, number: int, contact: Contact
+    session: Session,
+    raw: Claimed,
+    read: InboundMessage,
+    number: int,
+    contact: Contact | None,
 ) -> Message:
-    """Store what somebody outside wrote, with its files."""
+    """Store what somebody outside wrote, with its files; one of us without ``contact``."""
     stored = Message(
         conversation_id=number,
         direction=Direction.INBOUND,
         channel=raw.kind,
-        contact_id=contact.id,
+        contact_id=contact.id if contact is not None else None,
         sender_address=read.from_address,
         is_machine=read.is_automatic or read.is_bounce,
         text=read.text,
         visible_text=read.visible_reply,
         notes=list(read.notes),
+        authentication=dict(raw.meta.get("authentication", {})),
         email_message_id=read.message_id or None,
         client_key=raw.meta.get("key"),
         raw_id=raw.id,
@@ -202,6 +222,13 @@ def store_message(
                 filename=file.filename or "file",
                 content_type=file.content_type,
                 size_bytes=len(file.data),
+                content_id=file.content_id,
+            )
+        )
+    if read.shown_html:
+        session.add(
+            MessageHtml(
+                message_id=stored.id, html=read.shown_html, remote_images=read.remote_images
             )
         )
     return stored

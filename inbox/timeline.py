@@ -21,6 +21,8 @@ from inbox.sla.history import (
     Excused,
     Fact,
     Kind,
+    Merged,
+    Parted,
     Paused,
     Promised,
     Reopened,
@@ -46,6 +48,7 @@ KINDS = (
     *(EventKind.REPLY_FAILED, EventKind.WAITED, EventKind.RESUMED, EventKind.EXCUSED),
     *(EventKind.RESOLVED, EventKind.REOPENED, EventKind.PROMISED_AGAIN),
     *(EventKind.RESCHEDULED, EventKind.MARKED_SPAM, EventKind.RESTORED),
+    *(EventKind.MERGED, EventKind.UNMERGED),
 )
 """The kinds of event that clocks follow from."""
 
@@ -185,7 +188,8 @@ class _Reader:
             self.facts = [Carried(what.at, clocks, rule, _moment(data.get("promised_at")))]
             self.early = []
             return
-        self.facts.append(Ruled(what.at, rule, _kinds(data)))
+        since = _moment(data.get("since"))
+        self.facts.append(Ruled(what.at, rule, _kinds(data), since))
         if data.get("promised_at"):
             self.facts.append(Promised(what.at, datetime.fromisoformat(data["promised_at"])))
         self.facts += self.early
@@ -201,6 +205,13 @@ class _Reader:
         at = _moment(what.data.get("answered_at"))
         at = at or self.answers.get(what.data.get("message"))
         return TakenBack(what.at, at) if at is not None else None
+
+    def merged(self, what: Happened) -> Fact:
+        """Of the one that goes on: which clocks came; of the other: that its own ended."""
+        if "into" in what.data:
+            return Voided(what.at, "merged")
+        clocks = tuple(_clock(one, self.calendars) for one in what.data["clocks"])
+        return Merged(what.at, what.data["number"], clocks)
 
     def rescheduled(self, what: Happened) -> Fact | None:
         """Other hours for running clocks."""
@@ -225,6 +236,12 @@ def _spam(_reader: _Reader, what: Happened) -> Fact | None:
     return Voided(what.at, "spam") if what.actor_id is not None else None
 
 
+def _unmerged(_reader: _Reader, what: Happened) -> Fact:
+    if "into" in what.data:
+        return Restored(what.at)
+    return Parted(what.at, what.data["number"])
+
+
 def _waited(_reader: _Reader, what: Happened) -> Fact:
     return Paused(what.at, Wait(what.data["reason"]), _kinds(what.data))
 
@@ -243,6 +260,8 @@ MAKERS: dict[EventKind, Callable[[_Reader, Happened], Fact | None]] = {
     EventKind.RESCHEDULED: _Reader.rescheduled,
     EventKind.MARKED_SPAM: _spam,
     EventKind.RESTORED: lambda _, what: Restored(what.at),
+    EventKind.MERGED: _Reader.merged,
+    EventKind.UNMERGED: _unmerged,
 }
 
 
@@ -256,12 +275,17 @@ def _moment(text: str | None) -> datetime | None:
 
 # ---- clocks that are carried over, as events keep them ------------------------------
 
+MOMENTS = (
+    *("started_at", "due_at", "paused_at", "met_at", "excused_at", "breached_at"),
+    *("counted_from", "not_after"),
+)
+
 
 def clock_data(clock: Clock, terms: Terms) -> dict[str, Any]:
     """Return a clock as an event's data."""
     moments = {
         name: value.isoformat()
-        for name in ("started_at", "due_at", "paused_at", "met_at", "excused_at", "breached_at")
+        for name in MOMENTS
         if (value := getattr(clock, name)) is not None
     }
     return {
@@ -287,6 +311,8 @@ def _clock(data: Mapping[str, Any], calendars: Calendars) -> Clock:
         excuse=data["excuse"],
         breached_at=_moment(data.get("breached_at")),
         generation=data["generation"],
+        counted_from=_moment(data.get("counted_from")),
+        not_after=_moment(data.get("not_after")),
     )
 
 

@@ -171,11 +171,15 @@ def reply_and_wait(
     now: datetime,
     seen: int | None,
     key: str | None,
+    **more: Any,
 ) -> Message:
-    """Answer, and wait for the customer until the usual time, in one transaction."""
+    """Answer, and wait for the customer until the usual time, in one transaction.
+
+    ``more`` is what goes with an answer (``conversations.reply``).
+    """
     before = conversation.last_message_id
     said = conversations.reply(
-        session, conversation, text, house, by=by, now=now, seen=seen, key=key
+        session, conversation, text, house, by=by, now=now, seen=seen, key=key, **more
     )
     session.flush()
     session.refresh(conversation)

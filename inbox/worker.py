@@ -21,8 +21,10 @@ from inbox.company.ladders import Climb
 from inbox.company.rehearsals import Rehearse
 from inbox.db import Database
 from inbox.drift import Drift
+from inbox.fetching import watching
 from inbox.foresight import Foresee
 from inbox.giving import Give
+from inbox.learning.likening import Liken
 from inbox.learning.working import Learn, Rehome
 from inbox.loops import Send, TakeIn, Watch, run_loop
 from inbox.polling import Poll
@@ -61,9 +63,10 @@ async def run_worker(settings: Settings) -> None:
     bells = {name: asyncio.Event() for name in BELLS}
     take_in = TakeIn(database, settings, secret)
     poll = Poll(database, settings, secret)
+    news = watching.Watch(database, settings, secret)
     work = [
         run_loop("take-in", take_in.once, bells[INTAKE]),
-        run_loop("sending", Send(database, settings).once, bells[OUTBOX]),
+        run_loop("sending", Send(database, settings, secret).once, bells[OUTBOX]),
         run_loop("clocks", Watch(database, settings, secret).once, bells[CLOCKS]),
         run_loop("alerts", Alerts(database, settings, secret).once, bells[ALERTS]),
         run_loop("days", DayMail(database, settings, secret).once, asyncio.Event()),
@@ -74,6 +77,7 @@ async def run_worker(settings: Settings) -> None:
         run_loop("rehearsals", Rehearse(database).once, asyncio.Event()),
         run_loop("learning", Learn(database, settings.data_dir).once, asyncio.Event()),
         run_loop("types", Rehome(database).once, asyncio.Event()),
+        run_loop("likeness", Liken(database, take_in.serving).once, asyncio.Event()),
         run_loop("absences", Cover(database, settings, secret).once, asyncio.Event()),
         run_loop("giving out", Give(database).once, asyncio.Event()),
         run_loop("ladders", Climb(database).once, asyncio.Event()),
@@ -82,6 +86,7 @@ async def run_worker(settings: Settings) -> None:
         run_loop("questions", Chase(database, settings, secret).once, asyncio.Event()),
         run_loop("forecast", Foresee(database, settings, secret).once, asyncio.Event()),
         run_loop("mailboxes", poll.once, asyncio.Event()),
+        run_loop("news of mailboxes", news.once, asyncio.Event()),
         run_loop("seals", Seal(database).once, asyncio.Event()),
         run_loop("reports", Close(database).once, asyncio.Event()),
     ]
@@ -96,6 +101,7 @@ async def run_worker(settings: Settings) -> None:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await poll.close()
+        await news.close()
         await take_in.close()
         await database.close()
         if redis is not None:

@@ -14,13 +14,15 @@ from models.conversation import (
 )
 from models.cover import Absence, Ask, AwayKind, Swap, SwapState
 from models.inbox import ChannelKind, Company, Counter, Inbox
-from models.mailbox import Mailbox, MailboxTls
+from models.ledger import LedgerEntry, LedgerState, LedgerVia, MailRule, RuleField
+from models.mailbox import Mailbox, MailboxAuth, MailboxTls
 from models.message import (
     Attachment,
     Blob,
     DeliveryState,
     Direction,
     Message,
+    MessageHtml,
     Outbox,
     OutboxKind,
     RawMessage,
@@ -41,6 +43,7 @@ from models.people import (
     TeamMember,
 )
 from models.report import Counted, Outcome, Outlook, ReportClosing, ReportDay, ReportFact
+from models.sending import AddressMark, DkimKey, MailSender, SenderAuth
 from models.sla import (
     Calendar,
     CalendarVersion,
@@ -55,9 +58,12 @@ from models.sla import (
 )
 from models.triage import (
     Correction,
+    MessageCode,
+    MessageLabel,
     ProductGroup,
     RequestType,
     ShadowPrediction,
+    SimilarMessage,
     TrainingState,
     TriageModelFiles,
     TriageModelVersion,
@@ -70,6 +76,7 @@ from models.triage import (
 __all__ = [
     "URGENCY_RANK",
     "Absence",
+    "AddressMark",
     "Agent",
     "AlertMessage",
     "ApiToken",
@@ -94,6 +101,7 @@ __all__ = [
     "Counter",
     "DeliveryState",
     "Direction",
+    "DkimKey",
     "EscalationStep",
     "Event",
     "EventKind",
@@ -101,10 +109,19 @@ __all__ = [
     "IdempotencyKey",
     "Inbox",
     "Ladder",
+    "LedgerEntry",
+    "LedgerState",
+    "LedgerVia",
     "LoginSession",
+    "MailRule",
+    "MailSender",
     "Mailbox",
+    "MailboxAuth",
     "MailboxTls",
     "Message",
+    "MessageCode",
+    "MessageHtml",
+    "MessageLabel",
     "Notice",
     "OneTimeToken",
     "Outbox",
@@ -121,11 +138,14 @@ __all__ = [
     "ReportFact",
     "RequestType",
     "Role",
+    "RuleField",
     "SLAClock",
     "SLAPolicy",
     "SLAState",
     "Scope",
+    "SenderAuth",
     "ShadowPrediction",
+    "SimilarMessage",
     "SinkMail",
     "Status",
     "Swap",

@@ -28,6 +28,10 @@ class AuditThing(StrEnum):
     ABSENCE = "absence"
     LADDER = "ladder"
     SWAP = "swap"  # of shifts
+    RULE = "mail_rule"  # about mail that is kept away
+    SENDER = "sender"  # an inbox's own mail server
+    DKIM_KEY = "dkim_key"
+    ADDRESS = "address"  # that mail could not be delivered to
 
 
 class AuditAction(StrEnum):

@@ -91,8 +91,15 @@ class EventKind(StrEnum):
     PASSED_ON = "passed_on"
     DEPARTMENT_ASKED = "department_asked"
     DEPARTMENT_ANSWERED = "department_answered"
+    MERGED = "merged"  # one with another: on both
+    UNMERGED = "unmerged"
     TAKEN_NOTE = "taken_note"  # "I have it": an alert was taken note of
     RESCHEDULED = "rescheduled"  # the working hours changed under it
+    MAIL_STOPPED = "mail_stopped"  # an automatic mail did not leave: kind, reason
+    MAIL_RETRIED = "mail_retried"  # a person had it sent again, or taken back
+    ADDRESS_BOUNCED = "address_bounced"  # nothing automatic goes there any more
+    IMPORTED = "imported"  # from a file of earlier mail; starts no clock
+    ADDRESS_CLEARED = "address_cleared"  # a person said that it works again
 
 
 SIGNS = "status = 'open' AND (asked_again > 0 OR reopened > 0 OR passed_on > 1)"
@@ -172,6 +179,12 @@ class Conversation(Table, table=True):
             postgresql_where=text("owner_id IS NULL AND status = 'open'"),
         ),
         Index(
+            "ix_conversations_merged_into",
+            "merged_into_id",
+            sqlite_where=text("merged_into_id IS NOT NULL"),
+            postgresql_where=text("merged_into_id IS NOT NULL"),
+        ),
+        Index(
             "ix_conversations_covered",
             "covered_for_id",
             sqlite_where=text("covered_for_id IS NOT NULL"),
@@ -235,6 +248,9 @@ class Conversation(Table, table=True):
     spam_at: datetime | None = None  # when it was last set apart; kept when it is restored
     proposed_type: str | None = None  # what a later message surely reads as, until decided
     last_message_id: int | None = None
+    # The one that it was merged into, while its status is merged; chains are followed.
+    merged_into_id: int | None = Field(default=None, foreign_key="conversations.id")
+    merged_at: datetime | None = None
     created_at: datetime
     read_at: datetime | None = None
     last_inbound_at: datetime | None = None

@@ -18,6 +18,13 @@ class MailboxTls(StrEnum):
     NONE = "none"  # this machine only
 
 
+class MailboxAuth(StrEnum):
+    """How we sign in."""
+
+    PASSWORD = "password"  # noqa: S105  (a word, not a secret)
+    OAUTH2 = "oauth2"
+
+
 class Mailbox(Table, table=True):
     """One folder of one IMAP account, and how far it has been read.
 
@@ -26,6 +33,13 @@ class Mailbox(Table, table=True):
     below ``fresh_uid`` was there when we first looked: of it, only what arrived at ``since``
     or later is taken, and what came before ``created_at`` only while nobody has read it.
     ``failing_since`` is the first of the failures that no success followed.
+
+    With OAuth2 ``password`` is the sealed refresh token ("" asks for a token with the client's
+    own secret), and ``client_secret`` and ``access_token`` are sealed too. While somebody
+    waits for news of it (``watched_until``), it is looked into less often. ``sent_folder`` is
+    where a person's own answers lie: "" is not looked at, "*" the one the server calls so;
+    ``sent`` holds its ``uidvalidity`` and ``last_uid``. ``ledger_from`` is the first UID that
+    the ledger accounts for, ``tally`` what the last reconciliation counted.
     """
 
     __tablename__ = "mailboxes"
@@ -53,3 +67,19 @@ class Mailbox(Table, table=True):
     alarmed_at: datetime | None = None
     last_ok_at: datetime | None = None
     last_error: str = ""
+    auth: MailboxAuth = Field(
+        default=MailboxAuth.PASSWORD, sa_type=stored_as_value(MailboxAuth)
+    )
+    token_url: str = ""
+    client_id: str = ""
+    client_secret: str = ""
+    scope: str = ""
+    access_token: str = ""
+    access_until: datetime | None = None
+    watched_until: datetime | None = None
+    alarm_after_min: int = 15
+    sent_folder: str = ""
+    sent: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
+    ledger_from: int = Field(default=0, sa_type=BigInteger)
+    reconciled_at: datetime | None = None
+    tally: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())

@@ -17,6 +17,7 @@ class RawState(StrEnum):
     PENDING = "pending"
     DONE = "done"
     QUARANTINED = "quarantined"
+    IGNORED = "ignored"  # by a rule; see models.ledger
 
 
 class Direction(StrEnum):
@@ -116,6 +117,8 @@ class Message(Table, table=True):
     text: str = ""
     visible_text: str = ""
     notes: list[str] = Field(default_factory=list, sa_column=json_column())
+    # What the server that received it says of its sender: {"dkim", "spf", "dmarc", "by"}.
+    authentication: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
     email_message_id: str | None = Field(default=None, index=True)
     client_key: str | None = Field(default=None, unique=True)
     raw_id: int | None = Field(default=None, foreign_key="raw_messages.id")
@@ -144,6 +147,20 @@ class Attachment(Table, table=True):
     filename: str
     content_type: str
     size_bytes: int
+    content_id: str = ""  # by which the mail's own HTML names it
+
+
+class MessageHtml(Table, table=True):
+    """How a mail's sender laid it out, made safe when it was read; see ``channels.safehtml``.
+
+    ``remote_images`` are pictures from elsewhere, which are fetched only after a click.
+    """
+
+    __tablename__ = "message_html"
+
+    message_id: int = Field(foreign_key="messages.id", unique=True)
+    html: str
+    remote_images: int = 0
 
 
 class SinkMail(Table, table=True):
@@ -162,6 +179,8 @@ class Outbox(Table, table=True):
 
     ``leased_until`` is also the time of the next try. A row found in ``sending`` after its
     lease has an unknown fate: it becomes ``unconfirmed`` and is never resent by itself.
+    ``asked_at`` is when a person last asked for it to be sent (None: when it was written):
+    its five days count from then. ``copies`` has ``cc`` and ``bcc``.
     """
 
     __tablename__ = "outbox"
@@ -193,3 +212,5 @@ class Outbox(Table, table=True):
     error: str = ""
     receipt: str = ""
     sent_at: datetime | None = None
+    asked_at: datetime | None = None
+    copies: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())

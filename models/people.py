@@ -63,6 +63,7 @@ class Agent(Table, table=True):
     alerts: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
     alerted_at: datetime | None = None  # when alerts last went out: the next ones gather
     day_mail_on: str = ""  # the date of the last mail of what a day holds, ISO
+    signature: str = ""  # under their answers; else the inbox's
     deactivated_at: datetime | None = None
     last_seen_at: datetime | None = None  # to five minutes
     created_at: datetime

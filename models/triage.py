@@ -205,3 +205,38 @@ class ShadowPrediction(Table, table=True):
     live_urgency: str
     differs: bool
     created_at: datetime
+
+
+class MessageLabel(SQLModel, table=True):
+    """A person's word on the type of a later message: the first one said another."""
+
+    __tablename__ = "message_labels"
+
+    message_id: int = Field(primary_key=True, foreign_key="messages.id")
+    conversation_id: int = Field(foreign_key="conversations.id", index=True)
+    request_type: str = Field(foreign_key="request_types.key")
+    agent_id: int = Field(foreign_key="agents.id")
+    at: datetime
+
+
+class MessageCode(SQLModel, table=True):
+    """A conversation's first words as 256 bits (``inbox.triage.similar``), for one model.
+
+    Bits only: nobody can read words out of them.
+    """
+
+    __tablename__ = "message_codes"
+
+    conversation_id: int = Field(primary_key=True, foreign_key="conversations.id")
+    version_id: int = Field(foreign_key="triage_model_versions.id")
+    code: bytes = Field(sa_type=LargeBinary)
+
+
+class SimilarMessage(SQLModel, table=True):
+    """That another conversation began with much the same words; ``likeness`` is in [0, 1]."""
+
+    __tablename__ = "similar_messages"
+
+    conversation_id: int = Field(primary_key=True, foreign_key="conversations.id")
+    other_id: int = Field(primary_key=True, foreign_key="conversations.id")
+    likeness: float

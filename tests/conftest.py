@@ -13,6 +13,7 @@ import pytest
 from inbox import courier, delivery, escalation, jobs, loops, smtpd
 from inbox.db import Database
 from inbox.migrations import migrate
+from inbox.sending import lanes
 from inbox.settings import Settings
 from tests.factories import NOW, SECRET, Firm, make_firm
 from tests.postgres import Postgres, start_postgres
@@ -200,6 +201,6 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Stop the clock of everything that reads it by itself, at ``NOW``."""
     stopped = Clock()
-    for module in (courier, delivery, escalation, jobs, loops, smtpd):
+    for module in (courier, delivery, escalation, jobs, lanes, loops, smtpd):
         monkeypatch.setattr(module, "utcnow", stopped)
     return stopped

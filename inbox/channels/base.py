@@ -23,11 +23,14 @@ class InboundMessage:
     """One message from outside, whatever it came by.
 
     ``text`` is the whole body as read, ``visible_reply`` only what the person wrote now.
-    ``html`` is the untrusted HTML part, or "" when there was none or it was too large to show.
+    ``html`` is the untrusted HTML part, or "" when there was none or it was too large to show;
+    ``shown_html`` is what ``safehtml`` left of it, with ``remote_images`` pictures held back.
     Addresses are lower-case with an ASCII domain; ids carry no angle brackets. ``sent_at`` is
     the sender's own claim (aware UTC). ``is_auto_reply`` means a machine answered us;
     ``is_automatic`` adds lists, bulk mail, reports and null senders, and touches no clock;
     ``suppress_auto_response`` adds senders who ask for no answer or cannot read one.
+    ``bounce_code`` is a delivery report's status ("5.1.1"; "4.…" where mail is only late; ""
+    where nobody says), ``bounce_said`` the other server's words.
     ``language`` is an ISO 639-1 code or "und". ``notes`` are sentences about the reading.
     """
 
@@ -54,14 +57,28 @@ class InboundMessage:
     phone: str = ""
     request_type: str | None = None
     notes: tuple[str, ...] = ()
+    bounce_code: str = ""
+    bounce_said: str = ""
+    shown_html: str = ""
+    remote_images: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundFile:
+    """A file that goes out with a message."""
+
+    filename: str
+    content_type: str
+    data: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class OutboundMessage:
-    """One message to one person.
+    """One message to one person, and to whom a colleague wants to have it too.
 
     ``automatic`` mail carries the marks that keep other machines from answering it and has
     an empty envelope sender; otherwise ``envelope_from`` (or ``from_address``) gets bounces.
+    ``html`` is the text in another form, made by us. ``bcc`` is on the envelope only.
     """
 
     message_id: str
@@ -77,13 +94,21 @@ class OutboundMessage:
     instance_id: str = ""
     envelope_from: str = ""
     date: datetime | None = None  # aware; without it the server that takes the mail stamps it
+    html: str = ""
+    cc: tuple[str, ...] = ()
+    bcc: tuple[str, ...] = ()
+    files: tuple[OutboundFile, ...] = ()  # never part of the facts: loaded when it is sent
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The far side said yes; ``reference`` is its own words (a queue id), one line."""
+    """The far side said yes; ``reference`` is its own words (a queue id), one line.
+
+    ``refused`` are copies that it did not take, each with its words; the message itself went.
+    """
 
     reference: str
+    refused: tuple[tuple[str, str], ...] = ()
 
 
 @runtime_checkable

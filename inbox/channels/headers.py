@@ -38,6 +38,7 @@ class Headers:
     fields: list[tuple[str, bytes]] = field(default_factory=list)
     lines: int = 0
     cut: bool = False  # some lines or values were over the limits
+    charset: str = ""  # of the text beside them: what unlabelled bytes are written in
 
     def raw(self, name: str) -> bytes:
         """Return the first value, unfolded, or b""."""
@@ -45,15 +46,19 @@ class Headers:
 
     def all(self, name: str) -> list[str]:
         """Return every value of a name, decoded to text but with encoded words kept."""
-        return [decode(value).strip() for key, value in self.fields if key == name]
+        return [self._decode(value).strip() for key, value in self.fields if key == name]
 
     def get(self, name: str) -> str:
         """Return the first value as text, encoded words kept, or ""."""
-        return decode(self.raw(name)).strip()
+        return self._decode(self.raw(name)).strip()
 
     def text(self, name: str) -> str:
         """Return the first value as a person should read it: one line, words decoded."""
-        return one_line(decode_words(decode(self.raw(name))))
+        return one_line(decode_words(self._decode(self.raw(name))))
+
+    def _decode(self, value: bytes) -> str:
+        wide = self.charset.lower().startswith(("utf-16", "utf-32", "utf16", "utf32"))
+        return decode(value, "" if value.isascii() or wide else self.charset)
 
     def has(self, name: str) -> bool:
         """Tell whether the header is there, even empty."""

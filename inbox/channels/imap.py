@@ -102,6 +102,27 @@ class ImapMailbox:
         """
         return await self._do(Client.fetch_body, uid)
 
+    async def fetch_head(self, uid: int) -> bytes | None:
+        """Return a mail's head, unmarked; None if it is gone."""
+        return await self._do(Client.fetch_head, uid)
+
+    async def find_sent(self) -> str | None:
+        """Return the name of the folder of sent mail; None if the server names none."""
+        return await self._do(Client.find_sent)
+
+    async def wait_for_news(self, seconds: float) -> bool:
+        """Wait until mail comes, at most so long; True if some did.
+
+        Raises
+        ------
+        Rejected
+            If the server cannot tell: ask it now and then instead.
+        """
+        if self._client is None:
+            raise Unavailable("There is no connection to the mailbox.")
+        limit = seconds + self._timeout_s
+        return await self._run(Client.wait_for_news, self._client, seconds, limit_s=limit)
+
     async def mark_seen(self, uids: Sequence[int]) -> None:
         """Mark mails as read."""
         await self._do(Client.mark_seen, uids)
@@ -111,10 +132,10 @@ class ImapMailbox:
             raise Unavailable("There is no connection to the mailbox.")
         return await self._run(work, self._client, *args)
 
-    async def _run(self, work: Callable[..., T], *args: Any) -> T:
+    async def _run(self, work: Callable[..., T], *args: Any, limit_s: float | None = None) -> T:
         call = asyncio.get_running_loop().run_in_executor(self._pool, work, *args)
         try:
-            async with asyncio.timeout(self._call_s):
+            async with asyncio.timeout(limit_s or self._call_s):
                 return await call
         except (asyncio.CancelledError, TooLarge):
             self._cut()
@@ -129,7 +150,10 @@ class ImapMailbox:
         """Put it into one line; never our password, however a server may echo it."""
         words = one_line(str(error)) or type(error).__name__
         user, password = self._server.username, self._server.password
-        for secret in (password, b64encode(f"\0{user}\0{password}".encode()).decode()):
+        token = self._server.token
+        plain = f"\0{user}\0{password}", f"user={user}\x01auth=Bearer {token}\x01\x01"
+        packed = (b64encode(one.encode()).decode() for one in plain)
+        for secret in filter(None, (password, token, *packed)):
             words = words.replace(secret, "***")
         return f"{self._server.host} {what}: {words}"[:MAX_REASON_CHARS]
 

@@ -7,6 +7,7 @@ wire can be cut from another thread.
 import contextlib
 import imaplib
 import re
+import select
 import socket
 import ssl
 import threading
@@ -24,6 +25,7 @@ from inbox.channels.imapwords import (
     read_body,
     read_found,
     read_numbers,
+    read_sent_folder,
 )
 from inbox.errors import Invalid, TooLarge, Unavailable
 
@@ -44,6 +46,7 @@ class ImapServer:
     tls: Literal["tls", "starttls", "none"]
     username: str
     password: str = field(repr=False)
+    token: str = field(default="", repr=False)  # of OAuth2: instead of a password
 
     def __post_init__(self) -> None:
         if not _HOST.fullmatch(self.host):
@@ -52,7 +55,9 @@ class ImapServer:
             raise Invalid("The port is a number from 1 to 65535.")
         if not self.username or CONTROL.search(self.username):
             raise Invalid("The user name is empty or has control characters.")
-        if not self.password or CONTROL.search(self.password):
+        if CONTROL.search(self.token):
+            raise Invalid("The access token has control characters.")
+        if not self.token and (not self.password or CONTROL.search(self.password)):
             raise Invalid("The password is empty or has control characters.")
         if self.tls == "none" and self.host not in LOOPBACK:
             raise Invalid("Without encryption only a server on this machine is used.")
@@ -139,7 +144,9 @@ class Client(imaplib.IMAP4):
                 raise Unavailable("The server offers no STARTTLS, so no password was sent.")
             self.starttls(self._tls)
         user, password = self._server.username, self._server.password
-        if "AUTH=PLAIN" in self.capabilities:
+        if self._server.token:
+            self._enter_by_token(user, self._server.token)
+        elif "AUTH=PLAIN" in self.capabilities:
             self.authenticate("PLAIN", lambda _: f"\0{user}\0{password}".encode())
         elif "LOGINDISABLED" in self.capabilities:
             raise Unavailable("The server offers no way to sign in with a password.")
@@ -149,6 +156,13 @@ class Client(imaplib.IMAP4):
             raise Unavailable(
                 "The server has only LOGIN, which cannot say this name or password."
             )
+
+    def _enter_by_token(self, user: str, token: str) -> None:
+        if "AUTH=XOAUTH2" not in self.capabilities:
+            raise Unavailable("The server offers no sign-in with OAuth2 (XOAUTH2).")
+        said = iter([f"user={user}\x01auth=Bearer {token}\x01\x01".encode()])
+        # A server that says no first says why, and waits for an empty line.
+        self.authenticate("XOAUTH2", lambda _: next(said, b""))
 
     def select_folder(self, name: str) -> Folder:
         """Open a folder to read and to mark in."""
@@ -168,6 +182,58 @@ class Client(imaplib.IMAP4):
             numbers["UIDNEXT"] = max(last, default=0) + 1
         return Folder(numbers["UIDVALIDITY"], numbers["UIDNEXT"], exists)
 
+    def find_sent(self) -> str | None:
+        """Return the folder that the server says sent mail is in, in its own spelling."""
+        self._answer_bytes = 0
+        if "SPECIAL-USE" in self._asked_capabilities():
+            kind, data = self._simple_command("LIST", "(SPECIAL-USE)", '""', '"*"')
+            kind, data = self._untagged_response(kind, data, "LIST")
+        else:  # many say it anyway
+            kind, data = self.list()
+        self._check(kind, data)
+        return read_sent_folder(data)
+
+    def _asked_capabilities(self) -> tuple[str, ...]:
+        """Return what the server can do; many say more once somebody is signed in."""
+        _, data = self.capability()
+        words = b" ".join(one for one in data if isinstance(one, bytes))
+        return tuple(words.decode("ascii", "replace").upper().split())
+
+    def wait_for_news(self, seconds: float) -> bool:
+        """Wait until the server says something (IDLE, RFC 2177); True if mail came.
+
+        ``seconds`` at most; below 29 minutes, after which servers hang up.
+        """
+        self._answer_bytes = 0
+        if "IDLE" not in self.capabilities and "IDLE" not in self._asked_capabilities():
+            raise self.error("It cannot tell of new mail by itself (IDLE).")
+        self.noop()
+        if self.response("EXISTS")[1] != [None]:  # since the last wait, or since SELECT
+            return True
+        tag = self._new_tag()
+        self.send(tag + b" IDLE\r\n")
+        try:
+            line, is_early = self._hear_until((b"+", tag))
+            if line.startswith(tag):
+                raise self.error("It does not wait with us (IDLE).")
+            waiting = getattr(self.sock, "pending", int)()  # read by TLS, not yet by us
+            if not is_early and not waiting:
+                select.select([self.sock], [], [], seconds)
+            self.send(b"DONE\r\n")
+            _, is_late = self._hear_until((tag,))
+        finally:
+            self.tagged_commands.pop(tag, None)
+        return is_early or is_late
+
+    def _hear_until(self, starts: tuple[bytes, ...]) -> tuple[bytes, bool]:
+        """Read up to a line that starts so; return it, and whether mail came before."""
+        has_news = False
+        while not (line := self.readline()).startswith(starts):
+            if not line:
+                raise self.abort("it hung up")
+            has_news = has_news or _is_news(line)
+        return line, has_news
+
     def search_uids(self, first: int, last: int, since: date | None) -> list[int]:
         """Return the UIDs of a range, in order."""
         words = ["UID", f"{int(first)}:{int(last)}"]
@@ -184,6 +250,10 @@ class Client(imaplib.IMAP4):
     def fetch_body(self, uid: int) -> bytes | None:
         """Return a mail and leave it unread; None if it is gone."""
         return read_body(self._uid("FETCH", _numbers([uid]), "(UID BODY.PEEK[])"), uid)
+
+    def fetch_head(self, uid: int) -> bytes | None:
+        """Return a mail's head and leave it unread; None if it is gone."""
+        return read_body(self._uid("FETCH", _numbers([uid]), "(UID BODY.PEEK[HEADER])"), uid)
 
     def mark_seen(self, uids: Sequence[int]) -> None:
         """Mark mails as read."""
@@ -216,6 +286,10 @@ def connect(server: ImapServer, wire: Wire, timeout_s: float) -> Client:
         client.hang_up()
         raise
     return client
+
+
+def _is_news(line: bytes) -> bool:
+    return line.startswith(b"*") and line.rstrip().upper().endswith(b" EXISTS")
 
 
 def _numbers(uids: Sequence[int]) -> str:

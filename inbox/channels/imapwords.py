@@ -16,9 +16,15 @@ _FLAGS = re.compile(rb"\bFLAGS \(([^()]*)\)", re.IGNORECASE)
 _UID = re.compile(rb"\bUID (\d{1,10})\b", re.IGNORECASE)
 _SIZE = re.compile(rb"\bRFC822\.SIZE (\d{1,18})\b", re.IGNORECASE)
 _ARRIVED = re.compile(rb'\bINTERNALDATE "([^"]{1,40})"', re.IGNORECASE)
-_BODY = re.compile(rb'\bBODY\[\] (?:\{\d+\}$|(NIL)|"((?:[^"\\]|\\.)*)")', re.IGNORECASE)
+_BODY = re.compile(
+    rb'\bBODY\[(?:HEADER)?\] (?:\{\d+\}$|(NIL)|"((?:[^"\\]|\\.)*)")', re.IGNORECASE
+)
 _MOMENT = re.compile(
     r"\s?(\d{1,2})-([A-Za-z]{3})-(\d{4}) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)"
+)
+_LISTED = re.compile(
+    rb'\((?P<flags>[^()]*)\) (?:"(?:[^"\\]|\\.)*"|NIL) '
+    rb'(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>[^\s"]+))$'
 )
 # A head's lines that say whom the envelope was for; ours among them are signed.
 _RECIPIENT = re.compile(
@@ -126,6 +132,38 @@ def read_body(lines: Iterable[Any], uid: int) -> bytes | None:
             return bytes(literal)
         return None if found[1] else re.sub(rb"\\(.)", rb"\1", found[2])
     return None
+
+
+def read_sent_folder(lines: Iterable[Any]) -> str | None:
+    """Find the folder marked as that of sent mail (RFC 6154) in LIST's answer."""
+    for line in lines:
+        head, literal = line if isinstance(line, tuple) else (line, None)
+        if not isinstance(head, bytes):
+            continue
+        if literal is not None:
+            head = re.sub(rb"\{\d+\}$", b'"literal"', head)
+        found = _LISTED.search(head)
+        if found is None or b"\\sent" not in found["flags"].lower().split():
+            continue
+        name = literal or found["plain"] or re.sub(rb"\\(.)", rb"\1", found["quoted"])
+        return decode_folder(bytes(name).decode("ascii", "replace"))
+    return None
+
+
+def decode_folder(name: str) -> str:
+    """Read a folder's name as ``encode_folder`` writes it; what is damaged stays as it is."""
+
+    def read(found: re.Match[str]) -> str:
+        packed = found[1]
+        if not packed:
+            return "&"
+        try:
+            padded = packed.replace(",", "/") + "=" * (-len(packed) % 4)
+            return base64.b64decode(padded, validate=True).decode("utf-16-be")
+        except ValueError:
+            return found[0]
+
+    return re.sub(r"&([A-Za-z0-9+,]*)-", read, name)
 
 
 def recipients_of(raw: bytes) -> list[str]:

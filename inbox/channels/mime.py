@@ -17,8 +17,10 @@ from inbox.channels.bounces import delivery_report
 from inbox.channels.charsets import decode
 from inbox.channels.flowed import unflow
 from inbox.channels.headers import Headers, find_ids, split_head
+from inbox.channels.invitation import describe
 from inbox.channels.parts import Part, cut_uuencoded, read_tree
 from inbox.channels.quotes import visible_reply
+from inbox.channels.safehtml import clean
 from inbox.channels.words import one_line
 
 MAX_ATTACHMENT_BYTES = 20 * 1024 * 1024
@@ -51,6 +53,9 @@ _EXTENSIONS = {
     "application/pgp-signature": ".asc",
     "application/pkcs7-signature": ".p7s",
 }
+_MADE_UP = "attachment-"
+_NO_ID = "@no-message-id.invalid"
+_CALENDARS = ("text/calendar", "application/ics")
 _META_CHARSET = re.compile(
     rb"charset\s{0,5}=\s{0,5}[\"']?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE
 )
@@ -107,26 +112,30 @@ def parse(
     if envelope_from is not None:
         envelope_from = envelope_from.strip().strip("<>")
     root, over = read_tree(raw)
+    root.headers.charset = _text_charset(root)
     content = _Content()
     if over or root.headers.cut:
         content.note(NOTE_LIMITS)
     _collect(root, content, alone=True)
+    _drop_second_calendar(content)
     headers = root.headers
     subject = headers.text("subject")[:MAX_SUBJECT_CHARS]
     text, html = _body(content)
     sender = _sender(headers)
     from_address = normalise(sender.address)
-    is_bounce, bounced = delivery_report(root, envelope_from, from_address, subject, text)
+    report = delivery_report(root, envelope_from, from_address, subject, text)
+    reply = visible_reply(text)
+    designed = clean(html)
     nature = automatic.judge(
         headers,
         kind=root.kind,
         from_address=from_address,
         subject=subject,
-        is_bounce=is_bounce,
+        is_bounce=report.is_bounce,
         envelope_from=envelope_from,
         instance_id=instance_id,
+        reply=reply,
     )
-    reply = visible_reply(text)
     return InboundMessage(
         subject=subject,
         text=text,
@@ -144,12 +153,33 @@ def parse(
         attachments=tuple(content.attachments),
         is_automatic=nature.automatic,
         is_auto_reply=nature.auto_reply,
-        is_bounce=is_bounce,
-        bounced_recipients=bounced,
+        is_bounce=report.is_bounce,
+        bounced_recipients=report.recipients,
+        bounce_code=report.code,
+        bounce_said=report.said,
+        shown_html=designed.html,
+        remote_images=designed.remote,
         suppress_auto_response=nature.suppress,
         language=language.detect(f"{reply}\n{subject}"),
         notes=tuple(content.notes),
     )
+
+
+def _drop_second_calendar(content: _Content) -> None:
+    """Leave out an invitation's nameless copy where a file has the same in it."""
+    calendars = [item for item in content.attachments if item.content_type in _CALENDARS]
+    named = [item for item in calendars if not item.filename.startswith(_MADE_UP)]
+    if named:
+        content.attachments = [
+            item for item in content.attachments if item in named or item not in calendars
+        ]
+
+
+def _text_charset(part: Part) -> str:
+    """Return the charset of the first text that names one."""
+    if part.kind.startswith("text/") and part.params.get("charset"):
+        return part.params["charset"]
+    return next((found for found in map(_text_charset, part.parts) if found), "")
 
 
 def _sender(headers: Headers) -> Address:
@@ -270,6 +300,9 @@ def _attach(part: Part, content: _Content) -> None:
         inner, _ = split_head(part.body)
         name = inner.text("subject")[:80] + ".eml" if inner.has("subject") else ""
     data = part.decoded()
+    if part.kind in _CALENDARS:
+        for line in describe(data, part.params.get("charset", "")):
+            content.note(line)
     content_id = part.headers.get("content-id").strip("<> ")[:250]
     if tnef.is_tnef(part.kind, name):
         opened = tnef.read(data)
@@ -282,7 +315,7 @@ def _attach(part: Part, content: _Content) -> None:
 
 def _keep(name: str, kind: str, data: bytes, content_id: str, content: _Content) -> None:
     number = len(content.attachments) + 1
-    made_up = f"attachment-{number}{_EXTENSIONS.get(kind, '.bin')}"
+    made_up = f"{_MADE_UP}{number}{_EXTENSIONS.get(kind, '.bin')}"
     name = clean_filename(name) or made_up
     if len(data) > MAX_ATTACHMENT_BYTES:
         content.note(NOTE_ATTACHMENT + name)
@@ -292,7 +325,8 @@ def _keep(name: str, kind: str, data: bytes, content_id: str, content: _Content)
 
 def clean_filename(name: str) -> str:
     """Make a file name safe to show and to offer: no path, controls, bidi or odd spaces."""
-    name = unicodedata.normalize("NFKC", name[: 4 * MAX_FILENAME_CHARS])
+    name = "".join(map(_plain_letter, name[: 4 * MAX_FILENAME_CHARS]))
+    name = unicodedata.normalize("NFC", name)
     name = "".join(
         char for char in name if unicodedata.category(char) not in ("Cc", "Cf", "Cs")
     )
@@ -303,6 +337,14 @@ def clean_filename(name: str) -> str:
     stem, dot, extension = name.rpartition(".")
     keep = f"{dot}{extension}" if dot and len(extension) < 12 else ""
     return (stem if keep else name)[: MAX_FILENAME_CHARS - len(keep)] + keep
+
+
+def _plain_letter(char: str) -> str:
+    """Return a letter that only looks like ASCII (a wide slash) as what it looks like."""
+    if char.isascii():
+        return char
+    plain = unicodedata.normalize("NFKC", char)
+    return plain if any(one.isascii() for one in plain) else char
 
 
 def dedupe_key(inbox_id: int, raw: bytes) -> str:
@@ -325,4 +367,9 @@ def dedupe_key(inbox_id: int, raw: bytes) -> str:
 
 def stable_message_id(raw: bytes) -> str:
     """Make up the id of a mail that came without one; the same mail gets the same id."""
-    return f"{dedupe_key(0, raw)[:40]}@no-message-id.invalid"
+    return f"{dedupe_key(0, raw)[:40]}{_NO_ID}"
+
+
+def is_made_up(message_id: str) -> bool:
+    """Tell whether ``stable_message_id`` made this."""
+    return message_id.endswith(_NO_ID)

@@ -9,11 +9,20 @@ import re
 from inbox.channels.quotewords import (
     FORWARDED,
     LABELS,
-    MOBILE_STARTS,
     ORIGINAL,
-    SIGN_OFFS,
+    REPLY_ABOVE,
+    SAID_BY_PEOPLE,
     WROTE,
     WROTE_START,
+)
+from inbox.channels.signwords import (
+    DEVICE_NAMES,
+    DEVICES,
+    MOBILE_STARTS,
+    SENT_FIRST,
+    SENT_LAST,
+    SENT_STARTS,
+    SIGN_OFFS,
 )
 
 MAX_CHARS = 256 * 1024
@@ -28,18 +37,35 @@ _CLOSING_LINES = 40
 _NAME_CHARS = 60
 _LABEL_CHARS = 30
 _SEPARATOR_CHARS = 120
+_FOREIGN_LABELS = 3
+_WHEN_CHARS = 40
 
-_MARKS = " \t*_-=>‐‑–—#|\u200e\u200f\u202a\u202c\u00a0"
-_ATTRIBUTION_MARKS = " \t*_\u00a0\u200e\u200f-"
+_MARKS = " \t*_-=>‐‑–—#|~\u00a0"
+_ATTRIBUTION_MARKS = " \t*_\u00a0-"
+_COLONS = ":："
+# Marks that turn the direction of text about: nobody sees them, and they stand anywhere.
+_UNSEEN = dict.fromkeys(
+    [0x200B, 0x200E, 0x200F, 0xFEFF, 0x2060, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+)
+_UNSEEN |= {0x2019: "'", 0x00A0: " ", 0x0130: "i"}
 _ADDRESS = re.compile(r"[^\s<>@]{1,64}@[^\s<>@]{1,190}")
-_DATE_START = re.compile(r"[\"'*\[(]?(?:\d{1,4}[-./年 ]|\w{2,9}[.,]? \d{1,2}[.,: ])")
-_CLOCK = re.compile(r"\b(?:19|20)\d\d\b|\d:\d\d")
+_BRACKETED = re.compile(r"[<(\[] ?(?:mailto:)?[^\s<>@]{1,64}@[^\s<>@]{1,190}")
+_DATE_START = re.compile(
+    r"[\"'*\[(]?(?:\d{1,4}[-./年년 ]|[^\W\d]{2,12}[.,]{0,2} \d{1,2}[.,: ])"
+)
+_CLOCK = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)|\d[:.]\d\d(?!\d)|\d{1,2}[./-]\d{1,2}[./-]\d\d")
+# What programs of long ago wrote without "wrote": "2013/7/20 An <an@x>".
+_BARE_DATE = re.compile(
+    r"\d{4}[-/]\d{1,2}[-/]\d{1,2}(?: \d{1,2}:\d\d)?(?P<zone> GMT[+-]\d\d:\d\d)? \S.{0,150}"
+)
 _FOOTER = re.compile(r"_{30,}")
 _FOOTER_LINES = 8
 _SHARED_LINE = re.compile(r" On \w{3}, ")
 _DASH_NAME = re.compile(r"-{2,} ?\w{1,40}")
-_RULE = re.compile(r"[-_=*–—]{5,}")
+_RULE = re.compile(r"[-_=*–—#+~ᐧ]{5,}|ᐧ|[-–—]{2}")
 _HUG = re.compile(r">+\s*>*\s*\S.*<<+\s*$")
+_MOBILE_CHARS = 80
+_FEW_WORDS = 8
 
 
 def visible_reply(text: str) -> str:
@@ -63,7 +89,7 @@ class _Scan:
 
     def __init__(self, lines: list[str]) -> None:
         self.lines = lines
-        self.bare = [line[:_LOOK_CHARS].strip() for line in lines]
+        self.bare = [line[:_LOOK_CHARS].translate(_UNSEEN).strip() for line in lines]
         self.quoted = [bare[:1] == ">" and not _HUG.match(bare) for bare in self.bare]
         self.labels = [_label(bare) for bare in self.bare]
         self._sizes: dict[int, int] = {}  # of attributions
@@ -74,9 +100,7 @@ class _Scan:
         for at, bare in enumerate(self.bare):
             if not bare or self.quoted[at]:
                 continue
-            if (_is_separator(bare) and self._worth(at)) or (
-                self.labels[at] and self._is_header_block(at)
-            ):
+            if (_is_separator(bare) and self._worth(at)) or self._is_header_block(at):
                 return at
             if not self.ends_soon(at):
                 continue
@@ -116,6 +140,8 @@ class _Scan:
     def _is_header_block(self, at: int) -> bool:
         """Tell whether a From/Sent/To/Subject block begins here."""
         first = self.labels[at]
+        if not first:
+            return self._is_foreign_block(at)
         if first not in ("from", "sent", "to", "subject"):
             return False
         found = {first}
@@ -130,7 +156,19 @@ class _Scan:
                     break
             elif blank:
                 break
-        return "from" in found and len(found) >= _HEADER_LABELS
+        return ("from" in found and len(found) >= _HEADER_LABELS) or self._is_foreign_block(at)
+
+    def _is_foreign_block(self, at: int) -> bool:
+        """Tell whether lines like ``Name: An <an@x>`` and one with a date stand here.
+
+        In a language that we have no words for; so the address has to be in brackets.
+        """
+        rows = self.bare[at : at + _FOREIGN_LABELS]
+        if len(rows) < _FOREIGN_LABELS or not all(_has_label(row) for row in rows):
+            return False
+        return _BRACKETED.search(rows[0]) is not None and any(
+            _CLOCK.search(row) for row in rows[1:]
+        )
 
     def ends_soon(self, at: int) -> bool:
         """Tell whether a line that can end an attribution is near."""
@@ -145,25 +183,34 @@ class _Scan:
         return self._sizes[at]
 
     def _attribution(self, at: int) -> int:
-        start = self.bare[at].strip(_ATTRIBUTION_MARKS).casefold()
+        bare = self.bare[at].strip(_ATTRIBUTION_MARKS)
+        if _is_bare_date(bare) and (at == 0 or not self.bare[at - 1]):
+            return 1
+        start = bare.casefold()
         # Some languages start with a name or a date; then an address has to be there too.
         known = start.startswith(WROTE_START)
-        dated = _DATE_START.match(start) or _CLOCK.search(start)
-        if not known and not dated and not _ADDRESS.search(start) and "<" not in start:
+        if not known and not _may_start_attribution(start):
             return 0
+        firm = known and any(letter.isdigit() for letter in start)
         joined = ""
         for size in range(1, min(_ATTRIBUTION_LINES, len(self.bare) - at) + 1):
             bare = self.bare[at + size - 1].strip(_ATTRIBUTION_MARKS + ">")
-            if size > 1 and not known and bare.casefold().startswith(WROTE_START):
+            if size > 1 and not firm and bare.casefold().startswith(WROTE_START):
                 return 0  # it begins there, not here
             if not bare and not (size > 1 and joined.endswith(",")):
                 return 0
             joined = f"{joined} {bare}".strip()
             if len(joined) > _LOOK_CHARS:
                 return 0
-            if self.ends[at + size - 1] and _says_wrote(joined, known=known):
-                return size if _is_certain(joined) or self._quote_follows(at + size) else 0
+            if self.ends[at + size - 1] and self._says_wrote(joined, at + size, known=known):
+                return size
         return 0
+
+    def _says_wrote(self, joined: str, below: int, *, known: bool) -> bool:
+        quoted = self._quote_follows(below)
+        return _says_wrote(joined, known=known, quoted=quoted) and (
+            quoted or _is_certain(joined)
+        )
 
     def _quote_follows(self, at: int) -> bool:
         for bare in self.bare[at : at + 3]:
@@ -172,9 +219,37 @@ class _Scan:
         return False
 
 
+def _may_start_attribution(start: str) -> bool:
+    return (
+        _DATE_START.match(start) is not None
+        or _CLOCK.search(start) is not None
+        or _ADDRESS.search(start) is not None
+        or "<" in start
+    )
+
+
 def _may_end_attribution(bare: str) -> bool:
-    ended = bare.rstrip("*_ \u00a0")
-    return ended[-1:] in (":", "：") or (ended[-1:].isalpha() and ended.endswith(WROTE))
+    ended = bare.rstrip("*_ \u00a0>-")
+    if not ended:
+        return False
+    return (
+        ended[-1] in _COLONS
+        or ((ended[-1].isalpha() or ended[-1] == ")") and ended.casefold().endswith(WROTE))
+        or _is_bare_date(bare)
+    )
+
+
+def _is_bare_date(bare: str) -> bool:
+    """Tell whether a line is nothing but a date and who wrote, without the word for it."""
+    match = _BARE_DATE.fullmatch(bare)
+    return match is not None and (
+        match["zone"] is not None or (bare.endswith(">") and "@" in bare and "<" in bare)
+    )
+
+
+def _has_label(bare: str) -> bool:
+    head, colon, rest = bare[:_NAME_CHARS].replace("：", ":").partition(":")
+    return bool(colon and rest.strip()) and 0 < len(head.strip()) <= _LABEL_CHARS
 
 
 def _is_certain(joined: str) -> bool:
@@ -186,8 +261,12 @@ def _is_separator(bare: str) -> bool:
     """Tell whether a line is ``-----Original Message-----`` in some language."""
     if len(bare) > _SEPARATOR_CHARS:
         return False
-    words = bare.strip(_MARKS + ":").casefold()
-    return words in FORWARDED or (words in ORIGINAL and bare[0] in "-_=*–—#|")
+    words = bare.strip(_MARKS + _COLONS).casefold()
+    return (
+        words in FORWARDED
+        or (words in ORIGINAL and bare[0] in "-_=*–—#|")
+        or any(line in words for line in REPLY_ABOVE)
+    )
 
 
 def _label(bare: str) -> str:
@@ -198,19 +277,31 @@ def _label(bare: str) -> str:
     return LABELS.get(head.strip(_MARKS).casefold(), "")
 
 
-def _says_wrote(joined: str, *, known: bool) -> bool:
+def _says_wrote(joined: str, *, known: bool, quoted: bool) -> bool:
     folded = joined.casefold()
-    ended = folded.rstrip(" :：*_\u00a0")
-    has_colon = len(ended) < len(folded) and folded[len(ended) :].strip(" *_\u00a0") != ""
+    ended = folded.rstrip(" :：*_\u00a0>-")
+    has_colon = any(mark in folded[len(ended) :] for mark in _COLONS)
     if ended.endswith(WROTE) and (has_colon or "@" in folded):
         return True
     if not has_colon:
         return False
+    addressed = _ADDRESS.search(joined) is not None
+    if ended.endswith(SAID_BY_PEOPLE):
+        return quoted or addressed
     # "Op 3 mei schreef An <an@x>:": the word stands before the name.
     if any(f" {word} " in folded for word in WROTE):
-        return known or _ADDRESS.search(joined) is not None
+        return known or addressed or _wrote_when(ended)
     # A date, an address and a colon at the end say it in any language.
-    return _ADDRESS.search(joined) is not None and bool(_DATE_START.match(joined))
+    return _CLOCK.search(joined) is not None and (
+        (addressed and quoted) or _BRACKETED.search(joined) is not None
+    )
+
+
+def _wrote_when(ended: str) -> bool:
+    """Tell whether ``An wrote on 14.07.2026 09:15`` ends with the time."""
+    word = next(word for word in WROTE if f" {word} " in ended)
+    when = ended.partition(f" {word} ")[2]
+    return len(when) <= _WHEN_CHARS and _CLOCK.search(when) is not None and when[-1:].isalnum()
 
 
 def _shared(bare: str) -> bool:
@@ -233,7 +324,7 @@ def _trim(lines: list[str]) -> list[str]:
 def _without_signature(lines: list[str]) -> list[str]:
     words = [at for at, line in enumerate(lines) if line.strip()]
     for number, at in enumerate(words):
-        bare = lines[at].strip()
+        bare = lines[at][: _LOOK_CHARS + 1].translate(_UNSEEN).strip()
         if len(bare) > _LOOK_CHARS:
             continue
         left = len(words) - number - 1
@@ -259,4 +350,17 @@ def _closes(bare: str, rest: list[str]) -> bool:
 
 
 def _is_mobile(line: str) -> bool:
-    return line.casefold().lstrip("(<[*_").startswith(MOBILE_STARTS)
+    """Tell whether a phone or a mail program put this under the message."""
+    bare = line.translate(_UNSEEN).casefold().lstrip("(<[*_ ")
+    if bare.startswith(MOBILE_STARTS):
+        return True
+    if bare.startswith(SENT_STARTS):
+        thing, *more = re.split(r"[,.;(] ", bare, maxsplit=1)
+        few = not more and len(bare.split()) <= _FEW_WORDS
+        return few or any(device in thing for device in DEVICES)
+    if len(bare) > _MOBILE_CHARS:
+        return False
+    if "outlook" in bare and ("ios" in bare or "android" in bare):
+        return True
+    said = bare.startswith(SENT_FIRST) or bare.rstrip(" .!>)]").endswith(SENT_LAST)
+    return said and any(device in bare for device in DEVICE_NAMES)

@@ -9,7 +9,7 @@ import click
 
 from inbox.channels.addresses import readable
 from inbox.channels.base import InboundMessage
-from inbox.channels.mime import parse
+from inbox.channels.mime import is_made_up, parse
 
 
 @click.group()
@@ -42,7 +42,7 @@ def as_dict(message: InboundMessage) -> dict[str, Any]:
         "from_name": message.from_name,
         "to": [readable(address) for address in message.to],
         "reply_to": readable(message.reply_to),
-        "message_id": message.message_id,
+        "message_id": "" if is_made_up(message.message_id) else message.message_id,
         "in_reply_to": message.in_reply_to,
         "references": list(message.references),
         "date": message.sent_at.isoformat() if message.sent_at else None,

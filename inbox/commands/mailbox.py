@@ -21,7 +21,7 @@ from inbox.company import boxes
 from inbox.company.boxes import PORTS
 from inbox.db import Database
 from inbox.errors import Conflict, InboxError, Invalid, NotFound, Unavailable
-from inbox.mailboxes import server_of
+from inbox.fetching.tokens import server_for
 from inbox.settings import get_settings
 from inbox.store.audit import add_entry
 from inbox.store.company import find_company, find_door
@@ -142,7 +142,7 @@ def test_mailboxes(number: int | None, as_json: bool) -> None:
     for box, address in _write(find_mailboxes, number):
         row: dict[str, Any] = {"id": box.id, "address": address, "ok": True}
         try:
-            row["mails"] = _try(server_of(box, vault), box.folder).exists
+            row["mails"] = _try(_server(box, vault), box.folder).exists
         except InboxError as error:
             row |= {"ok": False, "error": error.message}
             failed = True
@@ -299,6 +299,20 @@ def _try(server: ImapServer, folder: str) -> Folder:
         return asyncio.run(run())
     except Unavailable as error:
         raise Unavailable(f"{error.message} (user {server.username})") from error
+
+
+def _server(box: Mailbox, vault: Vault) -> ImapServer:
+    """Return how to sign in to a mailbox, with a fresh token where one is needed."""
+    settings = get_settings()
+
+    async def run() -> ImapServer:
+        database = Database(settings.database)
+        try:
+            return await server_for(database, box, vault, settings.own_token_services)
+        finally:
+            await database.close()
+
+    return asyncio.run(run())
 
 
 def _write(work: Callable[..., T], *arguments: Any) -> T:

@@ -133,10 +133,11 @@ def _arrival(inbox_id: int, mail: bytes, recipient: str, sender: str) -> "Arriva
     """Make what the mail receiver makes, so that the same mail is known whichever way."""
     from inbox.channels.mime import dedupe_key
     from inbox.staging import Arrival
-    from models import ChannelKind
+    from models import ChannelKind, LedgerVia
 
     meta = {"from": sender.strip("<> "), "rcpt": [recipient], "peer": "pipe"}
-    return Arrival(inbox_id, ChannelKind.EMAIL, dedupe_key(inbox_id, mail), mail, meta)
+    key = dedupe_key(inbox_id, mail)
+    return Arrival(inbox_id, ChannelKind.EMAIL, key, mail, meta, via=LedgerVia.PIPE)
 
 
 def _stage(session: "Session", arrival: "Arrival") -> None:

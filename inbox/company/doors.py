@@ -24,6 +24,7 @@ from inbox.company.staff import FILL_IN, LOOK_AGAIN
 from inbox.db import after_commit
 from inbox.errors import Conflict, Invalid, NotFound
 from inbox.queue import INTAKE
+from inbox.store import ledger
 from inbox.store.audit import add_entry
 from inbox.store.teams import active_team_names
 from inbox.templating import N_
@@ -45,12 +46,13 @@ raws = columns(RawMessage)
 
 OPENED_HERE = (ChannelKind.EMAIL, ChannelKind.FORM, ChannelKind.CHAT, ChannelKind.WEBHOOK)
 KEYED = (ChannelKind.CHAT, ChannelKind.WEBHOOK)  # their handle is a key that we make
+_SERVER = re.compile(r"[a-z0-9._-]{1,253}")
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True)
 class Entered:
-    """What is entered of an inbox; the last three as its kind has them."""
+    """What is entered of an inbox; the last four as its kind has them."""
 
     name: str
     handle: str = ""
@@ -58,6 +60,7 @@ class Entered:
     title: str = ""
     language: str = ""
     sites: str = ""  # one origin a line
+    authserv_id: str = ""  # the server whose word on a mail's sender is believed
 
 
 def get_inbox(session: Session, inbox_id: int, *, to_change: bool = False) -> Inbox:
@@ -148,6 +151,11 @@ def _settings(kind: ChannelKind, entered: Entered, wrong: dict[str, str]) -> dic
             return {"sites": read_sites(entered.sites)}
         except Invalid as error:
             wrong["sites"] = error.message
+    if kind is ChannelKind.EMAIL:
+        name = entered.authserv_id.strip().lower()
+        if name and not _SERVER.fullmatch(name):
+            wrong["authserv_id"] = N_("This is no server’s name, such as mx.congty.vn.")
+        return {"authserv_id": name}
     return {}
 
 
@@ -237,6 +245,7 @@ def open_again(session: Session, inbox_id: int, *, by: int, now: datetime) -> in
         .where(raws.state == RawState.QUARANTINED, raws.inbox_id == inbox_id)
         .values(state=RawState.PENDING, attempts=0, failures=0, leased_until=now)
     )
+    ledger.wait_again(session, inbox_id)
     session.execute(update(Mailbox).where(mailboxes.inbox_id == inbox_id).values(next_at=now))
     after_commit(session, INTAKE)
     return int(held.rowcount)  # type: ignore[attr-defined]
@@ -264,7 +273,7 @@ def _facts(row: Inbox) -> dict[str, Any]:
     return facts if row.kind in KEYED else {**facts, "handle": row.handle}
 
 
-SHOWN = ("title", "language", "sites")
+SHOWN = ("title", "language", "sites", "authserv_id")
 
 
 def _note(

@@ -55,7 +55,13 @@ def owe_answer(
     if waits:
         values["asked_again"] = conversations.asked_again + 1
         return values | record.keep(
-            session, number, asked, now=now, promise=promise, only_earlier=True
+            session,
+            number,
+            asked,
+            now=now,
+            promise=promise,
+            only_earlier=True,
+            since=arrived if stricter else None,
         )
     happened = [asked]
     if conversation.status is not Status.OPEN:
@@ -102,6 +108,27 @@ def asked_elsewhere(
     change(session, unanswered, asked_again=conversations.asked_again + 1, **values)
     after_commit(session, conversation_name(unanswered))
     return theirs
+
+
+def ask_again(
+    session: Session,
+    conversation: Conversation,
+    unanswered: int,
+    rulebook: Rulebook,
+    house: House,
+    arrived: datetime,
+    now: datetime,
+) -> None:
+    """Count on an earlier conversation that its customer asks again in a new one.
+
+    An address that a visitor typed is a claim, and another topic another matter: they make
+    nothing more urgent.
+    """
+    theirs = asked_elsewhere(session, unanswered, conversation.id, arrived, now)
+    if theirs is None or theirs.contact_id != conversation.contact_id:
+        return
+    if theirs.request_type == conversation.request_type:
+        raise_at_third(session, theirs, rulebook, house, now)
 
 
 def raise_at_third(

@@ -10,12 +10,13 @@ from sqlmodel import Session
 from inbox.acknowledgement import House
 from inbox.auth import random_token
 from inbox.channels.base import InboundMessage
+from inbox.later.rule import Ignored
 from inbox.later.spam import PLAIN_HABIT, Habit
 from inbox.rulebook import Rulebook
 from inbox.store.changes import moved
 from inbox.store.company import Door
 from inbox.store.raw import Claimed
-from inbox.triage.prediction import Prediction
+from inbox.triage.prediction import DEFAULT_COSTS, Guess, Prediction, UrgencyCosts
 from inbox.triage.products import NO_PRODUCTS, Catalogue
 from inbox.triage.sight import NOTHING_SEEN, Sight
 from inbox.triage.worth import worth_of
@@ -48,6 +49,8 @@ class Context:
     shadow_version_id: int | None = None
     spam: Habit = PLAIN_HABIT
     catalogue: Catalogue = NO_PRODUCTS
+    costs: UrgencyCosts = DEFAULT_COSTS  # of a wrong urgency
+    ignoring: tuple[Ignored, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ class Incoming:
     prediction: Prediction
     watched: Prediction | None = None  # what a model in the shadow says
     sight: Sight = NOTHING_SEEN
+    guess: Guess | None = None  # of the product group, where the words name none
 
 
 def new_conversation(
@@ -81,7 +85,7 @@ def new_conversation(
         urgency_rank=URGENCY_RANK[Urgency(said.urgency)],
         urgency_confidence=said.urgency_confidence,
         triage=Triage.NEEDS_REVIEW if said.needs_review else Triage.AUTO,
-        review_worth=round(worth_of(said), 4),
+        review_worth=round(worth_of(said, context.costs), 4),
         created_at=raw.received_at,
         order_at=raw.received_at,  # until its clocks are set up
         last_inbound_at=raw.received_at,
@@ -99,7 +103,7 @@ def product_group(incoming: Incoming) -> tuple[str | None, dict[str, Any]]:
     chosen = str(incoming.raw.meta.get("product_group") or "")
     named = incoming.sight.products
     if not chosen and not named:
-        return None, {}
+        return _guessed(incoming.guess)
     group = chosen or named[0].group
     data: dict[str, Any] = {"field": "product_group", "old": "", "new": group}
     data |= moved({"product_group": ""}, {"product_group": group})
@@ -107,6 +111,15 @@ def product_group(incoming: Incoming) -> tuple[str | None, dict[str, Any]]:
         data["term"] = named[0].term
     others = [one.group for one in named if one.group != group][:3]
     return group, data | ({"others": others} if others else {})
+
+
+def _guessed(guess: Guess | None) -> tuple[str | None, dict[str, Any]]:
+    if guess is None:
+        return None, {}
+    data: dict[str, Any] = {"field": "product_group", "old": "", "new": guess.group}
+    data |= moved({"product_group": ""}, {"product_group": guess.group})
+    data |= {"likely": round(guess.confidence, 3), "why": [one.term for one in guess.why][:3]}
+    return guess.group, data
 
 
 def _language(message: InboundMessage, contact: Contact, context: Context) -> str:

@@ -1,11 +1,14 @@
 """What a later message says of type and urgency: the urgency may rise, a type is proposed."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import select
 from sqlmodel import Session
 
 from inbox import chat, corrections, record
 from inbox.acknowledgement import House
+from inbox.db import insert_into
 from inbox.errors import Conflict
 from inbox.queue import CLOCKS
 from inbox.rulebook import Rulebook, promise_of
@@ -13,34 +16,47 @@ from inbox.store import conversations as rows
 from inbox.store.changes import add_event, changed
 from inbox.store.people import Person
 from inbox.triage.prediction import GENERAL, Prediction
-from models import URGENCY_RANK, Conversation, EventKind, Urgency
+from models import URGENCY_RANK, Conversation, Event, EventKind, MessageLabel, Urgency
 from models.base import columns
 
 conversations = columns(Conversation)
+events = columns(Event)
 
 SURE = 0.85  # of a type that is proposed
 RAISES_FROM = 0.60  # of an urgency that no written rule names
 
 
+@dataclass(frozen=True, slots=True)
+class Later:
+    """A later message of the customer's, and what the model says of it."""
+
+    message_id: int
+    arrived: datetime
+    said: Prediction
+
+
 def reread(
     session: Session,
     conversation: Conversation,
-    said: Prediction,
+    later: Later,
     rulebook: Rulebook,
     house: House,
     now: datetime,
 ) -> bool:
     """Let the urgency rise and propose a type; True if a type is proposed that was not before.
 
-    Call it before the message's own clock starts, so that this one follows already.
+    Call it before the message's own clock starts, so that this one follows already. What is
+    stricter by it holds from when it arrived: nobody is late by what came later.
     """
-    _rise(session, conversation, said, rulebook, house, now)
+    said = later.said
+    _rise(session, conversation, later, rulebook, house, now)
     new = said.request_type
     known = {conversation.request_type, conversation.proposed_type, GENERAL}
     is_sure = not said.needs_review or said.request_type_confidence >= SURE
     if new in known or new not in rulebook.types or not is_sure:
         return False
     data = {"request_type": new, "confidence": round(said.request_type_confidence, 3)}
+    data |= {"since": later.arrived.isoformat(), "message": later.message_id}
     add_event(session, conversation.id, EventKind.REREAD, now, data)
     rows.change(session, conversation.id, proposed_type=new)
     session.refresh(conversation)
@@ -50,11 +66,12 @@ def reread(
 def _rise(
     session: Session,
     conversation: Conversation,
-    said: Prediction,
+    later: Later,
     rulebook: Rulebook,
     house: House,
     now: datetime,
 ) -> None:
+    said = later.said
     level = Urgency(said.urgency)
     if URGENCY_RANK[level] >= conversation.urgency_rank:
         return
@@ -69,6 +86,7 @@ def _rise(
         to=level,
         because="message",
         reason=said.urgency_reason or "",
+        since=later.arrived,
     )
     session.flush()
     session.refresh(conversation)
@@ -83,7 +101,9 @@ def accept(
     by: Person,
     now: datetime,
 ) -> None:
-    """Take the proposed type; nothing is learnt of it, for the first message said another.
+    """Take the proposed type, with its times as from the message that reads so.
+
+    That message is learnt as this type; the first one is not, for it said another.
 
     Raises
     ------
@@ -91,6 +111,14 @@ def accept(
         If nothing is proposed any more.
     """
     proposed = _decide(session, conversation)
+    since, message_id = _proposed_by(session, conversation.id)
+    if message_id is not None:
+        label = {"message_id": message_id, "conversation_id": conversation.id}
+        label |= {"request_type": proposed, "agent_id": by.id, "at": now}
+        insert = insert_into(session, MessageLabel).values(**label)
+        session.execute(
+            insert.on_conflict_do_update(index_elements=["message_id"], set_=label)
+        )
     corrections.correct(
         session,
         conversation,
@@ -100,7 +128,25 @@ def accept(
         by=by,
         now=now,
         because="message",
+        since=since,
     )
+
+
+def _proposed_by(session: Session, number: int) -> tuple[datetime | None, int | None]:
+    """Return when the message came that a proposal is about, and which it was."""
+    last = session.execute(
+        select(events.data)
+        .where(
+            events.conversation_id == number,
+            events.kind == EventKind.REREAD,
+            events.actor_id.is_(None),
+        )
+        .order_by(events.id.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+    if last is None or "since" not in last:
+        return None, None
+    return datetime.fromisoformat(last["since"]), last.get("message")
 
 
 def dismiss(

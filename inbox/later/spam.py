@@ -4,9 +4,10 @@ Nothing is ever deleted. Precision first: who is known, answers us or asks again
 apart by itself.
 """
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import exists, select
@@ -23,11 +24,12 @@ from inbox.store import conversations as rows
 from inbox.store.audit import add_entry
 from inbox.store.changes import add_event, changed, door_address, moved
 from inbox.store.company import find_company, find_door_team
-from inbox.store.people import Person
+from inbox.store.people import Person, count_one
 from inbox.templating import N_
 from inbox.timeline import Happened
+from inbox.triage.products import words_of
 from inbox.triage.sight import Sight
-from inbox.triage.spam import SPAM_FROM
+from inbox.triage.spam import SPAM_FROM, with_copies
 from models import (
     AuditAction,
     AuditThing,
@@ -48,6 +50,8 @@ events = columns(Event)
 
 BY_ITSELF = (ChannelKind.EMAIL, ChannelKind.FORM)  # ways in on which it is set apart by itself
 LEAST, MOST = 0.8, 0.99
+COUNTED_FROM = 0.3  # likelihood; below, no number of copies makes it spam
+A_DAY = timedelta(days=1)
 IN_WORK = (Status.OPEN, Status.WAITING, Status.SNOOZED)
 WRONG_SHARE = N_("Between 80 and 99 percent.")
 _NOT_WAITING = {"waiting_until": None, "wait_reason": "", "followed_up_at": None}
@@ -115,6 +119,21 @@ def is_likely(session: Session, sight: Sight, habit: Habit, contact_id: int | No
         conversations.contact_id == contact_id, conversations.status != Status.SPAM
     )
     return not session.execute(select(known)).scalar_one()
+
+
+def counted(session: Session, sight: Sight, text: str, habit: Habit, now: datetime) -> Sight:
+    """Return what was seen once copies count: the same text from others within a day.
+
+    Only what may become spam by that is counted.
+    """
+    if not habit.is_on or not COUNTED_FROM <= sight.spam < habit.least:
+        return sight
+    digest = hashlib.sha256(" ".join(words_of(text)).encode()).hexdigest()
+    n_copies = count_one(session, f"copy:{digest}", expires_at=now + A_DAY, now=now) - 1
+    if n_copies < 1:
+        return sight
+    signs = ("sent_to_many", *sight.spam_signs)
+    return replace(sight, spam=with_copies(sight.spam, n_copies), spam_signs=signs)
 
 
 def happened(sight: Sight, message_id: int, now: datetime) -> tuple[EventKind, datetime, Any]:

@@ -19,17 +19,19 @@ from typing import Any
 
 from inbox.errors import InboxError
 from inbox.learning.heirs import inherit
+from inbox.learning.productheads import About, learn_products
 from inbox.triage.candidates import Candidate, make_candidates
 from inbox.triage.evaluate import Outcome, evaluate
 from inbox.triage.gate import Judged, Reason, Verdict, judge
 from inbox.triage.model import TriageModel
-from inbox.triage.prediction import UNSURE_BELOW, Example, Thresholds
+from inbox.triage.prediction import UNSURE_BELOW, Example, Thresholds, UrgencyCosts
 from inbox.triage.rules import predict_by_rules
 from inbox.triage.starter import PER_PATTERN, SEED
 from inbox.triage.starter.generate import generate
 from inbox.triage.training import corpus_hash
 
 JUDGING_FROM = 85  # hundredths of the way
+PRODUCTS_FROM = 92
 
 Holdout = list[tuple[int, Example]]
 
@@ -37,8 +39,15 @@ Holdout = list[tuple[int, Example]]
 class Judge:
     """Lets models predict the holdout as the product would: only types in use are named."""
 
-    def __init__(self, holdout: Holdout, types: frozenset[str], heirs: Mapping[str, str]):
+    def __init__(
+        self,
+        holdout: Holdout,
+        types: frozenset[str],
+        heirs: Mapping[str, str],
+        costs: UrgencyCosts,
+    ) -> None:
         self._holdout = holdout
+        self._costs = costs
         self._types = types
         self._heirs = heirs
 
@@ -50,12 +59,15 @@ class Judge:
             if model is None:
                 said = predict_by_rules(true.subject, true.text, allowed_types=known)
             else:
-                said = model.predict(true.subject, true.text, allowed_types=known)
+                said = model.predict(
+                    true.subject, true.text, allowed_types=known, costs=self._costs
+                )
             zones = Thresholds() if model is None else model.thresholds
             said = inherit(said, self._heirs, zones)
             level = None if true.urgency is None else said.urgency
             pair = (true.request_type, said.request_type)
-            outcomes.append(Outcome(*pair, said.request_type_confidence, true.urgency, level))
+            sure = said.request_type_confidence
+            outcomes.append(Outcome(*pair, sure, true.urgency, level, said.zone))
             judged.append(Judged(number, *pair, true.urgency, level))
         return outcomes, judged
 
@@ -71,6 +83,7 @@ def work(folder: Path) -> dict[str, Any]:
     began = time.process_time()
     job = json.loads((folder / "job.json").read_text())
     types, heirs = frozenset(job["types"]), job["heirs"]
+    costs = UrgencyCosts.of_plain(job["costs"])
     own = [example for _, example in _read(folder / "own.jsonl", types)]
     holdout = list(_read(folder / "holdout.jsonl", types))
     live = TriageModel.load(Path(job["live"]), job["live_sha256"]) if job["live"] else None
@@ -78,25 +91,35 @@ def work(folder: Path) -> dict[str, Any]:
         own,
         starter=_starter(types, heirs) if job["starter"] else (),
         live=live,
+        costs=costs,
         progress=lambda step, share: tell(step, share * JUDGING_FROM / 100),
     )
     tell("judging", JUDGING_FROM / 100)
-    ask = Judge(holdout, types, heirs)
+    ask = Judge(holdout, types, heirs, costs)
     before, champion = ask(live)
     tried = [(one, *ask(one.model)) for one in found]
     verdicts = [judge(champion, judged) for _, _, judged in tried]
     best = max(range(len(tried)), key=lambda place: _rank(tried[place][0], verdicts[place]))
     candidate, outcomes, _ = tried[best]
-    sha256 = candidate.model.save(folder / "model")
+    tell("products", PRODUCTS_FROM / 100)
+    learned = learn_products(
+        candidate.model,
+        live,
+        _abouts(folder / "own.jsonl"),
+        _abouts(folder / "holdout.jsonl"),
+        job["products"],
+    )
+    sha256 = learned.model.save(folder / "model")
     return {
         "sha256": sha256,
         "data_sha256": corpus_hash(own),
         "kind": candidate.kind.value,
         "accepted": verdicts[best].accepted,
         "gate": _plain(verdicts[best]),
-        "holdout": _figures(outcomes, candidate.model),
-        "champion": _figures(before, live),
+        "holdout": _figures(outcomes, candidate.model, costs),
+        "champion": _figures(before, live, costs),
         "own": candidate.evaluation,
+        "products": learned.figures,
         "messages": len(own),
         "candidates": [
             {"kind": one.kind.value, "cpu_s": one.cpu_s, "gate": _plain(verdict)}
@@ -125,9 +148,11 @@ def _plain(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _figures(outcomes: list[Outcome], model: TriageModel | None) -> dict[str, Any]:
+def _figures(
+    outcomes: list[Outcome], model: TriageModel | None, costs: UrgencyCosts
+) -> dict[str, Any]:
     start = model.thresholds.auto_from if model is not None else None
-    return evaluate(outcomes, UNSURE_BELOW if start is None else start)
+    return evaluate(outcomes, UNSURE_BELOW if start is None else start, costs)
 
 
 def _rows(holdout: Holdout, outcomes: list[Outcome]) -> list[list[Any]]:
@@ -150,9 +175,16 @@ def _starter(types: frozenset[str], heirs: Mapping[str, str]) -> list[Example]:
 def _read(path: Path, types: frozenset[str]) -> Iterator[tuple[int, Example]]:
     with path.open(encoding="utf-8") as lines:
         for line in lines:
-            number, subject, text, kind, urgency, language = json.loads(line)
+            number, subject, text, kind, urgency, language, _ = json.loads(line)
             if kind in types:
                 yield number, Example(text, kind, subject, urgency, language)
+
+
+def _abouts(path: Path) -> list[About]:
+    """Return what is known of product groups."""
+    with path.open(encoding="utf-8") as lines:
+        found = [json.loads(line) for line in lines]
+    return [About(one[0], one[1], one[2], one[6]) for one in found if one[6] is not None]
 
 
 def _end_with_parent() -> None:

@@ -1,5 +1,6 @@
 """A supervisor's word on the review page: taken, and taken back; and what would follow."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,7 +12,7 @@ from inbox import clocks, corrections
 from inbox.acknowledgement import House
 from inbox.db import insert_into
 from inbox.errors import Conflict, NotFound
-from inbox.learning.queues import TAKEN_FOR
+from inbox.learning.queues import TAKEN_FOR, Checked, lately
 from inbox.rulebook import Rulebook, load_about
 from inbox.store import conversations as rows
 from inbox.store.changes import add_event, changed, moved, place_of
@@ -123,15 +124,17 @@ def _before(session: Session, row: Conversation) -> dict[str, Any]:
     }
 
 
+def undoable(checked: Sequence[Checked], now: datetime) -> int | None:
+    """Return what was decided last, the newest being the last, if it can be taken back."""
+    last = checked[-1] if checked else None
+    if last is None or not last.may_undo or last.at <= now - UNDO_FOR:
+        return None
+    return last.number
+
+
 def find_undoable(session: Session, who: Person, now: datetime) -> int | None:
     """Return what this person decided last, if that can still be taken back."""
-    row = session.execute(
-        select(reviews.conversation_id, reviews.undo)
-        .where(reviews.checked_by_id == who.id, reviews.checked_at > now - UNDO_FOR)
-        .order_by(reviews.checked_at.desc())
-        .limit(1)
-    ).first()
-    return None if row is None or not row.undo else int(row.conversation_id)
+    return undoable(lately(session, who, now), now)
 
 
 def undo(

@@ -24,7 +24,13 @@ from inbox.store.learning import list_heirs
 from inbox.store.setup import LiveModel, find_live_model, find_shadow
 from inbox.triage import files
 from inbox.triage.model import TriageModel
-from inbox.triage.prediction import NO_FACTS, Facts, Prediction, Thresholds
+from inbox.triage.prediction import (
+    DEFAULT_COSTS,
+    Guess,
+    Prediction,
+    Thresholds,
+    UrgencyCosts,
+)
 from inbox.triage.rules import predict_by_rules
 from models import TriageModelFiles
 
@@ -36,11 +42,12 @@ MOST_FORMER = 20  # models that are tried before written rules have to do
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Which models are to sort, and what becomes of types that are no more."""
+    """Which models are to sort, what becomes of types that are no more, what errors cost."""
 
     live: LiveModel | None
     shadow: LiveModel | None
     heirs: Mapping[str, str]
+    costs: UrgencyCosts = DEFAULT_COSTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,30 +59,33 @@ class Sorter:
     shadow: TriageModel | None = None
     shadow_id: int | None = None
     heirs: Mapping[str, str] = field(default_factory=dict)
+    costs: UrgencyCosts = DEFAULT_COSTS
 
-    def predict(
-        self, subject: str, text: str, types: frozenset[str], facts: Facts = NO_FACTS
-    ) -> Prediction:
-        """Propose type and urgency; only types in use are ever named."""
+    def predict(self, subject: str, text: str, types: frozenset[str]) -> Prediction:
+        """Propose type and urgency by the words; only types in use are ever named."""
         known = types | self.heirs.keys()
         if self.model is None:
-            said = predict_by_rules(subject, text, allowed_types=known, facts=facts)
+            said = predict_by_rules(subject, text, allowed_types=known)
             return inherit(said, self.heirs, Thresholds())
-        said = self.model.predict(subject, text, allowed_types=known, facts=facts)
+        said = self.model.predict(subject, text, allowed_types=known, costs=self.costs)
         return inherit(said, self.heirs, self.model.thresholds)
+
+    def guess_product(self, subject: str, text: str) -> Guess | None:
+        """Return which product group it may be about, though it names none."""
+        return None if self.model is None else self.model.guess_product(subject, text)
 
     def watch(self, subject: str, text: str, types: frozenset[str]) -> Prediction | None:
         """Return what the model in the shadow says, if there is one."""
         if self.shadow is None:
             return None
         known = types | self.heirs.keys()
-        said = self.shadow.predict(subject, text, allowed_types=known)
+        said = self.shadow.predict(subject, text, allowed_types=known, costs=self.costs)
         return inherit(said, self.heirs, self.shadow.thresholds)
 
 
-def choose(session: Session) -> Chosen:
-    """Read which models are to sort now."""
-    return Chosen(find_live_model(session), find_shadow(session), list_heirs(session))
+def choose(session: Session, costs: UrgencyCosts = DEFAULT_COSTS) -> Chosen:
+    """Read which models are to sort now; ``costs`` are those of the company."""
+    return Chosen(find_live_model(session), find_shadow(session), list_heirs(session), costs)
 
 
 def folder_of(data_dir: Path, sha256: str) -> Path:
@@ -103,6 +113,7 @@ class Serving:
             shadow,
             chosen.shadow.id if chosen.shadow is not None and shadow is not None else None,
             chosen.heirs,
+            chosen.costs,
         )
 
     async def _first_usable(

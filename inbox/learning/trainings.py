@@ -10,6 +10,7 @@ from sqlalchemy import update
 from sqlmodel import Session
 
 from inbox.db import insert_into
+from inbox.learning.costs import costs_of
 from inbox.learning.habits import habits_of
 from inbox.learning.versions import Made, add_version, keep_figures, promote
 from inbox.store import people
@@ -22,6 +23,7 @@ from inbox.store.learning import (
 )
 from inbox.store.setup import LiveModel, find_live_model, list_types
 from inbox.templating import N_
+from inbox.triage.prediction import DEFAULT_COSTS, UrgencyCosts
 from models import TrainingState, TriageTraining
 from models.base import columns
 
@@ -47,6 +49,7 @@ class Job:
     types: tuple[str, ...]
     heirs: dict[str, str]
     live: LiveModel | None
+    costs: UrgencyCosts = DEFAULT_COSTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,7 @@ def claim(session: Session, now: datetime) -> Job | None:
         tuple(kind.key for kind in list_types(session)),
         list_heirs(session),
         find_live_model(session),
+        costs_of(find_company(session)),
     )
 
 

@@ -14,7 +14,7 @@ import tempfile
 import time
 from asyncio.subprocess import PIPE, Process
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from inbox.clock import utcnow
 from inbox.db import Database
@@ -24,13 +24,15 @@ from inbox.learning.serving import bytes_of, folder_of, put_files
 from inbox.learning.trainings import FAILED, NOTHING, Job, Trained
 from inbox.learning.versions import Made
 from inbox.processes import die_with_parent
-from inbox.store.learning import list_heirs, list_labels
+from inbox.store.learning import Label, list_heirs, list_labels, list_later_labels
+from inbox.store.products import list_terms
 from inbox.triage import files
 
 log = logging.getLogger(__name__)
 
 FOLDER = "learning"
 BATCH = 500
+KEPT = ("kind", "gate", "holdout", "own", "messages", "candidates", "cpu_s", "products")
 RENEW_S = 5.0
 LOOK_EVERY_S = 30.0  # whether it is time to train by itself
 REHOME_EVERY_S = 1.0
@@ -107,23 +109,37 @@ class Learn:
                     list_labels, job.heirs, after=after, limit=BATCH
                 )
                 for one in labels:
-                    line = (one.subject, one.text, one.request_type, one.urgency, one.language)
-                    written = json.dumps([one.conversation_id, *line]) + "\n"
-                    (held if one.is_holdout else own).write(written)
+                    (held if one.is_holdout else own).write(_line(one))
                     count += not one.is_holdout
                 if not after:
                     break
                 await self._keep(job, "reading", 0)
+            count += await self._write_later(job, own)
         live = await self._put_live(job, folder)
         about = {
             "types": job.types,
             "heirs": job.heirs,
             "starter": self._starter,
+            "costs": job.costs.plain(),
             "live": str(live) if live is not None else None,
             "live_sha256": job.live.sha256 if job.live is not None else None,
+            "products": await self._database.read(list_terms),
         }
         (folder / "job.json").write_text(json.dumps(about))
         return count > 0
+
+    async def _write_later(self, job: Job, own: TextIO) -> int:
+        """Write out later messages that people gave a type of their own; return how many."""
+        after, count = 0, 0
+        while True:
+            labels, after = await self._database.read(
+                list_later_labels, job.heirs, after=after, limit=BATCH
+            )
+            for one in labels:
+                own.write(_line(one))
+            count += len(labels)
+            if not after:
+                return count
 
     async def _put_live(self, job: Job, folder: Path) -> Path | None:
         """Put the live model's files where the other process finds them."""
@@ -208,6 +224,11 @@ class Rehome:
         return False
 
 
+def _line(one: Label) -> str:
+    said = (one.subject, one.text, one.request_type, one.urgency, one.language, one.product)
+    return json.dumps([one.conversation_id, *said]) + "\n"
+
+
 def _sweep(folder: Path) -> None:
     """Delete what workers that were killed have left here."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -224,10 +245,7 @@ def _read_result(job: Job, folder: Path, data_dir: Path) -> Trained:
     sha256 = result.pop("sha256")
     outcomes = result.pop("outcomes")
     champion = result["champion"], result.pop("champion_outcomes")
-    metrics = {
-        key: result[key]
-        for key in ("kind", "gate", "holdout", "own", "messages", "candidates", "cpu_s")
-    }
+    metrics = {key: result[key] for key in KEPT}
     made = Made(
         sha256=sha256,
         path=str(folder_of(data_dir, sha256)),

@@ -59,11 +59,34 @@ class Ruled:
     """Another rule holds: a first one, or type, urgency, tier or the policy itself changed.
 
     Running clocks of ``kinds`` follow it; the others keep theirs. Every later one has it.
+    ``since``: a message that arrived then made it so. What is stricter is counted from then,
+    and only where that is earlier than what was due.
     """
 
     at: datetime
     rule: Rule
     kinds: frozenset[Kind] = frozenset(Kind)
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """Another conversation (``number``) is one with this: with the clocks that ran there.
+
+    Of a kind the oldest runs on, and nothing is due later than it was.
+    """
+
+    at: datetime
+    number: int
+    clocks: "tuple[Clock, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Parted:
+    """It was another matter after all: what came with it, as far as it still runs, is gone."""
+
+    at: datetime
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +193,8 @@ class Restored:
 
 
 _Ours = Ruled | Rescheduled | Carried | Promised | Answered | TakenBack | Excused
-Fact = _Ours | Asked | Paused | Resumed | Resolved | Reopened | Voided | Restored
+_Joined = Voided | Restored | Merged | Parted
+Fact = _Ours | _Joined | Asked | Paused | Resumed | Resolved | Reopened
 
 
 @dataclass(slots=True)
@@ -178,7 +202,9 @@ class Clock:
     """One target. ``due_at`` is None while it stands still and time is left.
 
     ``breached_at`` is the first due time that passed unmet and was moved afterwards: moving a
-    due time never takes a breach back. ``generation`` counts the moves.
+    due time never takes a breach back. ``generation`` counts the moves. ``counted_from`` is
+    the message since which its rule holds, None if from its start; ``not_after`` what another
+    conversation, one with this now, was due.
     """
 
     kind: Kind
@@ -192,6 +218,8 @@ class Clock:
     excuse: str = ""
     breached_at: datetime | None = None
     generation: int = 1
+    counted_from: datetime | None = None
+    not_after: datetime | None = None
 
     @property
     def is_live(self) -> bool:

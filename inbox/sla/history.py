@@ -18,6 +18,8 @@ from inbox.sla.facts import (
     Excused,
     Fact,
     Kind,
+    Merged,
+    Parted,
     Paused,
     Promised,
     Reopened,
@@ -41,6 +43,8 @@ __all__ = [
     "Excused",
     "Fact",
     "Kind",
+    "Merged",
+    "Parted",
     "Paused",
     "Promised",
     "Reopened",
@@ -94,6 +98,8 @@ class _Clocks:
         self._promise: datetime | None = None
         self._waiting: Paused | None = None
         self._voided: list[Clock] = []
+        # By the other conversation's number: each clock that changed, and as it was before.
+        self._joined: dict[int, list[tuple[Clock, Clock | None]]] = {}
 
     @singledispatchmethod
     def take(self, fact: Fact) -> None:
@@ -106,9 +112,25 @@ class _Clocks:
         for clock in self._live(fact.kinds):
             if fact.rule.target_s(clock.kind) is None:
                 clock.excused_at, clock.excuse = fact.at, "policy"
-            else:
-                clock.rule = fact.rule
+            elif fact.since is None or clock.started_at >= fact.since:
+                clock.rule, clock.counted_from = fact.rule, None
                 self._reckon(clock, fact.at)
+            else:
+                self._ruled_since(clock, fact.rule, fact.since, fact.at)
+
+    def _ruled_since(self, clock: Clock, rule: Rule, since: datetime, at: datetime) -> None:
+        """Let a rule hold from a message on: nobody is late by what came later."""
+        before = clock.due_at
+        whole = replace(clock, rule=rule, counted_from=None)
+        stricter = replace(clock, rule=rule, counted_from=since)
+        due_at, due_since = self._due(whole), self._due(stricter)
+        if before is None or due_at is None or due_at >= before:
+            clock.rule, clock.counted_from = rule, None
+        elif due_since is not None and due_since < before:
+            clock.rule, clock.counted_from = rule, since
+        else:
+            return
+        self._reckon(clock, at)
 
     @take.register
     def _rescheduled(self, fact: Rescheduled) -> None:
@@ -204,6 +226,45 @@ class _Clocks:
                 clock.generation += 1
         self._voided = []
 
+    @take.register
+    def _merged(self, fact: Merged) -> None:
+        """Keep the oldest of a kind; due is what was due first of both."""
+        joined = self._joined.setdefault(fact.number, [])
+        for other in fact.clocks:
+            mine = next(iter(self._live({other.kind})), None)
+            if mine is None:
+                theirs = replace(other, pauses=list(other.pauses), generation=1)
+                self.all.append(theirs)
+                joined.append((theirs, None))
+                continue
+            joined.append((mine, replace(mine, pauses=list(mine.pauses))))
+            dues = [one for one in (mine.due_at, other.due_at) if one is not None]
+            oldest = merged([mine], [other])[0]
+            mine.rule, mine.started_at = oldest.rule, oldest.started_at
+            mine.pauses, mine.counted_from = list(oldest.pauses), oldest.counted_from
+            mine.paused_at = oldest.paused_at
+            if dues and mine.paused_at is not None:  # it runs if either did
+                if mine.paused_at < fact.at:
+                    mine.pauses.append((mine.paused_at, fact.at))
+                mine.paused_at = None
+            mine.not_after = min(dues, default=None)
+            mine.breached_at = mine.breached_at or other.breached_at
+            self._reckon(mine, fact.at)
+
+    @take.register
+    def _parted(self, fact: Parted) -> None:
+        for clock, before in self._joined.pop(fact.number, []):
+            if not clock.is_live:
+                continue
+            if before is None:
+                clock.excused_at, clock.excuse = fact.at, "unmerged"
+                continue
+            clock.started_at, clock.rule = before.started_at, before.rule
+            clock.pauses, clock.counted_from = list(before.pauses), before.counted_from
+            clock.not_after = before.not_after
+            clock.paused_at = before.paused_at if self._waiting is not None else None
+            self._reckon(clock, fact.at)
+
     def _live(self, kinds: Iterable[Kind] = frozenset(Kind)) -> list[Clock]:
         return [clock for clock in self.all if clock.is_live and clock.kind in kinds]
 
@@ -246,7 +307,10 @@ class _Clocks:
         target_s = clock.rule.target_s(clock.kind)
         if target_s is None:
             return None
-        due_at = clock.rule.calendar.due_at(clock.started_at, target_s, clock.pauses)
+        start = clock.counted_from or clock.started_at
+        due_at = clock.rule.calendar.due_at(start, target_s, clock.pauses)
+        if clock.not_after is not None:
+            due_at = clock.not_after if due_at is None else min(due_at, clock.not_after)
         if clock.kind is Kind.FIRST_RESPONSE and self._promise is not None:
             due_at = self._promise if due_at is None else min(due_at, self._promise)
         stands_still = clock.paused_at is not None and (

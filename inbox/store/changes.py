@@ -10,6 +10,7 @@ from sqlmodel import Session
 from inbox.db import after_commit
 from inbox.queue import conversation_name
 from inbox.store import conversations as rows
+from inbox.store import merges
 from models import ChannelKind, Conversation, Direction, Event, EventKind, Inbox, Message
 from models.base import columns, core
 
@@ -90,12 +91,13 @@ def door_address(session: Session, conversation: Conversation) -> str | None:
     return door.handle if door is not None and door.kind is ChannelKind.EMAIL else None
 
 
-def last_inbound_id(session: Session, conversation_id: int) -> str:
-    """Return the Message-ID of the last mail that a person wrote, or ""."""
+def last_inbound_id(session: Session, conversation: Conversation) -> str:
+    """Return the Message-ID of the last mail that its contact wrote, or ""."""
     found = session.execute(
         select(messages.email_message_id)
         .where(
-            messages.conversation_id == conversation_id,
+            messages.conversation_id.in_(merges.family(session, conversation)),
+            messages.contact_id == conversation.contact_id,
             messages.direction == Direction.INBOUND,
             messages.is_machine.is_(False),
             messages.email_message_id.is_not(None),

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, delete, func, or_, select, update
-from sqlmodel import Session
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col
 
 from models import (
     ChannelKind,
@@ -86,15 +87,22 @@ def seen(session: Session, values: Iterable[str], now: datetime) -> None:
 def find_current(
     session: Session, inbox_id: int, contact_id: int, at: datetime
 ) -> tuple[int, Status] | None:
-    """Return the conversation that a visitor's next line belongs to, if there is one."""
+    """Return the conversation that a visitor's next line belongs to, if there is one.
+
+    One that was merged into another has its lines too, while the other is in work.
+    """
+    whole = aliased(Conversation)
+    in_work = [Status.OPEN, Status.WAITING, Status.SNOOZED]
     row = session.execute(
         select(conversations.id, conversations.status)
+        .outerjoin(whole, conversations.merged_into_id == whole.id)
         .where(
             conversations.contact_id == contact_id,
             conversations.inbox_id == inbox_id,
             conversations.channel == ChannelKind.CHAT,
             or_(
-                conversations.status.in_([Status.OPEN, Status.WAITING, Status.SNOOZED]),
+                conversations.status.in_(in_work),
+                (conversations.status == Status.MERGED) & col(whole.status).in_(in_work),
                 (conversations.status == Status.RESOLVED)
                 & (conversations.resolved_at >= at - REOPENS_FOR),
             ),

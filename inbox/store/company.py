@@ -26,16 +26,23 @@ class Door:
     handle: str
     name: str
     team_id: int | None
+    authserv_id: str = ""  # whose word on a mail's sender is believed
 
 
 def list_doors(session: Session, kind: ChannelKind | None = None) -> list[Door]:
     """Return the open inboxes, of one kind or of all."""
     query = select(
-        inboxes.id, inboxes.kind, inboxes.handle, inboxes.name, inboxes.team_id
+        inboxes.id,
+        inboxes.kind,
+        inboxes.handle,
+        inboxes.name,
+        inboxes.team_id,
+        inboxes.settings["authserv_id"].as_string(),
     ).where(inboxes.is_active.is_(True))
     if kind is not None:
         query = query.where(inboxes.kind == kind)
-    return [Door(*row) for row in session.execute(query.order_by(inboxes.id))]
+    found = session.execute(query.order_by(inboxes.id))
+    return [Door(*row[:5], authserv_id=row[5] or "") for row in found]
 
 
 def find_door(session: Session, kind: ChannelKind, handle: str) -> Door | None:

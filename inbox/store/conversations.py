@@ -9,25 +9,18 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select, update
 from sqlmodel import Session
 
-from inbox.errors import NotFound
+from inbox.errors import Conflict, NotFound
 from inbox.store.asks import asked_of
-from inbox.store.chat import visitors_of
 from inbox.store.counts import looker, seen_by, visible_to
 from inbox.store.people import Person
-from inbox.store.products import list_names
-from inbox.store.told import list_coming, list_told
 from models import (
     Attachment,
-    ChannelKind,
     Contact,
     ContactIdentity,
     Conversation,
     Correction,
-    EscalationStep,
     Event,
     Message,
-    Notice,
-    Outbox,
     SLAClock,
     Status,
     TriageModelVersion,
@@ -41,7 +34,6 @@ identities = columns(ContactIdentity)
 messages = columns(Message)
 events = columns(Event)
 attachments = columns(Attachment)
-outbox = columns(Outbox)
 clocks = columns(SLAClock)
 predictions = columns(TriagePrediction)
 models = columns(TriageModelVersion)
@@ -207,17 +199,21 @@ def get_for_agent(
     *,
     to_change: bool = False,
     or_asked: bool = False,
+    or_merged: bool = False,
 ) -> Conversation:
     """Return a conversation that this person may see.
 
     ``to_change`` makes whoever else would change it wait until this unit of work ends, so
     that what is decided on still holds when it is written. On SQLite writers take turns.
     ``or_asked``: also one about which a team of theirs is being asked, to read and to note.
+    What was merged into another is not changed any more, but by who says ``or_merged``.
 
     Raises
     ------
     NotFound
         If there is none, or it is another team's: nobody can tell which.
+    Conflict
+        If it is to be changed and was merged into another.
     """
     seen = or_(visible_to(who), asked_of(who)) if or_asked else visible_to(who)
     query = select(Conversation).where(conversations.id == conversation_id, seen)
@@ -226,6 +222,8 @@ def get_for_agent(
     found: Conversation | None = session.execute(query).scalar_one_or_none()
     if found is None:
         raise NotFound("There is no such conversation, or it belongs to another team.")
+    if to_change and found.status is Status.MERGED and not or_merged:
+        raise Conflict("It was merged into another request: go on there.")
     return found
 
 
@@ -250,113 +248,6 @@ def get_to_change(session: Session, conversation_id: int) -> Conversation | None
         Conversation, conversation_id, populate_existing=True, with_for_update=True
     )
     return found
-
-
-def other_open(
-    session: Session, conversation: Conversation, who: Person
-) -> list[tuple[int, str]]:
-    """Return number and subject of the contact's other open ones that this person may see."""
-    rows = session.execute(
-        select(conversations.id, conversations.subject)
-        .where(
-            conversations.contact_id == conversation.contact_id,
-            visible_to(who),
-            conversations.id != conversation.id,
-            conversations.status == Status.OPEN,
-        )
-        .order_by(conversations.id.desc())
-        .limit(10)
-    )
-    return [(row.id, row.subject) for row in rows]
-
-
-@dataclass(frozen=True, slots=True)
-class Thread:
-    """Everything on one conversation's page, as rows."""
-
-    conversation: Conversation
-    contact: Contact
-    messages: Sequence[Message]
-    events: Sequence[Event]
-    files: dict[int, list[tuple[str, str, int]]]  # message id -> (blob id, name, bytes)
-    deliveries: dict[int, tuple[str, str]]  # message id -> (state, error)
-    clocks: Sequence[SLAClock]
-    prediction: TriagePrediction | None
-    model_is_starter: bool
-    other_open: list[tuple[int, str]]
-    seen_at: datetime | None = None  # of a chat: when its visitor's widget was connected
-    products: Sequence[str] = ()  # groups there are; only for one of us
-    told: Sequence[Notice] = ()  # who of us was told what; only for one who works here
-    coming: Sequence[EscalationStep] = ()  # what the ladder will do; only for one of us too
-
-
-def load_thread(
-    session: Session, conversation: Conversation, who: Person | None = None
-) -> Thread:
-    """Load a conversation's page: a fixed number of queries, whatever its length.
-
-    ``who`` is the colleague who looks; others are not told of the contact's other requests.
-    """
-    number = conversation.id
-    said = session.execute(
-        select(Message).where(messages.conversation_id == number).order_by(messages.id)
-    ).scalars()
-    happened = session.execute(
-        select(Event).where(events.conversation_id == number).order_by(events.id)
-    ).scalars()
-    files: dict[int, list[tuple[str, str, int]]] = {}
-    rows = session.execute(
-        select(
-            attachments.message_id,
-            attachments.blob_id,
-            attachments.filename,
-            attachments.size_bytes,
-        )
-        .join(Message, messages.id == attachments.message_id)
-        .where(messages.conversation_id == number)
-        .order_by(attachments.id)
-    )
-    for row in rows:
-        files.setdefault(row.message_id, []).append((row.blob_id, row.filename, row.size_bytes))
-    sent = session.execute(
-        select(outbox.message_id, outbox.state, outbox.error).where(
-            outbox.conversation_id == number, outbox.message_id.is_not(None)
-        )
-    )
-    prediction = session.execute(
-        select(TriagePrediction, models.is_starter)
-        .join(TriageModelVersion, models.id == predictions.model_version_id, isouter=True)
-        .where(predictions.conversation_id == number)
-        .order_by(predictions.id.desc())
-        .limit(1)
-    ).one_or_none()
-    return Thread(
-        conversation=conversation,
-        contact=session.get_one(Contact, conversation.contact_id),
-        messages=said.all(),
-        events=happened.all(),
-        files=files,
-        deliveries={row.message_id: (row.state, row.error) for row in sent},
-        clocks=session.execute(
-            select(SLAClock).where(clocks.conversation_id == number).order_by(clocks.id)
-        )
-        .scalars()
-        .all(),
-        prediction=prediction[0] if prediction else None,
-        model_is_starter=bool(prediction and prediction[1]),
-        other_open=other_open(session, conversation, who) if who is not None else [],
-        seen_at=_visitor_seen_at(session, conversation),
-        products=list_names(session) if who is not None else (),
-        told=list_told(session, number) if who is not None else (),
-        coming=list_coming(session, number) if who is not None else (),
-    )
-
-
-def _visitor_seen_at(session: Session, conversation: Conversation) -> datetime | None:
-    if conversation.channel is not ChannelKind.CHAT:
-        return None
-    signs = visitors_of(session, conversation.inbox_id, conversation.contact_id)
-    return max((at for _, at in signs if at is not None), default=None)
 
 
 def change(

@@ -14,7 +14,10 @@ from models import (
     Conversation,
     Correction,
     Direction,
+    Event,
+    EventKind,
     Message,
+    MessageLabel,
     RequestType,
     Status,
     TriageModelVersion,
@@ -26,9 +29,11 @@ from models.base import columns
 
 types = columns(RequestType)
 samples = columns(TriageSample)
+labels = columns(MessageLabel)
 corrections = columns(Correction)
 conversations = columns(Conversation)
 messages = columns(Message)
+events = columns(Event)
 predictions = columns(TriagePrediction)
 versions = columns(TriageModelVersion)
 trainings = columns(TriageTraining)
@@ -71,6 +76,7 @@ class Label:
     request_type: str
     urgency: str | None
     is_holdout: bool
+    product: str | None = None  # its product group, "" for none; None: only a machine says so
 
 
 def list_labels(
@@ -89,6 +95,7 @@ def list_labels(
             conversations.subject,
             conversations.channel,
             conversations.status,
+            conversations.product_group,
         )
         .join(Conversation, conversations.id == samples.conversation_id)
         .where(samples.conversation_id > after)
@@ -98,13 +105,14 @@ def list_labels(
     numbers = [row.conversation_id for row in found]
     said = latest_words_of_people(session, numbers)
     texts = _texts(session, {row.conversation_id: row.channel for row in found})
-    labels = []
+    guessed = guessed_products(session, numbers)
+    listed = []
     for row in found:
         number = row.conversation_id
         kind, text = said[number].get("request_type"), texts.get(number, "")
         if kind is None or not text.strip() or row.status is Status.SPAM:
             continue
-        labels.append(
+        listed.append(
             Label(
                 number,
                 row.language,
@@ -113,9 +121,59 @@ def list_labels(
                 heirs.get(kind, kind),
                 said[number].get("urgency"),
                 row.is_holdout,
+                None if number in guessed else row.product_group or "",
             )
         )
-    return labels, numbers[-1] if len(numbers) == limit else 0
+    return listed, numbers[-1] if len(numbers) == limit else 0
+
+
+def guessed_products(session: Session, numbers: Iterable[int]) -> set[int]:
+    """Return those of which only a model says which product group they are about."""
+    rows = session.execute(
+        select(events.conversation_id, events.data, events.actor_id)
+        .where(events.conversation_id.in_(list(numbers)), events.kind == EventKind.CLASSED)
+        .order_by(events.id)
+    )
+    found: set[int] = set()
+    for number, data, actor_id in rows:
+        if data.get("field") == "product_group":
+            is_guess = actor_id is None and "likely" in data
+            (found.add if is_guess else found.discard)(number)
+    return found
+
+
+def list_later_labels(
+    session: Session, heirs: Mapping[str, str], *, after: int, limit: int
+) -> tuple[list[Label], int]:
+    """Return the next later messages that people gave a type of their own; as ``list_labels``.
+
+    What is kept aside for comparing stays out of training with all that was said in it.
+    """
+    rows = session.execute(
+        select(
+            labels.message_id,
+            labels.conversation_id,
+            labels.request_type,
+            conversations.language,
+            messages.visible_text,
+            messages.text,
+            conversations.status,
+            samples.is_holdout,
+        )
+        .join(Message, messages.id == labels.message_id)
+        .join(Conversation, conversations.id == labels.conversation_id)
+        .outerjoin(TriageSample, samples.conversation_id == labels.conversation_id)
+        .where(labels.message_id > after)
+        .order_by(labels.message_id)
+        .limit(limit)
+    ).all()
+    found = []
+    for row in rows:
+        text, kind = row.visible_text or row.text, row.request_type
+        if text.strip() and row.status is not Status.SPAM and not row.is_holdout:
+            kind = heirs.get(kind, kind)
+            found.append(Label(row.conversation_id, row.language, "", text, kind, None, False))
+    return found, rows[-1].message_id if len(rows) == limit else 0
 
 
 def latest_words_of_people(

@@ -86,6 +86,22 @@ def take_turn(
     return counted.scalar_one_or_none() is not None
 
 
+def count_one(session: Session, key: str, *, expires_at: datetime, now: datetime) -> int:
+    """Count one more under ``key`` and return how many those are, as ``take_turn`` counts."""
+    fresh = counters.expires_at <= now
+    statement = insert_into(session, Counter).values(key=key, count=1, expires_at=expires_at)
+    counted = session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["key"],
+            set_={
+                "count": case((fresh, 1), else_=counters.count + 1),
+                "expires_at": expires_at,
+            },
+        ).returning(counters.count)
+    )
+    return int(counted.scalar_one())
+
+
 def forget_count(session: Session, key: str) -> None:
     """Start a counter anew."""
     session.execute(delete(Counter).where(counters.key == key))

@@ -21,3 +21,8 @@ def list_groups(session: Session) -> list[Group]:
 def list_names(session: Session) -> list[str]:
     """Return the names alone."""
     return [name for _, name, _ in list_groups(session)]
+
+
+def list_terms(session: Session) -> list[str]:
+    """Return every name, alias and code by which messages name a group."""
+    return [term for _, name, terms in list_groups(session) for term in (name, *terms)]

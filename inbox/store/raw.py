@@ -8,8 +8,16 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlmodel import Session
 
+from inbox.store import ledger
 from inbox.store.audit import add_entry
-from models import AuditAction, AuditThing, ChannelKind, RawMessage, RawState
+from models import (
+    AuditAction,
+    AuditThing,
+    ChannelKind,
+    LedgerState,
+    RawMessage,
+    RawState,
+)
 from models.base import columns, core
 
 raws = columns(RawMessage)
@@ -17,6 +25,7 @@ raws = columns(RawMessage)
 LEASE = timedelta(seconds=5)  # renewed while the work goes on
 MAX_FAILURES = 3
 BATCH_BYTES = 32 * 1024 * 1024  # of one claim, which are all in memory; its last may be over
+DEADLY = "Every worker that took it in died over it."
 MAX_ATTEMPTS = 25  # workers that died over it; more than a bad day of restarts
 
 
@@ -53,9 +62,11 @@ def claim(session: Session, now: datetime, limit: int) -> list[Claimed]:
             .where(raws.id.in_(deadly))
             .values(
                 state=RawState.QUARANTINED,
-                error="Every worker that took it in died over it.",
+                error=DEADLY,
             )
         )
+        for raw_id in deadly:
+            ledger.move(session, raw_id, LedgerState.QUARANTINED, DEADLY)
     ids: list[int] = []
     room = BATCH_BYTES
     for row in waiting:
@@ -117,6 +128,8 @@ def fail(session: Session, raw_id: int, reason: str, now: datetime) -> bool:
             leased_until=now + timedelta(seconds=failures),
         )
     )
+    if over:
+        ledger.move(session, raw_id, LedgerState.QUARANTINED, reason)
     return over
 
 
@@ -146,6 +159,7 @@ def try_again(session: Session, raw_id: int, now: datetime, *, by: int | None = 
     )
     if done.rowcount != 1:  # type: ignore[attr-defined]
         return False
+    ledger.move(session, raw_id, LedgerState.WAITING)
     add_entry(
         session,
         AuditThing.MESSAGE,

@@ -50,6 +50,14 @@ def _person(
     )
 
 
+def find_person(session: Session, agent_id: int) -> Person | None:
+    """Return an active person of ours, with every right of theirs."""
+    agent = session.get(Agent, agent_id)
+    if agent is None or not agent.is_active:
+        return None
+    return _person(session, agent, "", Scope.ADMIN)
+
+
 def find_session_person(session: Session, session_id: str, now: datetime) -> Person | None:
     """Return who a session belongs to, unless it ended, or the account changed since."""
     row = session.execute(_SESSION, {"session_id": session_id, "now": now}).one_or_none()

@@ -1,15 +1,17 @@
 """Sparse TF-IDF of words and pieces of words; the same code trains and predicts.
 
-Words, signs and pairs of them form one block, pieces of 2 to 5 letters inside a word another;
-the rows of words have length 1.25, those of pieces 1. Pieces carry spelling errors and chat
-slang, pairs carry meaning.
+Words, signs and pairs of neighbours form one block, pieces of 2 to 5 letters inside a word
+another, any two words that stand in one message a third; their rows have the lengths 1.25, 1
+and 0.8. Pieces carry spelling errors and chat slang, neighbours meaning, and two words anywhere
+what neither says alone: "card" with "lost".
 """
 
+import math
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -25,6 +27,11 @@ MAX_FEATURES = 200_000
 _TELLING_LENGTH = 4  # the mark and three letters: shorter pieces are in every language
 _CACHED_WORDS = 50_000
 _WORDS_LENGTH = 1.25  # measured on parts of four public training sets: 1 to 1.5 are alike
+_TOGETHER_LENGTH = 0.8
+_TOGETHER = " & "  # between two words of one message; no form holds it
+MOST_WORDS = 16  # different words of a message that are paired, the first ones
+MAX_TOGETHER = 50_000
+COUNTED_IN = 20_000  # messages that the pairs are learned from; more hold few new ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +83,17 @@ def words_and_pairs(forms: Forms) -> list[str]:
     return [*forms, *(f"{one} {two}" for one, two in pairwise(forms))]
 
 
+def words_of(forms: Forms) -> dict[str, int]:
+    """Return the first different words of a message, and where each stands first."""
+    found: dict[str, int] = {}
+    for place, form in enumerate(forms):
+        if form not in found and is_word(form):
+            found[form] = place
+            if len(found) == MOST_WORDS:
+                break
+    return found
+
+
 class Features:
     """A fixed vocabulary with its weights: turns messages into sparse rows."""
 
@@ -84,6 +102,7 @@ class Features:
         self.idf = idf
         self._number = {name: number for number, name in enumerate(self.vocabulary)}
         self._pieces: dict[str, list[int]] = {}
+        self._partners = _partners(self._number)
         rarest = float(idf.max()) + 0.5 if idf.size else 1.0
         self._rarity = array("f", [*idf.tolist(), rarest])
 
@@ -91,8 +110,12 @@ class Features:
         return len(self.vocabulary)
 
     @classmethod
-    def fit(cls, messages: Iterable[Forms]) -> Self:
-        """Learn the vocabulary: features of at least two messages once there are 500."""
+    def fit(cls, messages: Sequence[Forms], *, together: bool = True) -> Self:
+        """Learn the vocabulary: features of at least two messages once there are 500.
+
+        ``together=False`` leaves out any two words: sentences written to train a model hold
+        words together that others' messages do not.
+        """
         seen: Counter[str] = Counter()
         spelled: dict[str, list[str]] = {}
         n_messages = 0
@@ -105,9 +128,9 @@ class Features:
                 names.update(spelled[form])
             seen.update(names)
         least = 2 if n_messages >= 500 else 1
-        kept = [(count, name) for name, count in seen.items() if count >= least]
-        if len(kept) > MAX_FEATURES:
-            kept = sorted(kept, key=lambda entry: (-entry[0], entry[1]))[:MAX_FEATURES]
+        kept = _most_frequent(seen, least, MAX_FEATURES)
+        if together:
+            kept += _most_frequent(_count_together(messages, seen), least, MAX_TOGETHER)
         kept.sort(key=lambda entry: entry[1])
         counts = np.array([count for count, _ in kept], dtype=np.float64)
         idf = np.log((1 + n_messages) / (1 + counts)) + 1
@@ -133,9 +156,38 @@ class Features:
             known += rarity if place >= 0 else rarity * self._resemblance(form)
         first = _block(np.array(words + pairs, dtype=np.intp), self.idf, _WORDS_LENGTH)
         second = _block(np.array(found, dtype=np.intp), self.idf, 1.0)
+        third = self._together(forms) if self._partners else _NOTHING
         at = np.arange(len(forms))
         return _joined(
-            first, second, len(forms), known / all_of if all_of else 0.0, np.repeat(at, lengths)
+            first,
+            second,
+            third,
+            len(forms),
+            known / all_of if all_of else 0.0,
+            np.repeat(at, lengths),
+        )
+
+    def _together(self, forms: Forms) -> "_Together":
+        """Return which two words of the message are known to stand in one."""
+        at = words_of(forms)
+        words = sorted(at)
+        numbers: list[int] = []
+        ones: list[int] = []
+        others: list[int] = []
+        for place, word in enumerate(words):
+            partners = self._partners.get(word)
+            if partners is not None:
+                met = [other for other in words[place + 1 :] if other in partners]
+                numbers += [partners[other] for other in met]
+                others += [at[other] for other in met]
+                ones += [at[word]] * len(met)
+        if not numbers:
+            return _NOTHING
+        indices = np.array(numbers, dtype=np.intp)
+        values = self.idf[indices]
+        values *= _TOGETHER_LENGTH / math.sqrt(values @ values)
+        return _Together(
+            indices, values, np.array(ones, dtype=np.intp), np.array(others, dtype=np.intp)
         )
 
     def rows(self, messages: Iterable[Forms]) -> tuple[Rows, NDArray[np.float64]]:
@@ -175,6 +227,51 @@ class _Block(NamedTuple):
     each: NDArray[np.float64]  # 1 / how often the feature occurs, of each occurrence
 
 
+class _Together(NamedTuple):
+    """Pairs of words, each once, and which tokens the two words are."""
+
+    indices: NDArray[np.intp]
+    values: NDArray[np.float32]
+    ones: NDArray[np.intp]
+    others: NDArray[np.intp]
+
+
+_NONE = np.empty(0, dtype=np.intp)
+_NOTHING = _Together(_NONE, np.empty(0, dtype=np.float32), _NONE, _NONE)
+
+
+def _partners(numbers: Mapping[str, int]) -> dict[str, dict[str, int]]:
+    """Return, for each word, the words that follow it in alphabetical order, and the pair."""
+    found: dict[str, dict[str, int]] = {}
+    for name, number in numbers.items():
+        one, is_pair, other = name.partition(_TOGETHER)
+        if is_pair:
+            found.setdefault(one, {})[other] = number
+    return found
+
+
+def _most_frequent(seen: Mapping[str, int], least: int, most: int) -> list[tuple[int, str]]:
+    """Return the features of at least ``least`` messages, the most frequent if too many."""
+    kept = [(count, name) for name, count in seen.items() if count >= least]
+    if len(kept) > most:
+        kept = sorted(kept, key=lambda entry: (-entry[0], entry[1]))[:most]
+    return kept
+
+
+def _count_together(messages: Sequence[Forms], seen: Mapping[str, int]) -> dict[str, int]:
+    """Count any two words of one message; of very many messages, evenly chosen ones do."""
+    step = max(len(messages) // COUNTED_IN, 1)
+    pairs: Counter[tuple[str, str]] = Counter()
+    for forms in messages[::step]:
+        words = sorted(word for word in words_of(forms) if seen[word] > 1)
+        pairs.update(combinations(words, 2))
+    return {
+        f"{one}{_TOGETHER}{other}": count * step
+        for (one, other), count in pairs.items()
+        if count > 1
+    }
+
+
 def _block(numbers: NDArray[np.intp], idf: NDArray[np.float32], length: float) -> _Block:
     """Weigh the features of one block; -1 is a feature that is not known."""
     indices, inverse, counts = np.unique(numbers, return_inverse=True, return_counts=True)
@@ -189,9 +286,16 @@ def _block(numbers: NDArray[np.intp], idf: NDArray[np.float32], length: float) -
 
 
 def _joined(
-    words: _Block, found: _Block, n_tokens: int, known: float, owners: NDArray[np.intp]
+    words: _Block,
+    found: _Block,
+    together: _Together,
+    n_tokens: int,
+    known: float,
+    owners: NDArray[np.intp],
 ) -> Row:
-    """Put both blocks into one row; the words' block holds all words, then all pairs."""
+    """Put the blocks into one row; the words' block holds all words, then all neighbours."""
+    after = len(words.indices) + len(found.indices) + np.arange(len(together.indices))
+    half = np.full(len(after), 0.5)
     at = np.arange(n_tokens)
     alone, pairs = words.places[:n_tokens], words.places[n_tokens:]
     alone_each, pair_each = words.each[:n_tokens], words.each[n_tokens:] / 2
@@ -200,11 +304,13 @@ def _joined(
     holders = np.concatenate([at, at[:-1], at[1:]])
     is_known = places >= 0
     return Row(
-        indices=np.concatenate([words.indices, found.indices]),
-        values=np.concatenate([words.values, found.values]),
+        indices=np.concatenate([words.indices, found.indices, together.indices]),
+        values=np.concatenate([words.values, found.values, together.values]),
         known_share=known,
-        places=np.concatenate([places[is_known], found.places + len(words.indices)]),
-        owners=np.concatenate([holders[is_known], owners]),
-        parts=np.concatenate([parts[is_known], found.each]),
+        places=np.concatenate(
+            [places[is_known], found.places + len(words.indices), after, after]
+        ),
+        owners=np.concatenate([holders[is_known], owners, together.ones, together.others]),
+        parts=np.concatenate([parts[is_known], found.each, half, half]),
         n_tokens=n_tokens,
     )

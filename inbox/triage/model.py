@@ -15,8 +15,11 @@ from inbox.triage.prediction import (
     GENERAL,
     LEVELS,
     NO_FACTS,
+    NO_GROUP,
     NORMAL,
+    UNSURE_BELOW,
     Facts,
+    Guess,
     Prediction,
     Term,
     Thresholds,
@@ -103,6 +106,7 @@ class TriageModel:
     features: Features
     types: Head
     levels: Head | None = None
+    products: Head | None = None  # labels are names of groups; NO_GROUP is none of them
     urgency: UrgencyPolicy = field(default_factory=UrgencyPolicy)
     thresholds: Thresholds = field(default_factory=Thresholds)
     info: dict[str, Any] = field(default_factory=dict)
@@ -141,7 +145,8 @@ class TriageModel:
             },
             "info": self.info,
         }
-        for name, head in (("types", self.types), ("levels", self.levels)):
+        heads = {"types": self.types, "levels": self.levels, "products": self.products}
+        for name, head in heads.items():
             if head is not None:
                 arrays[f"{name}_coef"] = head.coef
                 arrays[f"{name}_intercept"] = head.intercept
@@ -154,7 +159,7 @@ class TriageModel:
         if arrays["idf"].shape != (len(vocabulary),):
             raise ValueError("the vocabulary has the wrong length")
         heads = {}
-        for name in ("types", "levels"):
+        for name in ("types", "levels", "products"):
             if name in meta:
                 labels = tuple(meta[name]["labels"])
                 coef, intercept = arrays[f"{name}_coef"], arrays[f"{name}_intercept"]
@@ -174,6 +179,7 @@ class TriageModel:
             features=Features(vocabulary, arrays["idf"]),
             types=heads["types"],
             levels=heads.get("levels"),
+            products=heads.get("products"),
             urgency=UrgencyPolicy(**urgency),
             thresholds=Thresholds(**thresholds),
             info=meta["info"],
@@ -217,6 +223,23 @@ class TriageModel:
             levels=levels,
             known_share=row.known_share,
         )
+
+    def guess_product(self, subject: str, text: str) -> Guess | None:
+        """Return which product group a message is about, if the model is sure enough.
+
+        None where it never learned any, or says that the message is about none of them.
+        """
+        if self.products is None:
+            return None
+        document = prepare(subject, text)
+        row = self.features.row(document.forms)
+        labels = self.products.labels
+        shares = self.products.probabilities(row, range(len(labels)), doubt(row.known_share))
+        best = int(shares.argmax())
+        if labels[best] == NO_GROUP or shares[best] < UNSURE_BELOW or not row.indices.size:
+            return None
+        terms = strongest_terms(document, row.shares(self.products.pull(row, best)))
+        return Guess(labels[best], float(shares[best]), terms)
 
     def with_thresholds(self, thresholds: Thresholds) -> "TriageModel":
         """Return the same model with other zones."""

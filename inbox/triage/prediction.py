@@ -67,6 +67,18 @@ class Term:
     weight: float
 
 
+NO_GROUP = ""  # what a product group's head says of messages about none
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """Which product group a message is about, by learned words; a guess."""
+
+    group: str
+    confidence: float
+    why: tuple[Term, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Prediction:
     """What triage proposes for one message.
@@ -107,6 +119,16 @@ class UrgencyCosts:
 
     too_low: tuple[float, float, float] = (3.0, 10.0, 30.0)
     too_high: tuple[float, float, float] = (1.0, 2.0, 4.0)
+
+    @classmethod
+    def of_plain(cls, kept: Mapping[str, Sequence[float]]) -> "UrgencyCosts":
+        """Return the costs that ``plain`` described."""
+        (low, lower, lowest), (high, higher, highest) = kept["too_low"], kept["too_high"]
+        return cls((low, lower, lowest), (high, higher, highest))
+
+    def plain(self) -> dict[str, list[float]]:
+        """Return the costs as values that JSON can carry."""
+        return {"too_low": list(self.too_low), "too_high": list(self.too_high)}
 
     def of(self, said: int, true: int) -> float:
         """Return the cost of saying level ``said`` when ``true`` is right (indices)."""

@@ -4,7 +4,7 @@ Everything is folded, and words are compared as wholes: "may loc" is no part of 
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -24,13 +24,14 @@ class Named(NamedTuple):
 class Catalogue:
     """All product groups, ready to be looked for; the same terms give the same object."""
 
-    def __init__(self, groups: Iterable[tuple[str, tuple[str, ...]]]) -> None:
+    def __init__(self, groups: Sequence[tuple[str, tuple[str, ...]]]) -> None:
         self._terms: dict[tuple[str, ...], Named] = {}
         for group, terms in groups:
             for term in (group, *terms):
                 key = words_of(term)
                 if key:  # of two groups with one term, the first has it
                     self._terms.setdefault(key, Named(group, term))
+        self.groups = frozenset(group for group, _ in groups)
         self._longest = max(map(len, self._terms), default=0)
 
     def __bool__(self) -> bool:

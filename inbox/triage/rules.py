@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Collection
+from dataclasses import replace
 from functools import cache
 
 from inbox.triage.keywords import KEYWORDS
@@ -17,7 +18,7 @@ from inbox.triage.prediction import (
     Thresholds,
 )
 from inbox.triage.text import Document, prepare
-from inbox.triage.urgency import floor
+from inbox.triage.urgency import floor, of_customer
 
 DEFAULT_CONFIDENCE = 0.5  # of "normal" when no rule and no model speaks
 RULE_CONFIDENCE = 0.9
@@ -56,6 +57,19 @@ def predict_by_rules(
         why=_why(found.get(first, {})),
         clock_candidates=Thresholds().clocks(candidates),
         zone=Thresholds().zone(first, confidence),
+    )
+
+
+def raised(said: Prediction, facts: Facts) -> Prediction:
+    """Return a prediction made by words alone, raised where the customer's facts ask for it."""
+    found = of_customer(facts)
+    if found is None or found.level <= LEVELS.index(said.urgency):
+        return said
+    return replace(
+        said,
+        urgency=LEVELS[found.level],
+        urgency_confidence=RULE_CONFIDENCE,
+        urgency_reason=found.reason,
     )
 
 

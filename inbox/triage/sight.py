@@ -29,15 +29,17 @@ def look(
     is_bulk: bool,
     has_files: bool,
     catalogue: Catalogue,
+    is_forged: bool = False,
 ) -> Sight:
     """Read a message once more; what comes with a file never only thanks.
 
     ``is_reply``: the subject was ours, so that only the text is read for thanks.
+    ``is_forged``: the sender's domain disowns it.
     """
     products = catalogue.find(subject, text)
     document = prepare("" if is_reply else subject, text)
     thanks = not has_files and is_only_thanks(document)
-    facts = SpamFacts(is_bulk=is_bulk)
+    facts = SpamFacts(is_bulk=is_bulk, is_forged=is_forged)
     spam = 0.0 if thanks else spam_likelihood(document, facts)
     signs: tuple[str, ...] = ()
     if spam >= 0.5:

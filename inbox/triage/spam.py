@@ -193,6 +193,18 @@ def spam_likelihood(document: Document, facts: SpamFacts) -> float:
     return 1 / (1 + math.exp(-odds))
 
 
+def with_copies(likelihood: float, n_copies: int) -> float:
+    """Return the likelihood once it is known how many others sent the same text."""
+    if not n_copies or not 0 < likelihood < 1:
+        return likelihood
+    odds = math.log(likelihood / (1 - likelihood)) + _of_copies(n_copies)
+    return 1 / (1 + math.exp(-odds))
+
+
+def _of_copies(n_copies: int) -> float:
+    return min(n_copies, 3) * 1.0
+
+
 def spam_signs(document: Document, facts: SpamFacts) -> tuple[SpamSign, ...]:
     """Return what speaks for and against spam, the weightiest first: for the page's why."""
     found = [*_of_facts(facts), *_of_words(document)]
@@ -205,7 +217,7 @@ def _of_facts(facts: SpamFacts) -> Iterator[SpamSign]:
         ("answers_us", -12.0, facts.is_reply),
         ("bulk_mail", 1.5, facts.is_bulk),
         ("forged_sender", 2.0, facts.is_forged),
-        ("sent_to_many", min(facts.n_copies, 3) * 1.0, facts.n_copies > 0),
+        ("sent_to_many", _of_copies(facts.n_copies), facts.n_copies > 0),
     )
     yield from (SpamSign(reason, weight) for reason, weight, holds in said if holds)
 

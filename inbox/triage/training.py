@@ -50,6 +50,7 @@ FEW_FOLDS_FROM = 5_000  # messages held out; above it three folds do, above CALI
 ONE_FOLD_FROM = 30_000
 MIN_OWN = 50  # own messages; fewer, and the starter's sentences calibrate too
 RULES_UNTIL = 200  # labelled urgencies; below, only written rules lower the urgency
+TOGETHER_FROM = 3_000  # own messages; from there any two words of a message tell something
 MANY_A_TYPE = 400  # messages; from there a softer machine does better
 
 
@@ -103,6 +104,7 @@ def train(
     costs: UrgencyCosts = DEFAULT_COSTS,
     info: dict[str, Any] | None = None,
     start: TriageModel | None = None,
+    features: Features | None = None,
 ) -> Trained:
     """Train on labelled messages; any set of types, also types with a single message.
 
@@ -113,7 +115,7 @@ def train(
     ``urgency`` decides how rules and model meet; by default only rules lower an urgency
     until 200 messages have a level. ``info`` is kept with the model. ``start`` is a model
     whose vocabulary is taken over and whose weights are gone on from: faster where there
-    are very many messages.
+    are very many messages. ``features`` is a vocabulary to be used as it is.
 
     Raises
     ------
@@ -123,7 +125,9 @@ def train(
     if not examples:
         raise Invalid("There is nothing to train on: no labelled messages.")
     forms = _forms(examples)
-    features = Features.fit(forms) if start is None else start.features
+    if features is None:
+        own = sum(example.is_own for example in examples) if measured else 0
+    features = start.features if start else Features.fit(forms, together=own >= TOGETHER_FROM)
     data = _data(features, examples, forms)
     kinds = [example.request_type for example in examples]
     softness = looseness or (0.35 if len(kinds) > MANY_A_TYPE * len(set(kinds)) else 0.5)

@@ -248,7 +248,7 @@ def floor(
     asked.
     """
     plain = document.plain
-    best = _of_customer(facts)
+    best = of_customer(facts)
     for rule in _RULES:
         level = LEVELS.index(rule.level)
         if rule.reason in without or (best is not None and level <= best.level):
@@ -271,7 +271,7 @@ def findings(document: Document) -> list[Finding]:
     return [Finding(reason, level) for reason, level in best.items()]
 
 
-def _of_customer(facts: Facts) -> Finding | None:
+def of_customer(facts: Facts) -> Finding | None:
     """Return what the customer's history asks for, whatever this message says."""
     high = LEVELS.index("high")
     if facts.promise_missed:

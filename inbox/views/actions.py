@@ -13,27 +13,18 @@ from inbox import closing, corrections, passing, ruling, waits
 from inbox import conversations as service
 from inbox.clock import utcnow
 from inbox.closing import ReasonNeeded
-from inbox.conversations import NewerMessage
-from inbox.errors import Conflict, Invalid, NotFound
+from inbox.conversations import NewerMessage, NoDelivery
+from inbox.errors import Conflict, Invalid, NotFound, TooLarge
 from inbox.house import load_house
 from inbox.rulebook import load_rulebook
 from inbox.settings import Settings
 from inbox.store import conversations as rows
 from inbox.store.people import Person
 from inbox.templating import N_
+from inbox.views.extras import MAX_FORM_BYTES, asks_first, read_extras, said_why
 from inbox.views.flash import flash
-from inbox.views.inbox import (
-    Opened,
-    changed,
-    list_page,
-    load_opened,
-    open_next,
-    opened,
-    own_row,
-    scope_of,
-    shown_conversation,
-    speaker_for,
-)
+from inbox.views.inbox import changed, list_page, open_next, scope_of, speaker_for
+from inbox.views.opened import Opened, load_opened, opened, own_row, shown_conversation
 from inbox.views.render import Toast, page, wants_partial, words
 from inbox.views.security import form_fields, safe_next
 from inbox.views.site import HttpRequest, number_of, person, read, site, write
@@ -109,9 +100,13 @@ async def answered(
     return flash(request, back, sentence, **values)
 
 
+WRITTEN = ("body", "kind", "key", "seen", "then", "cc", "bcc", "files", "anyway")
+
+
 @post(
     "/inbox/{number:int}/messages",
-    opt={"access": "agent", "fields": ("body", "kind", "key", "seen", "then")},
+    opt={"access": "agent", "fields": WRITTEN},
+    request_max_body_size=MAX_FORM_BYTES,
 )
 async def write_message(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     """Send a reply or keep a note; the writer's text is never lost on the way."""
@@ -126,6 +121,7 @@ async def write_message(request: HttpRequest, number: FromPath[int]) -> Response
         if is_note:
             loaded = await act(request, number, service.note, "asked", text=text, key=key)
         else:
+            extras = await read_extras(request, fields)
             loaded = await act(
                 request,
                 number,
@@ -134,50 +130,40 @@ async def write_message(request: HttpRequest, number: FromPath[int]) -> Response
                 text=text,
                 key=key,
                 seen=number_of(fields.get("seen", "")),
+                extras=extras,
             )
-    except NewerMessage as error:
-        sentence = say("Not sent: %(who)s wrote %(n)s seconds ago.") % {
-            "who": error.who,
-            "n": error.seconds_ago,
-        }
-        return await _again(request, number, text, 409, collision=sentence)
-    except Invalid as error:
-        return await _again(
-            request, number, text, 422, error=say(error.message), is_note=is_note
-        )
+    except (NewerMessage, NoDelivery) as error:
+        return await _again(request, number, fields, 409, **asks_first(error, say))
+    except (Invalid, TooLarge) as error:
+        return await _again(request, number, fields, 422, error=said_why(error, say))
     done = N_("Note kept.") if is_note else N_("Sent.")
     if fields.get("then") == "wait" and not is_note:
         done = N_("Sent. It waits for the customer now.")
     if not wants_partial(request):
         return flash(request, Redirect(f"/inbox/{number}", status_code=303), done)
     toast = Toast(say(done), "done" if is_note else "sent")
-    return await _composer(request, loaded, 201, toast)
+    return await composer(request, loaded, 201, toast)
 
 
 async def _again(
-    request: HttpRequest,
-    number: int,
-    text: str,
-    status: int,
-    *,
-    error: str = "",
-    collision: str = "",
-    is_note: bool = False,
+    request: HttpRequest, number: int, fields: dict[str, str], status: int, **said: Any
 ) -> Response[Any]:
-    """Show the composer again with the text in it."""
+    """Show the composer again with the text in it; files have to be chosen once more."""
     loaded = await read(request, load_opened, number, person(request))
     changes = {
-        "draft": text,
-        "error": error,
-        "collision": collision,
-        "kind": "note" if is_note else "reply",
+        "draft": fields.get("body", ""),
+        "kind": "note" if fields.get("kind") == "note" else "reply",
+        "cc": fields.get("cc", ""),
+        "bcc": fields.get("bcc", ""),
+        **said,
     }
-    return await _composer(request, loaded, status, None, **changes)
+    return await composer(request, loaded, status, None, **changes)
 
 
-async def _composer(
-    request: HttpRequest, loaded: Opened, status: int, toast: Toast | None, **changes: str
+async def composer(
+    request: HttpRequest, loaded: Opened, status: int, toast: Toast | None, **changes: Any
 ) -> Response[Any]:
+    """Show where one writes, with what was written; the whole page without htmx."""
     speak = await speaker_for(request)
     me = person(request).id
     shown = shown_conversation(loaded, speak, person(request))

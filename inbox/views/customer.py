@@ -19,6 +19,8 @@ from inbox.rulebook import Rulebook, load_rulebook
 from inbox.sla.promise import hours_text, promised_at, spoken_moment
 from inbox.staging import Arrival, Staged, stage
 from inbox.store import conversations as rows
+from inbox.store import merges
+from inbox.store.pages import Thread, load_thread
 from inbox.store.people import team_names
 from inbox.templating import N_
 from inbox.views.forms import (
@@ -65,7 +67,7 @@ class CustomerView:
 
 def _load_status(
     session: Session, token: str
-) -> tuple[rows.Thread | None, dict[int, str], Rulebook, datetime | None]:
+) -> tuple[Thread | None, dict[int, str], Rulebook, datetime | None]:
     conversation = rows.find_by_public_token(session, token)
     book = load_rulebook(session)
     if conversation is None:
@@ -75,7 +77,11 @@ def _load_status(
         if waiting is None:
             raise NotFound("There is no such page. Check the address in our mail.")
         return None, {}, book, waiting
-    return rows.load_thread(session, conversation), team_names(session), book, None
+    whole = merges.find_whole(session, conversation)
+    if whole.contact_id == conversation.contact_id:  # else it is somebody else's page too
+        conversation = whole
+    thread = load_thread(session, conversation, only_contact=True)
+    return thread, team_names(session), book, None
 
 
 @get("/s/{token:str}", opt={"access": "link"})
@@ -147,7 +153,7 @@ def _expected(row: Conversation, speak: Any) -> str:
 
 
 def _status(
-    request: HttpRequest, thread: rows.Thread, teams: dict[int, str], speak: Any, token: str
+    request: HttpRequest, thread: Thread, teams: dict[int, str], speak: Any, token: str
 ) -> CustomerView:
     row: Conversation = thread.conversation
     now = speak.now

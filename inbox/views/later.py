@@ -20,7 +20,8 @@ from inbox.store.setup import Type
 from inbox.templating import N_
 from inbox.views import actions
 from inbox.views.flash import flash
-from inbox.views.inbox import Opened, speaker_for
+from inbox.views.inbox import speaker_for
+from inbox.views.opened import Opened
 from inbox.views.present_list import present_row
 from inbox.views.render import page, wants_partial
 from inbox.views.settings_form import AnyResponse, done, spoken_errors, texts_of

@@ -7,17 +7,22 @@ from litestar.response import Redirect
 from msgspec import Struct
 
 from inbox import auth
+from inbox.addressing import make_copy_address
+from inbox.channels.letter import FIELDS
 from inbox.clock import utcnow
+from inbox.company import senders
 from inbox.company import staff as service
 from inbox.company.installation import TOO_SHORT
 from inbox.errors import Invalid
 from inbox.store import people, staff
+from inbox.store.company import list_doors
 from inbox.templating import N_
 from inbox.views.auth import hash_password, is_password, may_check, signed_in
 from inbox.views.flash import flash
 from inbox.views.formdata import fields_of, read_as
 from inbox.views.render import UI_COOKIE, page, words
 from inbox.views.site import HttpRequest, person, read, site, write
+from models import ChannelKind
 
 THEME_COOKIE = "theme"
 YEAR_S = 365 * 24 * 3600
@@ -29,6 +34,12 @@ class Own(Struct):
     name: str = ""
     language: str = ""
     theme: str = ""
+
+
+class Signature(Struct):
+    """What stands under one's answers."""
+
+    signature: str = ""
 
 
 class Passwords(Struct):
@@ -47,12 +58,17 @@ async def show_me(request: HttpRequest) -> Response[Any]:
 async def _my_page(request: HttpRequest, errors: dict[str, str], code: int) -> Response[str]:
     agent = await read(request, staff.get_agent, person(request).id)
     say = words(request)
+    where = site(request)
+    doors = await read(request, list_doors, ChannelKind.EMAIL)
+    copies = [make_copy_address(where.secret, agent.id, one.handle) for one in doors]
     return await page(
         request,
         "me.html",
         code=code,
         active="me",
         agent=agent,
+        copies=copies,
+        names=" ".join(f"{{{name}}}" for name in FIELDS),
         errors={field: say(text) for field, text in errors.items()},
     )
 
@@ -82,6 +98,18 @@ async def change_me(request: HttpRequest) -> Response[Any]:
             max_age=YEAR_S if value else 0,
         )
     return flash(request, response, N_("Saved."))
+
+
+@post("/me/signature", opt={"access": "agent", "fields": fields_of(Signature)})
+async def change_signature(request: HttpRequest) -> Response[Any]:
+    """Say what stands under one's own answers."""
+    form = await read_as(request, Signature)
+    own_id = person(request).id
+    try:
+        await write(request, senders.set_own_signature, own_id, form.signature, utcnow())
+    except Invalid as error:
+        return await _my_page(request, error.fields, 422)
+    return flash(request, Redirect("/me", status_code=303), N_("Saved."))
 
 
 @post("/me/password", opt={"access": "agent", "fields": fields_of(Passwords)})

@@ -75,6 +75,32 @@ class ListPage:
 
 
 @dataclass(frozen=True, slots=True)
+class MailShown:
+    """How far a mail has come: a state as a key and in words, and what else is known.
+
+    ``number`` is of the conversation whose mail it is; 0 for what is no mail.
+    """
+
+    id: int
+    number: int
+    state: str
+    text: str
+    lines: list[str] = field(default_factory=list)
+    may_retry: bool = False
+    may_cancel: bool = False
+    is_doubtful: bool = False  # it may have arrived: sending it again may double it
+
+
+@dataclass(frozen=True, slots=True)
+class Banner:
+    """An address that mail cannot be delivered to, and what the server said."""
+
+    address: str
+    text: str
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One message (kind in, out, note, auto) or event of a conversation."""
 
@@ -96,6 +122,11 @@ class Entry:
     level: str = ""
     text: str = ""
     is_chat: bool = False
+    design: str = ""  # where the mail is shown as its sender laid it out
+    remote_images: int = 0
+    mail: MailShown | None = None
+    sender: str = ""  # what the receiving server says of who sent it
+    beware: bool = False  # it says that it may be forged
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +152,7 @@ class ContactCard:
     phone: str
     language_name: str
     since_text: str
-    other_open: list[tuple[int, str]]
+    other_open: list[tuple[int, str, bool]]  # the last: it looks like the same matter
     address_note: str = ""
     tier: str = ""  # empty: the standard one
 
@@ -145,6 +176,17 @@ class Hint:
 
     number: int
     text: str
+    may_merge: bool = False  # with that one; a form for it is shown
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """An answered conversation that began much the same, with the answer that helped."""
+
+    number: int
+    subject: str
+    likeness: int  # percent
+    answer: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +247,11 @@ class ConversationPage:
     error: str = ""
     collision: str = ""
     reply_hint: str = ""
+    by_mail: bool = False  # an answer goes out by mail: copies and files may go with it
+    cc: str = ""
+    bcc: str = ""
+    anyway: bool = False  # it is asked whether to send to an address that takes no mail
+    bounced: list[Banner] = field(default_factory=list)
     owner_id: int = 0
     choices: list[Choice] = field(default_factory=list)
     owes: bool = False  # an answer; ending that needs one of the reasons
@@ -222,7 +269,12 @@ class ConversationPage:
     again: int = 0  # how often the customer asked again
     again_since: str = ""  # since when they wait
     product_why: str = ""
+    product_is_guess: bool = False  # the message names none; nobody has said so
     products: list[str] = field(default_factory=list)  # all there are
     other_products: list[str] = field(default_factory=list)  # that the message names too
     may_act: bool = True  # False: only to read and to note, for a team that is asked
     opinions: list[tuple[str, str]] = field(default_factory=list)  # who says what
+    merged_into: int = 0  # the one that goes on for it
+    parts: list[tuple[int, str]] = field(default_factory=list)  # what was merged into it
+    may_merge: bool = False
+    alike: list[Alike] = field(default_factory=list)

@@ -18,6 +18,8 @@ from inbox.clock import utcnow
 from inbox.db import after_commit
 from inbox.errors import NotFound
 from inbox.queue import INTAKE
+from inbox.store import conversations as rows
+from inbox.store import merges
 from inbox.store import raw as raws
 from inbox.store.asks import asked_of
 from inbox.store.counts import visible_to
@@ -124,8 +126,28 @@ def _file(session: Session, blob_id: str, who: Person) -> tuple[str, bytes]:
         .where(attachments.blob_id == blob_id, or_(visible_to(who), asked_of(who)))
     ).one_or_none()
     if row is None:
+        row = _of_part(session, blob_id, who)
+    if row is None:
         raise NotFound("There is no such file.")
     return row.filename, row.content
+
+
+def _of_part(session: Session, blob_id: str, who: Person) -> Any:
+    """Return a file of what was merged into a conversation that this person may see."""
+    row = session.execute(
+        select(attachments.filename, blobs.content, messages.conversation_id)
+        .join(Blob, blobs.id == attachments.blob_id)
+        .join(Message, messages.id == attachments.message_id)
+        .where(attachments.blob_id == blob_id)
+    ).one_or_none()
+    if row is None:
+        return None
+    part = session.get_one(Conversation, row.conversation_id)
+    whole = merges.find_whole(session, part)
+    if whole.id == part.id:
+        return None
+    rows.get_for_agent(session, whole.id, who, or_asked=True)
+    return row
 
 
 @get("/files/{blob_id:str}", opt={"access": "agent"})

@@ -1,20 +1,27 @@
 """From rows to one conversation's page."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from inbox.auth import random_token
 from inbox.closing import REASONS
+from inbox.later.merging import IN_WORK
 from inbox.ruling import STANDARD
 from inbox.sla.promise import spoken_moment
-from inbox.store.chat import SPOKEN
-from inbox.store.conversations import Thread
 from inbox.store.owners import Assignable
+from inbox.store.pages import Thread
 from inbox.store.people import Colleague
 from inbox.store.setup import Type
 from inbox.templating import N_
 from inbox.timeline import Calendars
-from inbox.views import present_alerts, present_chat, present_later
+from inbox.views import (
+    present_alerts,
+    present_chat,
+    present_later,
+    present_mail,
+    present_senders,
+)
 from inbox.views.models import (
     Choice,
     ContactCard,
@@ -50,15 +57,6 @@ CHANNEL_TEXT = {
     "chat": N_("chat"),
     "api": N_("API"),
     "webhook": N_("webhook"),
-}
-DELIVERY_TEXT = {
-    "queued": N_("waiting to be sent"),
-    "claimed": N_("waiting to be sent"),
-    "sending": N_("being sent"),
-    "sent": N_("sent"),
-    "failed": N_("not sent: %(reason)s"),
-    "unconfirmed": N_("may have been sent: the connection broke at the end. Ask the customer."),
-    "cancelled": N_("taken back"),
 }
 STATUS_TEXT = {
     Status.OPEN: N_("open"),
@@ -143,6 +141,8 @@ def present_conversation(  # noqa: PLR0913
             else speak.say("There is no address to answer to; you can keep notes.")
         ),
         reply_hint=present_chat.presence(thread, speak) if by_chat else address,
+        by_mail=can_reply and not by_chat,
+        bounced=present_mail.banners(thread, speak),
         owner_id=row.owner_id or 0,
         owes=any(clock.kind is not ClockKind.RESOLUTION for clock in live),
         reasons=[(key, speak.say(text)) for key, text in REASONS.items()],
@@ -184,7 +184,7 @@ def _contact(thread: Thread, speak: Speaker, identities: Mapping[str, Any]) -> C
         phone=(identities.get("phone") or [""])[0],
         language_name=LANGUAGE_NAMES.get(contact.language, contact.language),
         since_text=since,
-        other_open=thread.other_open,
+        other_open=[(*one, one[0] in thread.twins) for one in thread.other_open],
         address_note=present_chat.address_note(thread, speak) if address else "",
         tier="" if contact.tier == STANDARD else contact.tier,
     )
@@ -201,8 +201,13 @@ def _entries(
         (message.created_at, 0, present_message(message, thread, speak, colleagues))
         for message in thread.messages
     ]
-    for event in thread.events:
+    for event in [*thread.events, *thread.part_events]:
         entry = present_event(event, speak, types, colleagues)
+        is_own = event.conversation_id == thread.conversation.id
+        if entry is not None and not is_own:
+            if event.kind in present_later.JOINING:
+                continue
+            entry = replace(entry, text=f"#{event.conversation_id}: {entry.text}")
         if entry is not None:
             told = present_alerts.with_ways(entry, event, thread.told, speak, colleagues)
             found.append((event.at, 1, told))
@@ -212,20 +217,9 @@ def _entries(
             thread.events, thread.told, speak, colleagues
         )
     ]
+    found += [(at, 1, entry) for at, entry in present_mail.automatic_mails(thread, speak)]
     found.sort(key=lambda item: (item[0], item[1]))
     return [entry for _, _, entry in found]
-
-
-def _delivery(message: Message, thread: Thread, speak: Speaker) -> tuple[str | None, str]:
-    """Return how far an answer has come, as a key and in words."""
-    if message.channel == ChannelKind.CHAT and message.direction in SPOKEN:
-        return present_chat.delivery(message, thread, speak)
-    state, error = thread.deliveries.get(message.id, (None, ""))
-    if state is None:
-        return None, ""
-    text = speak.say(DELIVERY_TEXT[state])
-    text = text % {"reason": error} if "%(reason)s" in text else text
-    return "queued" if state == "claimed" else state, text
 
 
 def present_message(
@@ -238,10 +232,16 @@ def present_message(
     if message.direction == Direction.AUTOMATIC:
         name = speak.say("Automatic reply")
     shown, hidden = split_visible(message.text, message.visible_text)
-    state, text = _delivery(message, thread, speak)
+    mail = present_mail.delivery_of(message, thread, speak)
     via = speak.say(CHANNEL_TEXT[message.channel])
+    if message.conversation_id != thread.conversation.id:  # what became one with it
+        via += f" · #{message.conversation_id}"
+    if present_senders.is_from_elsewhere(message):
+        name = author.name if author else message.sender_address
+        via += ", " + speak.say(present_senders.ELSEWHERE)
     if message.is_machine:
         via += ", " + speak.say("automatic mail")
+    sender, beware = present_senders.sender_words(message.authentication, speak)
     return Entry(
         kind=KIND[message.direction],
         id=str(message.id),
@@ -258,9 +258,18 @@ def present_message(
             (blob, name, speak.size(size))
             for blob, name, size in thread.files.get(message.id, [])
         ],
-        delivery=state,
-        delivery_text=text,
+        delivery=mail.state if mail else None,
+        delivery_text=mail.text if mail else "",
+        mail=mail if mail and mail.id else None,
         is_chat=message.channel == ChannelKind.CHAT,
+        design=(
+            f"/inbox/{message.conversation_id}/messages/{message.id}/html"
+            if message.id in thread.designed
+            else ""
+        ),
+        remote_images=thread.designed.get(message.id, 0),
+        sender=sender,
+        beware=beware,
     )
 
 
@@ -327,5 +336,5 @@ def _hint(thread: Thread, speak: Speaker) -> Hint | None:
             text = speak.say(HINT_TEXT[thread.conversation.channel == ChannelKind.CHAT])
             if event.data.get("asks_again"):
                 text = speak.say(ASKS_AGAIN)
-            return Hint(number, text % {"n": number})
+            return Hint(number, text % {"n": number}, thread.conversation.status in IN_WORK)
     return None

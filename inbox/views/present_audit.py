@@ -30,6 +30,10 @@ THINGS = {
     "message": N_("Held message"),
     "absence": N_("Absence"),
     "swap": N_("Shift offered"),
+    "sender": N_("Mail server"),
+    "dkim_key": N_("Signing key"),
+    "address": N_("Address that takes no mail"),
+    "mail_rule": N_("Rule for mail"),
 }
 DONE = {
     # events of a conversation
@@ -57,6 +61,11 @@ DONE = {
     "marked_spam": N_("set apart as spam"),
     "restored": N_("no spam"),
     "reread": N_("reads as another topic"),
+    "imported": N_("brought in from a file"),
+    "mail_stopped": N_("automatic mail stopped"),
+    "mail_retried": N_("mail sent again or taken back"),
+    "address_bounced": N_("mail came back"),
+    "address_cleared": N_("address works again"),
     # entries
     "created": N_("created"),
     "changed": N_("changed"),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from inbox.sla.chat import is_there
-from inbox.store.conversations import Thread
+from inbox.store.pages import Thread
 from inbox.templating import N_
 from inbox.views.words import Speaker
 from models import ChannelKind, Message

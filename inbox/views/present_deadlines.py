@@ -6,7 +6,7 @@ from dataclasses import replace
 from inbox import clocks
 from inbox.sla.explain import Stretch, explain
 from inbox.sla.history import Clock, replay
-from inbox.store.conversations import Thread
+from inbox.store.pages import Thread
 from inbox.store.people import Colleague
 from inbox.templating import N_
 from inbox.timeline import Calendars, facts_of, happened_of, is_recorded

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from inbox.store.doors import Listed
 from inbox.templating import N_
 from inbox.views.words import Speaker
-from models import ChannelKind, Mailbox
+from models import ChannelKind, Mailbox, MailboxAuth
 
 # What a closed one does with what still comes: message keys.
 CLOSED = {
@@ -58,6 +58,12 @@ class Box:
     health_text: str
     error: str
     left: int
+    is_oauth: bool
+    is_watched: bool
+    alarm_after_min: int
+    sent: str  # "", "*" or "named"
+    sent_name: str
+    sent_error: str
 
 
 def present_door(row: Listed, speak: Speaker, base_url: str) -> Door:
@@ -137,6 +143,12 @@ def present_box(box: Mailbox, speak: Speaker) -> Box:
         is_active=box.is_active,
         health=health,
         health_text=text,
-        error=error,
+        error=speak.say(error) if error else "",
         left=len(box.left),
+        is_oauth=box.auth is MailboxAuth.OAUTH2,
+        is_watched=box.watched_until is not None,
+        alarm_after_min=box.alarm_after_min,
+        sent=box.sent_folder if box.sent_folder in ("", "*") else "named",
+        sent_name=box.sent_folder if box.sent_folder not in ("", "*") else "",
+        sent_error=str(box.sent.get("error", "")),
     )

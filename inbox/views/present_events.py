@@ -10,7 +10,7 @@ from inbox.sla.promise import spoken_moment
 from inbox.store.people import Colleague
 from inbox.store.setup import Type
 from inbox.templating import N_
-from inbox.views import cover_lines, present_ladder
+from inbox.views import cover_lines, present_ladder, present_mail
 from inbox.views.models import Entry
 from inbox.views.words import URGENCY_NAMES, URGENCY_RULES, Speaker
 from models import Event, EventKind
@@ -19,6 +19,7 @@ ICON = {
     EventKind.SORTED: "sparkles",
     EventKind.ASSIGNED: "user",
     EventKind.NOTED: "sticky-note",
+    EventKind.IMPORTED: "inbox",
     EventKind.COVERED: "plane",
     EventKind.ACKNOWLEDGED: "reply",
     EventKind.ACKNOWLEDGEMENT_WITHHELD: "reply",
@@ -45,6 +46,12 @@ ICON = {
     EventKind.MARKED_SPAM: "flag",
     EventKind.RESTORED: "undo-2",
     EventKind.REREAD: "sparkles",
+    EventKind.MERGED: "link",
+    EventKind.UNMERGED: "undo-2",
+    EventKind.MAIL_STOPPED: "circle-pause",
+    EventKind.MAIL_RETRIED: "send",
+    EventKind.ADDRESS_BOUNCED: "triangle-alert",
+    EventKind.ADDRESS_CLEARED: "check",
 }
 WITHHELD = {
     "automatic": N_("No automatic reply: the mail came from a machine."),
@@ -53,7 +60,9 @@ WITHHELD = {
     "hour": N_("No automatic reply: too many in this hour."),
     "no_address": N_("No automatic reply: there is no address to write to."),
     "spam": N_("No automatic reply: it is set apart as likely spam."),
+    "imported": N_("No automatic reply: it was brought in from a file."),
 }
+FROM_FILE = N_("Brought in from a file of earlier mail.")
 OWNER_REASONS = {
     "claimed": N_("%(name)s took it."),
     "assigned": N_("%(name)s gave it to %(owner)s."),
@@ -93,6 +102,7 @@ CLASSED = {
 }
 NAMED = N_("Product group %(new)s: the message says “%(term)s”")
 CHOSEN = N_("Product group %(new)s: chosen by who wrote")
+GUESSED = N_("Product group %(new)s: a guess by learned words (%(likely)s %%)")
 ONLY_THANKS = N_("This message only thanks or confirms: it needs no answer")
 WANTS_ANSWER = N_("%(name)s: that message wants an answer")
 IS_SPAM = N_("%(name)s set it apart as spam")
@@ -102,6 +112,11 @@ BACK_BY_ITSELF = N_("Back again: the next message is no spam")
 READS_AS = N_("A later message reads as %(type)s; its time holds if it is shorter")
 STAYS_SO = N_("%(name)s leaves the topic; the later message is not %(type)s")
 TAKEN_OVER = N_("%(name)s moved it to %(what)s, as a later message reads")
+MERGED = N_("%(name)s merged #%(number)s into it")
+MERGED_INTO = N_("%(name)s merged it into #%(into)s")
+UNMERGED = N_("%(name)s took #%(number)s out again")
+ON_ITS_OWN = N_("%(name)s put it on its own again")
+MERGED_URGENCY = N_("What was merged into it is more urgent: the priority went up to %(what)s")
 ASKED_THRICE = N_("Asked for the third time: the priority went up to %(what)s")
 LATER_RAISED = N_("A later message raised the priority to %(what)s")
 LATER_RULE = N_("A later message raised the priority to %(what)s: %(why)s")
@@ -133,7 +148,7 @@ def present_event(
     if not text:
         return None
     level = {EventKind.ESCALATED: "late", EventKind.WARNED: "soon"}.get(event.kind, "")
-    if event.kind == EventKind.REPLY_FAILED:
+    if event.kind in (EventKind.REPLY_FAILED, EventKind.ADDRESS_BOUNCED):
         level = "late"
     return Entry(
         kind="event",
@@ -154,6 +169,9 @@ def _text(
 ) -> str:
     if event.kind in present_ladder.FIRED:
         return present_ladder.fired_text(event.data, speak, colleagues)
+    if event.kind in present_mail.EVENTS:
+        name = _name(event.actor_id, colleagues)
+        return present_mail.event_line(event.kind, event.data, name, speak)
     template = _template(event)
     if not template:
         return ""
@@ -182,7 +200,8 @@ def _corrected(data: Mapping[str, Any]) -> str:
         return TAKEN_OVER if by == "message" else LINES[EventKind.CORRECTED]
     if by == "message":
         return LATER_RULE if data.get("reason") else LATER_RAISED
-    return {"ladder": RAISED, "asked_again": ASKED_THRICE}.get(str(by), REPRIORITISED)
+    raised = {"ladder": RAISED, "asked_again": ASKED_THRICE, "merged": MERGED_URGENCY}
+    return raised.get(str(by), REPRIORITISED)
 
 
 TEMPLATES: dict[EventKind, Callable[[Mapping[str, Any]], str]] = {
@@ -202,6 +221,8 @@ TEMPLATES: dict[EventKind, Callable[[Mapping[str, Any]], str]] = {
     EventKind.MARKED_SPAM: lambda _: IS_SPAM,
     EventKind.RESTORED: lambda _: NO_SPAM,
     EventKind.REREAD: lambda _: STAYS_SO,
+    EventKind.MERGED: lambda data: MERGED_INTO if "into" in data else MERGED,
+    EventKind.UNMERGED: lambda data: ON_ITS_OWN if "into" in data else UNMERGED,
 }
 """Lines that depend on what the event says."""
 
@@ -214,11 +235,14 @@ BY_NOBODY: dict[EventKind, Callable[[Mapping[str, Any]], str]] = {
     EventKind.RESOLVED: lambda _: CLOSED_UNANSWERED,
     EventKind.RESUMED: lambda _: WAIT_OVER,
     EventKind.WAITED: lambda _: GIVEN_A_DATE,
-    EventKind.CLASSED: lambda data: NAMED if "term" in data else CHOSEN,
+    EventKind.CLASSED: lambda data: (
+        GUESSED if "likely" in data else NAMED if "term" in data else CHOSEN
+    ),
     EventKind.THANKED: lambda _: ONLY_THANKS,
     EventKind.MARKED_SPAM: lambda _: LIKELY_SPAM,
     EventKind.RESTORED: lambda _: BACK_BY_ITSELF,
     EventKind.REREAD: lambda _: READS_AS,
+    EventKind.IMPORTED: lambda _: FROM_FILE,
 }
 """What Kịp did by itself, or the customer."""
 
@@ -241,6 +265,8 @@ def _values(
         "route": str(data.get("rule", "")),
         "text": str(data.get("text", "")),
         "term": str(data.get("term", "")),
+        "number": str(data.get("number", "")),
+        "into": str(data.get("into", "")),
         "likely": str(round(100 * data.get("likely", 0))),
         "why": speak.say(URGENCY_RULES.get(data.get("reason", ""), "")),
         "new": new or "–",

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from inbox.store.conversations import Thread
+from inbox.later.merging import IN_WORK
+from inbox.store.pages import Thread
 from inbox.store.setup import Type
 from inbox.templating import N_
 from inbox.views.models import ConversationPage
@@ -26,6 +27,9 @@ SIGNS = {
 }
 APART = N_("Set apart as spam: no automatic reply and no deadline.")
 APART_WHY = N_("Likely spam: %(signs)s. No automatic reply and no deadline.")
+GUESSED_BY = N_("a guess (%(share)s %%): %(words)s")
+MERGED = N_("It was merged into another request: go on there.")
+JOINING = (EventKind.MERGED, EventKind.UNMERGED)
 NO_ANSWER_TO_SPAM = N_("It is set apart as spam. Say first that it is none.")
 
 
@@ -43,12 +47,40 @@ def fill(
         shown.is_spam, shown.can_reply = True, False
         shown.cannot_reply_reason = speak.say(NO_ANSWER_TO_SPAM)
         shown.spam_text = _spam(thread.events, speak)
+    _merging(shown, thread, speak)
     if row.asked_again and row.next_due_at is not None:
         shown.again, shown.again_since = row.asked_again, _since(thread, speak)
+    _products(shown, thread, speak)
+
+
+def _merging(shown: ConversationPage, thread: Thread, speak: Speaker) -> None:
+    """Say what became part of it, or what it became part of."""
+    row = thread.conversation
+    if row.status is Status.MERGED:
+        shown.merged_into, shown.can_reply = row.merged_into_id or 0, False
+        shown.cannot_reply_reason = speak.say(MERGED)
+        shown.hint = None
+    shown.parts = [(one.number, one.subject) for one in thread.parts]
+    if shown.hint is not None and shown.hint.number in [one.number for one in thread.parts]:
+        shown.hint = None
+    shown.may_merge = row.status in IN_WORK
+
+
+def _products(shown: ConversationPage, thread: Thread, speak: Speaker) -> None:
+    """Say what it is about, why that is thought, and what else is named."""
+    row = thread.conversation
     shown.products = list(thread.products)
     named = _named(thread.events)
     if named is not None:
         is_kept = named.data.get("new") == row.product_group
+        shown.product_is_guess = is_kept and "likely" in named.data
+        if shown.product_is_guess and named.data["why"]:
+            words = ", ".join(f"“{one}”" for one in named.data["why"])
+            text = speak.say(GUESSED_BY)
+            shown.product_why = text % {
+                "share": round(100 * named.data["likely"]),
+                "words": words,
+            }
         if is_kept and "term" in named.data:
             text = speak.say("the message says “%(term)s”")
             shown.product_why = text % {"term": named.data["term"]}

@@ -1,7 +1,8 @@
 """The review page: one guess after another, by keys, each answer without a page load."""
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -25,8 +26,9 @@ from inbox.store.people import Person
 from inbox.templating import N_
 from inbox.views import review_strip
 from inbox.views.flash import flash
-from inbox.views.inbox import Opened, opened, shown_conversation, speaker_for
+from inbox.views.inbox import speaker_for
 from inbox.views.models import Row
+from inbox.views.opened import Opened, glanced, shown_conversation
 from inbox.views.present_list import present_opinions, present_row
 from inbox.views.present_review import (
     Item,
@@ -71,22 +73,24 @@ def _load(
         with contextlib.suppress(NotFound):  # a made-up place is the beginning
             chosen = rows.get_for_agent(session, at, who).id
             found = [chosen, *(number for number in found if number != chosen)]
-    done, each_s = queues.pace(session, who, now)
+    lately = queues.lately(session, who, now)
+    done, each_s = queues.pace(lately)
+    listed = rows.list_by_number(session, found[: SHOWN_NEXT + 1])
     loaded = outcome = None
     if found:
         row = rows.get_for_agent(session, found[0], who)
-        loaded = opened(session, row, who)
         book = load_rulebook(session)
+        loaded = replace(glanced(session, row, listed[0]), teams=book.teams)
         if row.request_type in book.types:
             outcome = reviewing.outcome(session, row, book, row.request_type, row.urgency)
     return Loaded(
-        counts={name: queues.count(session, name, who, now) for name in QUEUES},
+        counts=queues.counts(session, who, now),
         numbers=found,
-        rest=rows.list_by_number(session, found[1 : SHOWN_NEXT + 1]),
+        rest=listed[1:],
         opened=loaded,
         outcome=outcome,
         holder=queues.holder(session, found[0], who, now) if found else "",
-        undoable=reviewing.find_undoable(session, who, now),
+        undoable=reviewing.undoable(lately, now),
         done=done,
         each_s=each_s,
     )
@@ -277,13 +281,13 @@ async def take_back(request: HttpRequest) -> Response[Any]:
 
 def _ask_outcome(
     session: Session, number: int, who: Person, kind: str, urgency: str
-) -> tuple[Outcome, Opened]:
+) -> tuple[Outcome, datetime | None, dict[int, str]]:
     row = rows.get_for_agent(session, number, who)
     book = load_rulebook(session)
     kind = kind if kind in book.types else row.request_type
     urgency = urgency if urgency in ("urgent", "high", "normal", "low") else row.urgency
     found = reviewing.outcome(session, row, book, kind, urgency)
-    return found, opened(session, row, who)
+    return found, row.next_due_at, book.teams
 
 
 @get("/review/{number:int}/outcome", opt={"access": "supervisor"})
@@ -293,7 +297,8 @@ async def show_outcome(request: HttpRequest, number: FromPath[int]) -> Response[
     kind = asked.get("request_type", "")
     kind = asked.get("other", "") if kind == "other" else kind
     urgency = asked.get("urgency", "")
-    found, one = await read(request, _ask_outcome, number, person(request), kind, urgency)
+    asked_by = person(request)
+    found, due, teams = await read(request, _ask_outcome, number, asked_by, kind, urgency)
     speak = await speaker_for(request)
-    lines = present_outcome(found, one.teams, speak, one.thread.conversation.next_due_at)
+    lines = present_outcome(found, teams, speak, due)
     return await page(request, "review/_outcome.html", outcome=lines)

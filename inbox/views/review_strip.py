@@ -10,7 +10,7 @@ from inbox.store.learning import count_new_words, find_last, find_unfinished
 from inbox.store.setup import count_confirmed, find_live_model, named_types
 from inbox.templating import N_
 from inbox.triage.drift import Alarm
-from inbox.views.inbox import ENOUGH_CONFIRMED
+from inbox.views.opened import ENOUGH_CONFIRMED
 from inbox.views.present_list import type_name
 from inbox.views.render import language, words
 from inbox.views.site import HttpRequest, read

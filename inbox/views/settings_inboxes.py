@@ -23,7 +23,7 @@ from inbox.views.site import HttpRequest, number_of, person, read, site, write
 from models import ChannelKind, Inbox
 
 LIST = "/settings/inboxes"
-FIELDS = ("name", "handle", "team", "title", "language", "sites")
+FIELDS = ("name", "handle", "team", "title", "language", "sites", "authserv_id")
 
 
 def _address(inbox_id: int) -> str:
@@ -138,7 +138,11 @@ async def inbox_page(
         errors=errors,
         teams=loaded["teams"],
         open_count=loaded["open_count"],
-        **{"box_values": {}, "box_errors": {}, "probe": None, "secret": "", **more},
+        **{
+            **{"box_values": {}, "box_errors": {}, "probe": None, "secret": ""},
+            **{"habit_errors": {}, "habits_of": 0, "habits": {}},
+            **more,
+        },
     )
 
 
@@ -148,6 +152,7 @@ def _values(row: Inbox) -> dict[str, str]:
         title=row.settings.get("title", ""),
         language=row.settings.get("language", ""),
         sites="\n".join(row.settings.get("sites", [])),
+        authserv_id=row.settings.get("authserv_id", ""),
     )
     return {**asdict(entered), "team": str(row.team_id or "")}
 

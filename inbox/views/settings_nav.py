@@ -39,6 +39,7 @@ PAGES = (
     SettingsPage("/settings/teams", N_("Teams"), Role.ADMIN),
     SettingsPage("/settings/telegram", N_("Telegram"), Role.ADMIN),
     SettingsPage("/settings/tokens", N_("API tokens"), Role.ADMIN),
+    SettingsPage("/settings/mail", N_("Mail ledger"), Role.SUPERVISOR),
     SettingsPage("/settings/quarantine", N_("Quarantine"), Role.SUPERVISOR),
     SettingsPage("/settings/audit", N_("Audit trail"), Role.ADMIN),
     SettingsPage("/settings/health", N_("Health"), Role.ADMIN),

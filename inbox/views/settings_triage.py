@@ -10,16 +10,20 @@ from sqlmodel import Session
 from inbox.clock import utcnow
 from inbox.errors import Conflict, Invalid
 from inbox.learning import trainings, versions, watching
+from inbox.learning.costs import COST_LABELS, FIELDS, costs_of, read_costs, save_costs
 from inbox.learning.habits import Habits, save_habits
 from inbox.learning.queues import list_disputed
 from inbox.learning.watching import Shadow, Watch
 from inbox.store import learning as store
+from inbox.store.company import find_company
 from inbox.store.conversations import Listed, list_by_number
 from inbox.store.learning import Version
 from inbox.store.people import list_colleagues
 from inbox.store.setup import count_confirmed, find_live_model, named_types
 from inbox.templating import N_
-from inbox.views.inbox import ENOUGH_CONFIRMED, speaker_for
+from inbox.triage.prediction import UrgencyCosts
+from inbox.views.inbox import speaker_for
+from inbox.views.opened import ENOUGH_CONFIRMED
 from inbox.views.present_list import type_name
 from inbox.views.present_models import (
     STEPS,
@@ -62,6 +66,7 @@ class Overview:
     people: dict[int, str]
     names: dict[str, str]
     disputed: list[Listed]
+    costs: UrgencyCosts
 
 
 def _load(session: Session, spoken: str) -> Overview:
@@ -79,6 +84,7 @@ def _load(session: Session, spoken: str) -> Overview:
         {key: one.name for key, one in list_colleagues(session).items()},
         {key: type_name(types, key, spoken) for key in types},
         list_by_number(session, list_disputed(session, utcnow())),
+        costs_of(find_company(session)),
     )
 
 
@@ -88,7 +94,12 @@ async def show_triage(request: HttpRequest) -> AnyResponse:
     return await _overview(request, {}, 200)
 
 
-async def _overview(request: HttpRequest, errors: dict[str, str], code: int) -> AnyResponse:
+async def _overview(
+    request: HttpRequest,
+    errors: dict[str, str],
+    code: int,
+    typed: dict[str, str] | None = None,
+) -> AnyResponse:
     say = words(request)
     found = await read(request, _load, language(request))
     speak = await speaker_for(request)
@@ -124,7 +135,20 @@ async def _overview(request: HttpRequest, errors: dict[str, str], code: int) -> 
         alarms=[say(ALARM_TEXT[one]) for one in watched.alarms],
         drift=_drift(watched, say),
         disputed=found.disputed,
+        costs=_cost_fields(found.costs, typed, say),
     )
+
+
+def _cost_fields(
+    costs: UrgencyCosts, typed: dict[str, str] | None, say: Any
+) -> list[tuple[str, str, str]]:
+    """Return the form's fields: name, label and what stands in it."""
+    kept = [f"{value:g}" for value in (*costs.too_low, *costs.too_high)]
+    shown = kept if typed is None else [typed[name] for name in FIELDS]
+    return [
+        (name, say(label), value)
+        for name, label, value in zip(FIELDS, COST_LABELS, shown, strict=True)
+    ]
 
 
 def _last(found: Overview, clock: Any, say: Any) -> tuple[str, str]:
@@ -190,6 +214,19 @@ async def change_habits(request: HttpRequest) -> AnyResponse:
     habits = Habits(after or 0, bool(fields["nightly"]), (share or 0) / 100)
     await write(request, save_habits, habits, by=person(request).id, now=utcnow())
     return done(request, TRIAGE, N_("Saved."))
+
+
+@post(f"{TRIAGE}/costs", opt={"access": "supervisor", "fields": FIELDS})
+async def change_costs(request: HttpRequest) -> AnyResponse:
+    """Say what a wrong urgency costs; the next message is rated by it."""
+    typed = await texts_of(request, FIELDS)
+    try:
+        costs = read_costs(typed)
+    except Invalid as error:
+        errors = spoken_errors(request, error)
+        return await _overview(request, errors, error.status, typed)
+    await write(request, save_costs, costs, by=person(request).id, now=utcnow())
+    return done(request, f"{TRIAGE}#costs", N_("Saved."))
 
 
 @post(f"{TRIAGE}/rollback", opt={"access": "supervisor", "fields": ()})

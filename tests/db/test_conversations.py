@@ -17,7 +17,7 @@ from inbox.delivery import compose
 from inbox.errors import Conflict, Invalid, NotFound
 from inbox.rulebook import load_rulebook
 from inbox.store import conversations as rows
-from inbox.store import counts
+from inbox.store import counts, pages
 from inbox.store.conversations import Cursor
 from inbox.store.people import Person
 from models import ChannelKind, ClockKind, Direction, OutboxKind, Status
@@ -301,7 +301,7 @@ async def test_the_contacts_other_conversations_are_named(
     second = await database.write(arrive, firm, make_message(subject="Hai"))
 
     def look(session: Session) -> list[tuple[int, str]]:
-        return rows.other_open(session, conversation(session, second), firm.an)
+        return pages.other_open(session, conversation(session, second), firm.an)
 
     assert await database.read(look) == [(first, "Một")]
 
@@ -313,7 +313,7 @@ async def test_other_teams_conversations_are_not_named(database: Database, firm:
     theirs = await database.write(arrive, firm, make_message(subject="Kín"), said)
 
     def look(session: Session, who: Person) -> list[tuple[int, str]]:
-        return rows.load_thread(session, conversation(session, ours), who).other_open
+        return pages.load_thread(session, conversation(session, ours), who).other_open
 
     assert await database.read(look, firm.an) == []
     assert await database.read(look, firm.dung) == [(theirs, "Kín")]

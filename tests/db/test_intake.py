@@ -12,7 +12,8 @@ from inbox.channels.webform import Posted, pack, read
 from inbox.db import Database
 from inbox.errors import Invalid
 from inbox.store import people
-from inbox.store.conversations import list_conversations, load_thread
+from inbox.store.conversations import list_conversations
+from inbox.store.pages import load_thread
 from models import (
     Blob,
     ChannelKind,

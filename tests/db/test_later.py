@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from sqlmodel import Session
 
 from inbox import closing, conversations, corrections
@@ -18,6 +19,7 @@ from inbox.later.products import load_catalogue
 from inbox.rulebook import load_rulebook
 from inbox.staging import Arrival, stage
 from inbox.store import raw as raws
+from inbox.store.learning import list_later_labels
 from inbox.triage.prediction import Prediction
 from inbox.triage.sight import look
 from models import (
@@ -26,7 +28,9 @@ from models import (
     ClockKind,
     Conversation,
     Correction,
+    MessageLabel,
     SLAPolicy,
+    SLAState,
     Status,
     Urgency,
 )
@@ -348,10 +352,42 @@ async def test_the_proposed_types_clock_is_stricter_also_while_one_runs(
         number = write(session, firm, "Tôi muốn khiếu nại.", prediction("complaint"))
         assert conversation(session, number).next_due_at == NOW + 5 * HOUR  # over lunch
         write(session, firm, "Máy nào tốt?", prediction(), to=number, at=NOW + MINUTE)
-        assert conversation(session, number).next_due_at == NOW + HOUR
+        assert conversation(session, number).next_due_at == NOW + MINUTE + HOUR
         row, book = conversation(session, number), load_rulebook(session)
         rereading.dismiss(session, row, book, by=firm.an, now=NOW + 2 * MINUTE)
         assert conversation(session, number).next_due_at == NOW + 5 * HOUR
+
+    await database.write(work)
+
+
+async def test_a_later_message_makes_nobody_late_who_was_not(
+    database: Database, firm: Firm
+) -> None:
+    """F138: what is stricter holds from that message; accepted, it is counted and learnt."""
+
+    def work(session: Session) -> None:
+        text = "Tôi muốn khiếu nại."
+        number = write(session, firm, text, prediction("complaint"))
+        asked = NOW + 90 * MINUTE
+        write(session, firm, "Máy nào tốt?", prediction(), to=number, at=asked)
+        row = conversation(session, number)
+        assert row.next_due_at is not None
+        assert row.next_due_at > asked + HOUR - MINUTE  # an hour of work, from the message
+        assert row.sla_state is not SLAState.BREACHED
+        due = row.next_due_at
+
+        book = load_rulebook(session)
+        rereading.accept(session, row, book, firm.house, by=firm.dung, now=asked + MINUTE)
+
+        assert conversation(session, number).next_due_at == due
+        (label,) = session.execute(select(MessageLabel)).scalars()
+        assert (label.request_type, label.agent_id) == ("product_advice", firm.dung.id)
+        words = [one.text for one in list_later_labels(session, {}, after=0, limit=9)[0]]
+        assert words == ["Máy nào tốt?"]
+
+        write(session, firm, "Cháy nhà mất!", prediction(urgency="urgent"), to=number, at=due)
+        row = conversation(session, number)
+        assert row.urgency is Urgency.URGENT
 
     await database.write(work)
 

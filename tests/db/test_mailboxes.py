@@ -11,6 +11,7 @@ from inbox import mailboxes, outages
 from inbox.db import Database
 from inbox.delivery import compose
 from inbox.errors import Rejected, TooLarge, Unavailable
+from inbox.fetching import looks
 from inbox.mailboxes import Job
 from models import Mailbox, MailboxTls, Outbox, RawMessage
 from tests.conftest import Clock
@@ -67,7 +68,7 @@ async def look(database: Database, server: Server, at: datetime = NOW) -> int:
 
 
 def give_back(session: Session, job: Job, at: datetime) -> None:
-    mailboxes.succeed(session, job.id, None, at)
+    looks.succeed(session, job.id, None, at)
     row = session.get_one(Mailbox, job.id, populate_existing=True)
     row.next_at = at
     session.add(row)
@@ -320,7 +321,7 @@ async def test_a_mailbox_that_is_off_is_not_read(database: Database, firm: Firm)
 
 
 async def test_a_worker_that_starts_looks_at_once(database: Database, box: int) -> None:
-    await database.write(mailboxes.succeed, box, None, NOW)
+    await database.write(looks.succeed, box, None, NOW)
     assert not await database.read(mailboxes.waits, NOW)
     await database.write(mailboxes.hurry, NOW)
     assert await database.read(mailboxes.waits, NOW)
@@ -333,7 +334,7 @@ async def test_one_alarm_an_outage_and_one_all_clear(
     began = now.now
     pauses = []
     while now.now - began < timedelta(hours=2):
-        await database.write(mailboxes.fail, box, "refused", firm.house, now.now)
+        await database.write(looks.fail, box, "refused", firm.house, now.now)
         kept = await database.read(row_of, box)
         pauses.append((kept.next_at - now.now).total_seconds())
         mails = await database.read(lambda session: everything(session, Outbox))
@@ -345,7 +346,7 @@ async def test_one_alarm_an_outage_and_one_all_clear(
     assert kept.last_ok_at is None
 
     for _ in range(3):
-        await database.write(mailboxes.succeed, box, firm.house, now.now)
+        await database.write(looks.succeed, box, firm.house, now.now)
 
     mails = await database.read(lambda session: everything(session, Outbox))
     assert [mail.to_address for mail in mails] == [firm.dung.email, firm.admin.email] * 2
@@ -358,9 +359,9 @@ async def test_one_alarm_an_outage_and_one_all_clear(
 async def test_what_the_alarm_says(database: Database, firm: Firm, box: int) -> None:
     """F108: in the reader's language."""
     late = NOW + outages.ALARM_AFTER
-    await database.write(mailboxes.fail, box, "connection refused", firm.house, NOW)
-    await database.write(mailboxes.fail, box, "connection refused", firm.house, late)
-    await database.write(mailboxes.succeed, box, firm.house, late)
+    await database.write(looks.fail, box, "connection refused", firm.house, NOW)
+    await database.write(looks.fail, box, "connection refused", firm.house, late)
+    await database.write(looks.succeed, box, firm.house, late)
     mails = await database.read(lambda session: everything(session, Outbox))
     alarm, clear = mails[0].mail, mails[-1].mail
 

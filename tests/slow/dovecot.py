@@ -46,6 +46,14 @@ ssl_dh =
 disable_plaintext_auth = yes
 mail_location = maildir:~/Maildir
 mail_max_userip_connections = 100
+auth_mechanisms = plain{mechanisms}
+namespace inbox {{
+  inbox = yes
+  mailbox Sent {{
+    auto = create
+    special_use = \\Sent
+  }}
+}}
 first_valid_uid = 1
 default_internal_user = {internal}
 default_internal_group = {internal_group}
@@ -66,6 +74,7 @@ service anvil {{
 service stats {{
   chroot =
 }}
+{oauth2}
 passdb {{
   driver = passwd-file
   args = scheme=PLAIN username_format=%u {folder}/users
@@ -73,6 +82,15 @@ passdb {{
 userdb {{
   driver = static
   args = uid={uid} gid={gid} home={folder}/mail/%u
+}}
+"""
+
+
+OAUTH2 = """
+passdb {{
+  driver = oauth2
+  mechanisms = xoauth2
+  args = {folder}/oauth2.conf
 }}
 """
 
@@ -86,6 +104,7 @@ class Dovecot:
     port: int = field(default_factory=free_port)
     starttls_port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    token_info: str = ""  # where it asks whose an access token is; "" takes none
 
     @property
     def certificate(self) -> Path:
@@ -100,6 +119,8 @@ class Dovecot:
         (self.folder / "dovecot.conf").write_text(
             CONFIG.format(
                 folder=self.folder,
+                mechanisms=" xoauth2" if self.token_info else "",
+                oauth2=OAUTH2.format(folder=self.folder) if self.token_info else "",
                 port=self.port,
                 starttls_port=self.starttls_port,
                 uid=who["user"],
@@ -110,6 +131,10 @@ class Dovecot:
             )
         )
         (self.folder / "users").write_text(f"{USER}:{{PLAIN}}{PASSWORD}\n")
+        if self.token_info:
+            (self.folder / "oauth2.conf").write_text(
+                f"tokeninfo_url = {self.token_info}\nusername_attribute = email\n"
+            )
         mail = self.folder / "mail"
         mail.mkdir()
         if as_root:
@@ -160,12 +185,18 @@ class Dovecot:
             box.select("INBOX")
             yield box
 
-    def deliver(self, *mails: bytes, at: datetime | None = None, flags: str = "") -> None:
+    def deliver(
+        self,
+        *mails: bytes,
+        at: datetime | None = None,
+        flags: str = "",
+        folder: str = "INBOX",
+    ) -> None:
         """Let mails arrive, at a moment of their own."""
         moment = imaplib.Time2Internaldate(at or utcnow())
         with self.box() as box:
             for mail in mails:
-                assert box.append("INBOX", flags, moment, mail)[0] == "OK"
+                assert box.append(folder, flags, moment, mail)[0] == "OK"
 
     def count_unseen(self) -> int:
         """Count what nobody has read."""
@@ -205,7 +236,7 @@ def write_certificate(certificate: Path, key_file: Path) -> None:
 
 
 @contextmanager
-def running_dovecot() -> Iterator[Dovecot]:
+def running_dovecot(token_info: str = "") -> Iterator[Dovecot]:
     """Run a Dovecot; skips the test where it is missing or speaks other settings."""
     program = dovecot()
     if program is None:
@@ -216,7 +247,7 @@ def running_dovecot() -> Iterator[Dovecot]:
     # Not pytest's own folder: that one is closed to other users, and a socket's path is short.
     folder = Path(tempfile.mkdtemp(prefix="kip-dovecot-"))
     folder.chmod(0o755)
-    server = Dovecot(program, folder)
+    server = Dovecot(program, folder, token_info=token_info)
     try:
         server.prepare()
         server.start()

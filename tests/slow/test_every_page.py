@@ -41,6 +41,7 @@ NOT_PAGES = {
     "GET /setup": "only before the first visit; see test_first_visit.py",
     "GET /settings/audit.csv": "a file",
     "GET /files/{blob_id}": "a file",
+    "GET /inbox/{number}/messages/{message_id}/html": "in a frame; see test_mail_frame.py",
     "GET /notices/open/{token}": "behind a mail's link; see test_alerts.py",
     "GET /demo/mail.json": "for scripts",
     "GET /live": "a stream",
@@ -57,6 +58,7 @@ NOT_PAGES = {
 KNOWN = {"slug": "support", "kind": "form", "agent_id": 1, "team_id": 1, "calendar_id": 1}
 KNOWN |= {"inbox_id": 1, "mailbox_id": 1}
 KNOWN["ladder_id"] = 0
+KNOWN["entry_id"] = 1
 KNOWN |= {"policy_id": 1}
 KNOWN |= {"absence_id": 1, "position": 0}
 KNOWN |= {"version_id": 1, "type_key": "general"}

@@ -212,6 +212,34 @@ def test_a_renumbered_mailbox_makes_no_doubles(entered: Product, dovecot: Doveco
     assert taken(entered, "") == sorted([*before, "renumbered@customer.example"])
 
 
+def test_mail_is_fetched_as_it_comes_and_answers_are_found_in_the_sent_folder(
+    entered: Product, dovecot: Dovecot
+) -> None:
+    """IDLE: no look is due for an hour. F121, F6: and the ledger has as many as the server."""
+    entered.write("UPDATE mailboxes SET every_s = 3600, sent_folder = '*' WHERE id = 1")
+    watched = "SELECT watched_until FROM mailboxes WHERE watched_until IS NOT NULL"
+    until(lambda: entered.rows(watched), 30, "somebody waits for news")
+    entered.write("UPDATE mailboxes SET next_at = '2026-01-01 00:00:00'")
+    seen = "SELECT 1 FROM mailboxes WHERE sent LIKE '%last_uid%' AND next_at > leased_until"
+    until(lambda: entered.rows(seen), 20, "the folder of sent mail is known")
+    question = make_mail("news@customer.example")
+    message_id = question.split(b"Message-ID: ")[1].split(b"\r\n")[0].decode()
+    dovecot.deliver(question)
+    asked = entered.conversation_of("news@customer.example", within_s=20)
+
+    answer = make_mail(SUPPORT, to="news@customer.example", in_reply_to=message_id)
+    dovecot.deliver(answer, folder="Sent")
+    entered.write("UPDATE mailboxes SET next_at = '2026-01-01 00:00:00', reconciled_at = NULL")
+
+    met = "SELECT met_at FROM sla_clocks WHERE conversation_id = ? AND kind = 'first_response'"
+    until(lambda: entered.rows(met, asked["number"])[0][0], 20, "the clock is met")
+    until(lambda: entered.rows("SELECT 1 FROM mailboxes WHERE tally LIKE '%server%'"), 20, "it")
+    ((tally,),) = entered.rows("SELECT tally FROM mailboxes")
+    counted = json.loads(tally)
+    assert counted["server"] == counted["ledger"] > 0
+    assert counted["missing"] == 0
+
+
 def test_starttls_and_a_large_mail(entered: Product, dovecot: Dovecot) -> None:
     """A mail of 30 MiB comes whole, over the other way in."""
     done = kip(entered, "mailbox", "change", "1", "--off")

@@ -24,7 +24,7 @@ REFUSALS = {
 }
 COMMANDS = (
     *("inbox/commands/", "inbox/triage/", "inbox/cli.py", "inbox/demo/"),
-    *("inbox/operations/",),
+    *("inbox/operations/", "inbox/importing/"),
     *("inbox/exclusive.py", "inbox/channels/imap"),
 )
 SPOKEN = {*MARKS, *REFUSALS, "say", "words"}  # views say a text in the reader's language

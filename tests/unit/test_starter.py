@@ -1,7 +1,10 @@
 """The starter corpus: well formed, balanced, deterministic; and the model made of it."""
 
 import json
+import subprocess
+import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -127,3 +130,29 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a directory")
     with pytest.raises(InboxError, match="could not be made"):
         starter.ensure(tmp_path / "file" / "starter")
+
+
+def test_of_several_that_start_at_once_one_trains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Web, worker and mail receiver find no model: one makes it, the others wait for it."""
+    made: list[list[str]] = []
+    directory = tmp_path / "starter"
+    begin = threading.Barrier(4)
+
+    def train(command: list[str], **_given: object) -> subprocess.CompletedProcess[str]:
+        made.append(command)
+        directory.mkdir()
+        meta = {"info": {"starter_sha256": starter.corpus_hash()}}
+        (directory / "model.json").write_text(json.dumps(meta), "utf-8")
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    def start() -> None:
+        begin.wait()
+        assert starter.ensure(directory) == directory
+
+    monkeypatch.setattr("inbox.triage.starter.subprocess.run", train)
+    with ThreadPoolExecutor(4) as several:
+        for one in [several.submit(start) for _ in range(4)]:
+            one.result()
+    assert len(made) == 1

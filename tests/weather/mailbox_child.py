@@ -13,6 +13,7 @@ from pathlib import Path
 from inbox import mailboxes
 from inbox.clock import utcnow
 from inbox.db import Database
+from inbox.fetching import looks
 from tests.factories import make_mail
 from tests.mailserver import Server
 
@@ -41,7 +42,7 @@ async def main(url: str, marks: Path, count: int) -> None:
             soon = utcnow() + timedelta(minutes=number)  # an earlier lease is over by then
             (job,) = await database.write(mailboxes.claim, soon, 5)
             await mailboxes.read(database, job, server)
-            await database.write(mailboxes.succeed, job.id, None, soon - timedelta(minutes=1))
+            await database.write(looks.succeed, job.id, None, soon - timedelta(minutes=1))
     finally:
         await database.close()
 

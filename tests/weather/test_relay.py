@@ -130,7 +130,7 @@ async def test_what_was_not_handed_over_is_tried_again_and_arrives_once(
     people = await _some_mails(database, firm)
     if mood == "down":
         good, relay.port = relay.port, 1
-        send._sender = smtp.SmtpSender("smtp://127.0.0.1:1")
+        send.lanes.default = smtp.read_url("smtp://127.0.0.1:1")
     relay.mood = mood
 
     began = time.monotonic()
@@ -143,7 +143,7 @@ async def test_what_was_not_handed_over_is_tried_again_and_arrives_once(
 
     relay.mood = "good"
     if mood == "down":
-        send._sender = smtp.SmtpSender(f"smtp://127.0.0.1:{good}")
+        send.lanes.default = smtp.read_url(f"smtp://127.0.0.1:{good}")
     await _until_quiet(send, clock, 3)
     assert await _states(database) == {"sent": MAILS}
     assert sorted(relay.took) == people

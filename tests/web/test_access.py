@@ -53,9 +53,11 @@ TABLE = {
     "POST /join/{token}": Row(404, 404, 404, 404, 404, body={"password": "ten letters"}),
     "GET /me": AGENTS,
     "POST /me": Row(LOGIN, 303, 303, 303, 303, body={"name": "Ai", "language": "en"}),
+    "POST /me/signature": Row(LOGIN, 303, 303, 303, 303, body={"signature": "An"}),
     "POST /me/password": Row(LOGIN, 422, 422, 422, 422, body={"old": "x", "password": "short"}),
     "GET /inbox": AGENTS,
     "GET /inbox/{number}": Row(LOGIN, 200, 404, 200, 200),
+    "GET /inbox/{number}/messages/{message_id}/html": Row(LOGIN, 200, 404, 200, 200),
     "POST /inbox/{number}/messages": Row(
         LOGIN, 303, 404, 303, 303, body={"body": "Vâng ạ.", "kind": "reply"}
     ),
@@ -76,6 +78,28 @@ TABLE = {
     "POST /inbox/{number}/tier": Row(LOGIN, 303, 404, 303, 303, body={"value": "vip"}),
     "POST /inbox/{number}/product-group": Row(LOGIN, 303, 404, 303, 303, body={"value": "x"}),
     "POST /inbox/{number}/agreement": Row(LOGIN, 303, 404, 303, 303),
+    "POST /inbox/{number}/merge": Row(LOGIN, 422, 404, 422, 422, body={"other": "{number}"}),
+    "POST /inbox/{number}/merge/undo": Row(LOGIN, 409, 404, 409, 409),  # it is on its own
+    "POST /inbox/{number}/draft": Row(LOGIN, 404, 404, 404, 404),  # of no request
+    "GET /settings/inboxes/{inbox_id}/sending": ADMINS,
+    "POST /settings/inboxes/{inbox_id}/sending": Row(LOGIN, 403, 403, 403, 422),  # no server
+    "POST /settings/inboxes/{inbox_id}/sending/removal": Row(LOGIN, 403, 403, 403, 404),
+    "POST /settings/inboxes/{inbox_id}/sending/signature": Row(LOGIN, 403, 403, 403, 303),
+    "POST /settings/inboxes/{inbox_id}/sending/keys": Row(LOGIN, 403, 403, 403, 303),
+    "POST /settings/inboxes/{inbox_id}/sending/keys/{key_id}/look": Row(
+        LOGIN, 403, 403, 403, 404
+    ),
+    "POST /settings/inboxes/{inbox_id}/sending/keys/{key_id}": Row(LOGIN, 403, 403, 403, 404),
+    "POST /settings/inboxes/{inbox_id}/sending/keys/{key_id}/removal": Row(
+        LOGIN, 403, 403, 403, 404
+    ),
+    "POST /inbox/{number}/mails/{mail_id}/retry": Row(
+        LOGIN, 404, 404, 404, 404
+    ),  # no such mail
+    "POST /inbox/{number}/mails/{mail_id}/cancel": Row(LOGIN, 404, 404, 404, 404),
+    "POST /inbox/{number}/address": Row(  # it is not marked
+        LOGIN, 409, 404, 409, 409, body={"address": "a@b.example", "reason": "phoned"}
+    ),
     "POST /inbox/{number}/thanks/undo": Row(LOGIN, 409, 404, 409, 409),  # nobody thanked
     "POST /inbox/{number}/spam": Row(LOGIN, 303, 404, 303, 303),
     "POST /inbox/{number}/spam/undo": Row(LOGIN, 409, 404, 409, 409),  # it is none
@@ -143,6 +167,7 @@ TABLE = {
     "GET /settings/triage": SUPERVISORS,
     "POST /settings/triage/trainings": Row(LOGIN, 403, 403, 303, 303),
     "POST /settings/triage/habits": Row(LOGIN, 403, 403, 422, 422),
+    "POST /settings/triage/costs": Row(LOGIN, 403, 403, 422, 422),
     "POST /settings/triage/rollback": Row(LOGIN, 403, 403, 409, 409),  # no former model
     "GET /settings/triage/versions/{version_id}": Row(LOGIN, 403, 403, 404, 404),
     "GET /settings/triage/versions/{version_id}/messages": Row(LOGIN, 403, 403, 404, 404),
@@ -229,6 +254,15 @@ TABLE = {
     "POST /settings/inboxes/{inbox_id}/key": Row(LOGIN, 403, 403, 403, 404),  # no chat
     "POST /settings/inboxes/{inbox_id}/secret": Row(LOGIN, 403, 403, 403, 404),  # no webhook
     "POST /settings/inboxes/{inbox_id}/mailboxes": Row(LOGIN, 403, 403, 403, 422),
+    "GET /settings/mail": SUPERVISORS,
+    "GET /settings/mail/rules": SUPERVISORS,
+    "POST /settings/mail/rules": Row(LOGIN, 403, 403, 422, 422),  # nothing typed
+    "POST /settings/mail/rules/{rule_id}/removal": Row(LOGIN, 403, 403, 404, 404),
+    "POST /settings/mail/mailboxes/{mailbox_id}/count": Row(LOGIN, 403, 403, 404, 404),
+    "GET /settings/mail/{entry_id}": Row(LOGIN, 403, 403, 404, 404),
+    "POST /settings/mail/{entry_id}/taking": Row(LOGIN, 403, 403, 404, 404),
+    "POST /settings/mail/{entry_id}/retry": Row(LOGIN, 403, 403, 404, 404),
+    "POST /settings/mailboxes/{mailbox_id}/habits": Row(LOGIN, 403, 403, 403, 404),
     "POST /settings/mailboxes/{mailbox_id}/test": Row(LOGIN, 403, 403, 403, 404),  # none there
     "POST /settings/mailboxes/{mailbox_id}/password": Row(LOGIN, 403, 403, 403, 404),
     "POST /settings/mailboxes/{mailbox_id}/pause": Row(LOGIN, 403, 403, 403, 404),

@@ -283,4 +283,4 @@ async def test_no_query_per_row(scene: Scene) -> None:
             ran[path].append(len(statements))
     for path, (few, many) in ran.items():
         assert few == many, path
-        assert few < (64 if path == "/review" else 36), path  # it shows how sorting goes, too
+        assert few < (44 if path == "/review" else 36), path  # it shows how sorting goes, too

@@ -6,8 +6,10 @@ from typing import Any
 from sqlmodel import Session
 
 from inbox.learning import versions
+from inbox.learning.costs import costs_of
 from inbox.learning.versions import CHANGED
-from models import Company, RequestType, TriageModelVersion, TriageTraining
+from inbox.triage.prediction import UrgencyCosts
+from models import AuditEntry, Company, RequestType, TriageModelVersion, TriageTraining
 from models.base import columns
 from tests.web.scene import NOW, Scene
 
@@ -178,3 +180,28 @@ async def test_topics_are_added_renamed_merged_and_switched(scene: Scene) -> Non
     assert kinds["product_advice"].heir_key is None
     stays = await browser.post("/settings/types/general/state", {"on": ""})
     assert stays.status_code == 409
+
+
+async def test_what_a_wrong_urgency_costs_is_kept_and_audited(scene: Scene) -> None:
+    """The matrix is a setting: shown with its defaults, checked, and written down."""
+    browser = await scene.signed_in("ha")
+    fields = ("low1", "low2", "low3", "high1", "high2", "high3")
+    page = (await browser.get("/settings/triage")).text
+    for name, value in zip(fields, ("3", "10", "30", "1", "2", "4"), strict=True):
+        assert f'name="{name}" type="text" value="{value}"' in page
+    wrong = dict(zip(fields, ("5", "4", "x", "1", "2", "nan"), strict=True))
+    refused = await browser.post("/settings/triage/costs", wrong)
+    assert refused.status_code == 422
+    assert refused.text.count("Write a number above 0, up to 1000.") == 2
+    assert 'value="x"' in refused.text
+    falls = dict(zip(fields, ("5", "4", "9", "1", "2", "4"), strict=True))
+    refused = await browser.post("/settings/triage/costs", falls)
+    assert "Further off cannot cost less" in refused.text
+    good = dict(zip(fields, ("5", "20", "60", "0,5", "2", "4"), strict=True))
+    assert (await browser.post("/settings/triage/costs", good)).status_code == 303
+    (company,) = await scene.all(Company)
+    kept = {"too_low": [5.0, 20.0, 60.0], "too_high": [0.5, 2.0, 4.0]}
+    assert company.settings["urgency_costs"] == kept
+    assert costs_of(company) == UrgencyCosts((5.0, 20.0, 60.0), (0.5, 2.0, 4.0))
+    written = [one.after for one in await scene.all(AuditEntry)]
+    assert kept in written

@@ -5,8 +5,22 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from sqlalchemy import select
+from sqlmodel import Session
+
 from inbox.channels.webform import pack_file
-from models import Absence, ApiToken, Ask, Attachment, RawMessage, RawState, Swap
+from models import (
+    Absence,
+    ApiToken,
+    Ask,
+    Attachment,
+    Message,
+    MessageHtml,
+    RawMessage,
+    RawState,
+    Swap,
+)
+from models.base import columns
 from tests.web.scene import CHAT_KEY, Scene
 
 
@@ -25,6 +39,8 @@ class Things:
     absence_id: int
     swap_id: int
 
+    message_id: int = 0
+
     def path(self, pattern: str) -> str:
         """Fill in an address."""
         known = {
@@ -36,7 +52,9 @@ class Things:
         }
         known |= {"calendar_id": 1, "inbox_id": 1, "mailbox_id": 1, "kind": "form"}
         known["position"] = 0
+        known |= {"entry_id": 999, "rule_id": 999}
         known |= {"step": "hours", "ladder_id": 0, "notice_id": 1}
+        known |= {"mail_id": 0, "key_id": 999}
         known |= {"policy_id": 1, "rehearsal_id": 1}
         known |= {"browser_id": 1, "version_id": 999, "type_key": "general", "group_id": 999}
         return re.sub(r"{(\w+)}", lambda found: str(known[found[1]]), pattern)
@@ -65,7 +83,21 @@ async def make_things(scene: Scene) -> Things:
     absence_id = await make_absence(scene, supervisor.id)
     swap_id = await make_swap(scene)
     ids = (supervisor.id, team_id, token_id, ask_id, absence_id, swap_id)
-    return Things(number, held.id, blob, row.public_token, *ids)
+    made = Things(number, held.id, blob, row.public_token, *ids)
+    made.message_id = await lay_out(scene, number)
+    return made
+
+
+async def lay_out(scene: Scene, number: int) -> int:
+    """Give a conversation's first message a layout, as a mail has one."""
+
+    def work(session: Session) -> int:
+        query = select(Message).where(columns(Message).conversation_id == number)
+        message_id = session.execute(query).scalars().all()[0].id
+        session.add(MessageHtml(message_id=message_id, html="<p>Hello</p>"))
+        return message_id
+
+    return await scene.write(work)
 
 
 async def make_absence(scene: Scene, agent_id: int) -> int:

@@ -3,10 +3,14 @@
 ``make setup`` trains it once (``python -m inbox.triage.starter``); later starts only find it.
 """
 
+import fcntl
 import hashlib
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from inbox.errors import InboxError
@@ -59,7 +63,7 @@ def ensure(directory: Path | None = None) -> Path:
     """Return a directory with the current starter model, training it there if need be.
 
     Training takes seconds and runs in its own process, so that the caller never carries
-    scikit-learn.
+    scikit-learn. Of several callers at once one trains and the others wait for it.
 
     Raises
     ------
@@ -67,14 +71,40 @@ def ensure(directory: Path | None = None) -> Path:
         If it could not be trained or written there; the sentence says why.
     """
     target = directory or location()
-    if not is_current(target):
-        command = [sys.executable, "-m", "inbox.triage.starter", str(target)]
-        # Our own interpreter and module; no shell, nothing from outside in the arguments.
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-            raise InboxError(f"The starter model could not be made in {target}: {reason}")
+    if is_current(target):
+        return target
+    try:
+        with _alone(target):
+            if not is_current(target):
+                _make(target)
+    except OSError as error:
+        raise _unmade(target, error.strerror or str(error)) from error
     return target
+
+
+@contextmanager
+def _alone(target: Path) -> Iterator[None]:
+    """Wait until nobody else makes this model; who dies meanwhile holds up nobody."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    name = target.with_name(f".{target.name}.lock")
+    lock = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _make(target: Path) -> None:
+    command = [sys.executable, "-m", "inbox.triage.starter", str(target)]
+    # Our own interpreter and module; no shell, nothing from outside in the arguments.
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise _unmade(target, (done.stderr.strip().splitlines() or ["no reason given"])[-1])
+
+
+def _unmade(target: Path, reason: str) -> InboxError:
+    return InboxError(f"The starter model could not be made in {target}: {reason}")
 
 
 def said_in(set_name: str) -> list[str]:

@@ -20,6 +20,7 @@ from inbox.sla.history import Wait
 from inbox.store import conversations as rows
 from inbox.store import people
 from inbox.store.idempotency import Answer
+from inbox.store.pages import load_thread
 from inbox.store.people import Person
 from inbox.views.api import shapes
 from inbox.views.api.present import present_conversation, present_message
@@ -76,7 +77,7 @@ async def post_note(request: HttpRequest, number: FromPath[int]) -> Response[Any
 
 def _written(session: Session, row: Conversation, message: Message) -> Answer:
     session.flush()
-    thread = rows.load_thread(session, row)
+    thread = load_thread(session, row)
     return shown(present_message(message, thread, people.list_colleagues(session)), 201)
 
 

@@ -9,8 +9,8 @@ from sqlalchemy import func, select
 from sqlmodel import Session
 
 from inbox.clock import utcnow
-from inbox.store import conversations as rows
 from inbox.store import people
+from inbox.store.pages import Thread, load_thread
 from inbox.store.people import Colleague
 from inbox.views.api import shapes
 from models import (
@@ -137,7 +137,7 @@ def _addressed(contact: shapes.Contact, typed: str) -> shapes.Contact:
 
 def present_conversation(session: Session, row: Conversation) -> shapes.Conversation:
     """Return a conversation with all that was said and done."""
-    thread = rows.load_thread(session, row)
+    thread = load_thread(session, row)
     (item,) = present_items(session, [row])
     colleagues = people.list_colleagues(session)
     teams = people.team_names(session)
@@ -152,10 +152,10 @@ def present_conversation(session: Session, row: Conversation) -> shapes.Conversa
 
 
 def present_message(
-    one: Message, thread: rows.Thread, colleagues: Colleagues
+    one: Message, thread: Thread, colleagues: Colleagues
 ) -> shapes.Message:
     """Return a message with its files and where it is on its way."""
-    state, error = thread.deliveries.get(one.id, (None, ""))
+    sent = thread.deliveries.get(one.id)
     return shapes.Message(
         id=one.id,
         direction=one.direction,
@@ -165,8 +165,8 @@ def present_message(
         visible_text=one.visible_text,
         automatic=one.is_machine,
         at=_second(one.created_at),
-        delivery=DeliveryState(state) if state else None,
-        delivery_error=error or None,
+        delivery=DeliveryState(sent.state) if sent else None,
+        delivery_error=(sent.error if sent else "") or None,
         attachments=[
             shapes.Attachment(blob, name, size)
             for blob, name, size in thread.files.get(one.id, [])

@@ -1,0 +1,1 @@
+"""Around reading mailboxes: signing in, waiting for news, counting, answers sent elsewhere."""

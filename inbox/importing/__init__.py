@@ -1,0 +1,1 @@
+"""Mail from before us: read from files, and made part of what we know."""

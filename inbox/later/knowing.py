@@ -1,0 +1,127 @@
+"""What is known of a customer when a message comes: what is open, late, unanswered."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import bindparam, select, union
+from sqlmodel import Session
+
+from inbox.later.incoming import Incoming
+from inbox.store import chat
+from inbox.triage.prediction import NO_FACTS, Facts
+from inbox.triage.rules import raised
+from models import ChannelKind, Contact, ContactIdentity, Conversation, Status
+from models.base import columns
+
+identities = columns(ContactIdentity)
+conversations = columns(Conversation)
+
+# Written once. Both lists may be empty; kinds and values are looked up by their index.
+_OPEN = select(
+    conversations.id,
+    conversations.contact_id,
+    conversations.request_type,
+    conversations.next_due_at,
+    conversations.promised_at,
+    conversations.first_responded_at,
+    conversations.asked_again,
+).where(
+    conversations.status == Status.OPEN,
+    conversations.contact_id.in_(
+        union(
+            select(identities.contact_id).where(
+                identities.kind.in_(bindparam("kinds", expanding=True)),
+                identities.value.in_(bindparam("values", expanding=True)),
+            ),
+            select(conversations.contact_id).where(
+                conversations.id.in_(bindparam("numbers", expanding=True))
+            ),
+        )
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """An open conversation of a customer."""
+
+    number: int
+    contact_id: int
+    request_type: str
+    next_due_at: datetime | None
+    promised_at: datetime | None
+    first_responded_at: datetime | None
+    asked_again: int
+
+    def is_late(self, at: datetime) -> bool:
+        """Whether a first answer was promised for before ``at``, and never came."""
+        promised = self.promised_at
+        return promised is not None and promised < at and self.first_responded_at is None
+
+    @property
+    def unanswered(self) -> int:
+        """How many messages wait; what was asked again before an answer is not counted."""
+        if self.next_due_at is None:
+            return 0
+        return 1 + (self.asked_again if self.first_responded_at is None else 0)
+
+
+Known = Mapping[int, Sequence[Matter]]
+"""The open matters of customers, by contact."""
+
+
+def look_up(session: Session, some: Iterable[Incoming]) -> Known:
+    """Return what is open of everybody who wrote these messages, in one query."""
+    kinds, values, numbers = {"email"}, set(), set()
+    for one in some:
+        raw, message = one.raw, one.message
+        if "conversation" in raw.meta:
+            numbers.add(int(raw.meta["conversation"]))
+        elif raw.kind is ChannelKind.CHAT:
+            kinds.add(chat.KIND)
+            values.add(chat.visitor_value(raw.inbox_id, str(raw.meta["visitor"])))
+        elif message.from_address:
+            values.add(message.from_address)
+        elif message.phone:
+            kinds.add("phone")
+            values.add(message.phone)
+    asked = {"kinds": sorted(kinds), "values": sorted(values), "numbers": sorted(numbers)}
+    found: dict[int, list[Matter]] = {}
+    for row in session.execute(_OPEN, asked):
+        found.setdefault(row.contact_id, []).append(Matter(*row))
+    return found
+
+
+def informed(
+    incoming: Incoming, known: Known, contact: Contact, joined: int | None
+) -> Incoming:
+    """Return the message with an urgency that also follows from what is known.
+
+    ``joined`` is the conversation that it goes on with: how often somebody asked there is
+    counted there. A machine's mail is as urgent as it reads.
+    """
+    if incoming.message.is_automatic or incoming.message.is_bounce:
+        return incoming
+    facts = _facts(incoming, known.get(contact.id, ()), contact, joined)
+    said = raised(incoming.prediction, facts)
+    return incoming if said is incoming.prediction else replace(incoming, prediction=said)
+
+
+def _facts(
+    incoming: Incoming, matters: Sequence[Matter], contact: Contact, joined: int | None
+) -> Facts:
+    """Gather the facts; whoever waits for one thing is not more urgent in another."""
+    if not matters:
+        return NO_FACTS
+    others = [one for one in matters if one.number != joined]
+    here = incoming.prediction.request_type
+    alike = [one for one in others if one.request_type == here]
+    mine = [one for one in matters if one.number == joined]
+    arrived = incoming.raw.received_at
+    return Facts(
+        tier=contact.tier,
+        open_matters=len(others),
+        asked_before=sum(one.unanswered for one in alike),
+        promise_missed=any(one.is_late(arrived) for one in (*alike, *mine)),
+    )

@@ -1,0 +1,277 @@
+"""What goes with an answer besides its words: copies, files, signature, what it answers."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlmodel import Session
+
+from inbox.acknowledgement import House, sender_of
+from inbox.addressing import inbox_named, make_message_id, make_reply_address
+from inbox.auth import random_token
+from inbox.channels import letter
+from inbox.channels.addresses import is_strict, normalise, parse_list
+from inbox.channels.base import OutboundMessage, as_facts
+from inbox.channels.letter import Quoted
+from inbox.channels.mime import clean_filename
+from inbox.errors import Invalid
+from inbox.store import merges
+from inbox.store.changes import door_address, last_inbound_id
+from inbox.store.people import Person
+from inbox.templating import N_
+from models import (
+    Agent,
+    Attachment,
+    Blob,
+    ChannelKind,
+    Contact,
+    Conversation,
+    Direction,
+    Inbox,
+    Message,
+    Outbox,
+    OutboxKind,
+    Team,
+)
+from models.base import columns
+
+messages = columns(Message)
+
+MOST_COPIES = 20
+_BETWEEN = re.compile(r"[,;\r\n]+")
+MOST_FILES, MOST_FILE_BYTES = 20, 10 * 1024 * 1024
+MOST_SIGNATURE = 2000
+NO_ADDRESS = N_("One of these is not an e-mail address: %(address)s")
+TOO_MANY_COPIES = N_("At most 20 copies go out with one answer.")
+OWN_ADDRESS = N_("This is an address of ours: the answer would come back as a new request.")
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that a colleague sends with an answer."""
+
+    filename: str
+    content_type: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What a colleague sends besides their words.
+
+    ``anyway``: also to an address that mail cannot be delivered to.
+    """
+
+    cc: tuple[str, ...] = ()
+    bcc: tuple[str, ...] = ()
+    files: tuple[File, ...] = ()
+    anyway: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.cc or self.bcc or self.files)
+
+
+NOTHING_MORE = Extras()
+
+
+class WrongAddress(Invalid):
+    """A copy is for no address; ``address`` is what was typed."""
+
+    def __init__(self, sentence: str, field: str, address: str = "") -> None:
+        text = sentence % {"address": address} if "%(" in sentence else sentence
+        super().__init__(text, {field: text})
+        self.sentence = sentence
+        self.address = address
+
+
+def read_copies(cc: str, bcc: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Read typed lists of addresses, separated by commas, semicolons or line ends.
+
+    Raises
+    ------
+    WrongAddress
+        If one is none, or there are too many.
+    """
+    read_cc, read_bcc = _read("cc", cc), _read("bcc", bcc)
+    shown = set(read_cc)
+    hidden = tuple(one for one in read_bcc if one not in shown)
+    if len(read_cc) + len(hidden) > MOST_COPIES:
+        raise WrongAddress(TOO_MANY_COPIES, "cc")
+    return read_cc, hidden
+
+
+def _read(field: str, text: str) -> tuple[str, ...]:
+    pieces = [piece.strip() for piece in _BETWEEN.split(text) if piece.strip()]
+    if len(pieces) > MOST_COPIES:
+        raise WrongAddress(TOO_MANY_COPIES, field)
+    found = []
+    for piece in pieces:
+        address = normalise("".join(one.address for one in parse_list(piece[:1000], 1)))
+        if not is_strict(address) or "." not in address.partition("@")[2]:
+            raise WrongAddress(NO_ADDRESS, field, piece[:100])
+        found.append(address)
+    return tuple(dict.fromkeys(found))
+
+
+def check_extras(extras: Extras, house: House, *, by_mail: bool) -> None:
+    """Refuse what cannot go out.
+
+    Raises
+    ------
+    Invalid
+        If copies or files are for a chat, or a copy is for an inbox of ours.
+    """
+    if extras and not by_mail:
+        raise Invalid(N_("Copies and files go out by e-mail only; this is a chat."))
+    for field in ("cc", "bcc"):
+        for address in getattr(extras, field):
+            if inbox_named(address, house.own_addresses):
+                raise WrongAddress(OWN_ADDRESS, field, address)
+
+
+def keep_files(session: Session, message: Message, files: Sequence[File]) -> None:
+    """Store the files of a message of ours, under random names."""
+    for number, file in enumerate(files, start=1):
+        blob = Blob(
+            id=random_token(),
+            sha256=hashlib.sha256(file.data).hexdigest(),
+            size_bytes=len(file.data),
+            content=file.data,
+        )
+        session.add(blob)
+        session.flush()
+        session.add(
+            Attachment(
+                message_id=message.id,
+                blob_id=blob.id,
+                filename=clean_filename(file.filename) or f"file-{number}",
+                content_type=file.content_type[:100],
+                size_bytes=len(file.data),
+            )
+        )
+
+
+def post(
+    session: Session,
+    conversation: Conversation,
+    message: Message,
+    house: House,
+    address: str,
+    by: Person,
+    extras: Extras = NOTHING_MORE,
+) -> None:
+    """Put an answer into the outbox, as the mail that it will be."""
+    keep_files(session, message, extras.files)
+    sender = sender_of(house, door_address(session, conversation))
+    message_id = make_message_id(house.secret, conversation.id, sender.partition("@")[2])
+    message.email_message_id = message_id.strip("<>")
+    last = last_inbound_id(session, conversation)
+    reply_to = make_reply_address(house.secret, conversation.id, sender)
+    text, html = _words(session, conversation, message, house, sender, by)
+    cc = tuple(one for one in extras.cc if one != address)
+    bcc = tuple(one for one in extras.bcc if one != address)
+    mail = OutboundMessage(
+        message_id=message_id,
+        from_address=sender,
+        from_name=house.company,
+        to=address,
+        subject=_answering(conversation),
+        text=text,
+        html=html,
+        in_reply_to=last,
+        references=(last,) if last else (),
+        reply_to=reply_to,
+        envelope_from=reply_to,  # a bounce then says by itself what it is about
+        instance_id=house.instance_id,
+        date=message.created_at,
+        cc=cc,
+        bcc=bcc,
+    )
+    facts = as_facts(mail)
+    if extras.files:
+        facts["has_files"] = True
+    session.add(
+        Outbox(
+            kind=OutboxKind.REPLY,
+            conversation_id=conversation.id,
+            message_id=message.id,
+            to_address=address,
+            email_message_id=message_id,
+            mail=facts,
+            copies={name: list(some) for name, some in (("cc", cc), ("bcc", bcc)) if some},
+            created_at=message.created_at,
+            leased_until=message.created_at,
+        )
+    )
+
+
+def _words(
+    session: Session,
+    conversation: Conversation,
+    message: Message,
+    house: House,
+    sender: str,
+    by: Person,
+) -> tuple[str, str]:
+    return letter.write(
+        message.text,
+        signature=signature(session, conversation, house, sender, by),
+        quoted=_quoted(session, conversation),
+        language=conversation.language,
+        zone=house.time_zone,
+    )
+
+
+def signature(
+    session: Session, conversation: Conversation, house: House, sender: str, by: Person
+) -> str:
+    """Return what stands under an answer: the writer's own signature, else the inbox's."""
+    agent = session.get(Agent, by.id)
+    door = session.get(Inbox, conversation.inbox_id)
+    text = agent.signature if agent is not None else ""
+    if not text.strip() and door is not None:
+        text = str(door.settings.get("signature", ""))
+    if not text.strip():
+        return ""
+    team = session.get(Team, conversation.team_id) if conversation.team_id else None
+    values = {
+        "name": by.name,
+        "team": team.name if team is not None else "",
+        "company": house.company,
+        "address": sender,
+    }
+    return letter.fill_in(text, values)
+
+
+def _quoted(session: Session, conversation: Conversation) -> Quoted | None:
+    """Return what the customer wrote last."""
+    row = session.execute(
+        select(
+            messages.visible_text,
+            messages.text,
+            messages.sender_address,
+            messages.created_at,
+            messages.channel,
+        )
+        .where(
+            messages.conversation_id.in_(merges.family(session, conversation)),
+            messages.direction == Direction.INBOUND,
+            messages.is_machine.is_(False),
+        )
+        .order_by(messages.id.desc())
+        .limit(1)
+    ).one_or_none()
+    if row is None or row.channel is ChannelKind.CHAT:
+        return None
+    contact = session.get(Contact, conversation.contact_id)
+    name = contact.name if contact is not None else ""
+    text = row.visible_text or row.text
+    return Quoted(name or row.sender_address, row.sender_address, row.created_at, text)
+
+
+def _answering(conversation: Conversation) -> str:
+    """Return the subject of an answer."""
+    subject = conversation.subject or f"#{conversation.id}"
+    return subject if subject.lower().startswith("re:") else f"Re: {subject}"

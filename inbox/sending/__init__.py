@@ -1,0 +1,1 @@
+"""Handing mail over: by which server, signed by what, at which pace."""

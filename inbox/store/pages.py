@@ -1,0 +1,203 @@
+"""Everything on one conversation's page, as rows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlmodel import Session
+
+from inbox.store.chat import visitors_of
+from inbox.store.counts import visible_to
+from inbox.store.deliveries import Delivery, list_deliveries, list_marks
+from inbox.store.designs import list_designed
+from inbox.store.merges import Part, list_parts
+from inbox.store.people import Person
+from inbox.store.products import list_names
+from inbox.store.similar import twins_of
+from inbox.store.told import list_coming, list_told
+from models import (
+    AddressMark,
+    Attachment,
+    ChannelKind,
+    Contact,
+    Conversation,
+    EscalationStep,
+    Event,
+    Message,
+    Notice,
+    Outbox,
+    SLAClock,
+    Status,
+    TriageModelVersion,
+    TriagePrediction,
+)
+from models.base import columns
+
+conversations = columns(Conversation)
+messages = columns(Message)
+events = columns(Event)
+attachments = columns(Attachment)
+outbox = columns(Outbox)
+clocks = columns(SLAClock)
+predictions = columns(TriagePrediction)
+models = columns(TriageModelVersion)
+
+
+def other_open(
+    session: Session, conversation: Conversation, who: Person
+) -> list[tuple[int, str]]:
+    """Return number and subject of the contact's other open ones that this person may see."""
+    rows = session.execute(
+        select(conversations.id, conversations.subject)
+        .where(
+            conversations.contact_id == conversation.contact_id,
+            visible_to(who),
+            conversations.id != conversation.id,
+            conversations.status == Status.OPEN,
+        )
+        .order_by(conversations.id.desc())
+        .limit(10)
+    )
+    return [(row.id, row.subject) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """Everything on one conversation's page, as rows."""
+
+    conversation: Conversation
+    contact: Contact
+    messages: Sequence[Message]
+    events: Sequence[Event]
+    files: dict[int, list[tuple[str, str, int]]]  # message id -> (blob id, name, bytes)
+    deliveries: dict[int, Delivery]  # by message id
+    clocks: Sequence[SLAClock]
+    prediction: TriagePrediction | None
+    model_is_starter: bool
+    other_open: list[tuple[int, str]]
+    mails: Sequence[Delivery] = ()  # that we sent by ourselves
+    marks: Sequence[AddressMark] = ()  # on the contact's addresses; only for one of us
+    seen_at: datetime | None = None  # of a chat: when its visitor's widget was connected
+    products: Sequence[str] = ()  # groups there are; only for one of us
+    parts: Sequence[Part] = ()  # what was merged into it
+    part_events: Sequence[Event] = ()  # theirs; the clocks are of ``events`` alone
+    twins: frozenset[int] = frozenset()  # of the other open ones: perhaps the same matter
+    designed: Mapping[int, int] = field(default_factory=dict)  # message id -> remote pictures
+    told: Sequence[Notice] = ()  # who of us was told what; only for one who works here
+    coming: Sequence[EscalationStep] = ()  # what the ladder will do; only for one of us too
+
+
+def load_thread(
+    session: Session,
+    conversation: Conversation,
+    who: Person | None = None,
+    *,
+    only_contact: bool = False,
+) -> Thread:
+    """Load a conversation's page: a fixed number of queries, whatever its length.
+
+    ``who`` is the colleague who looks; others are not told of the contact's other requests.
+    What was merged into it is part of it; ``only_contact`` is for the customer's eyes, who
+    sees only what is of the same contact.
+    """
+    number = conversation.id
+    parts = list_parts(session, conversation)
+    if only_contact:
+        parts = [one for one in parts if one.contact_id == conversation.contact_id]
+    numbers = [number, *(one.number for one in parts)]
+    said = session.execute(
+        select(Message).where(messages.conversation_id.in_(numbers)).order_by(messages.id)
+    ).scalars()
+    happened = (
+        session.execute(
+            select(Event).where(events.conversation_id.in_(numbers)).order_by(events.id)
+        )
+        .scalars()
+        .all()
+    )
+    files: dict[int, list[tuple[str, str, int]]] = {}
+    rows = session.execute(
+        select(
+            attachments.message_id,
+            attachments.blob_id,
+            attachments.filename,
+            attachments.size_bytes,
+        )
+        .join(Message, messages.id == attachments.message_id)
+        .where(messages.conversation_id.in_(numbers))
+        .order_by(attachments.id)
+    )
+    for row in rows:
+        files.setdefault(row.message_id, []).append((row.blob_id, row.filename, row.size_bytes))
+    mails = list_deliveries(session, numbers)
+    prediction = last_prediction(session, number)
+    others = other_open(session, conversation, who) if who is not None else []
+    return Thread(
+        conversation=conversation,
+        contact=session.get_one(Contact, conversation.contact_id),
+        messages=said.all(),
+        events=[one for one in happened if one.conversation_id == number],
+        files=files,
+        deliveries={one.message_id: one for one in mails if one.message_id is not None},
+        mails=[one for one in mails if one.message_id is None],
+        marks=list_marks(session, conversation.contact_id) if who is not None else (),
+        clocks=session.execute(
+            select(SLAClock).where(clocks.conversation_id == number).order_by(clocks.id)
+        )
+        .scalars()
+        .all(),
+        prediction=prediction[0] if prediction else None,
+        model_is_starter=bool(prediction and prediction[1]),
+        other_open=others,
+        twins=twins_of(session, number) if others else frozenset(),
+        seen_at=_visitor_seen_at(session, conversation),
+        products=list_names(session) if who is not None else (),
+        parts=parts,
+        part_events=[one for one in happened if one.conversation_id != number],
+        designed=list_designed(session, numbers) if who is not None else {},
+        told=list_told(session, number) if who is not None else (),
+        coming=list_coming(session, number) if who is not None else (),
+    )
+
+
+def _visitor_seen_at(session: Session, conversation: Conversation) -> datetime | None:
+    if conversation.channel is not ChannelKind.CHAT:
+        return None
+    signs = visitors_of(session, conversation.inbox_id, conversation.contact_id)
+    return max((at for _, at in signs if at is not None), default=None)
+
+
+def last_prediction(
+    session: Session, number: int
+) -> tuple[TriagePrediction, bool | None] | None:
+    """Return what was said of a conversation last, and whether the starter said it."""
+    found = session.execute(
+        select(TriagePrediction, models.is_starter)
+        .join(TriageModelVersion, models.id == predictions.model_version_id, isouter=True)
+        .where(predictions.conversation_id == number)
+        .order_by(predictions.id.desc())
+        .limit(1)
+    ).one_or_none()
+    return None if found is None else (found[0], found[1])
+
+
+def load_glance(session: Session, conversation: Conversation) -> Thread:
+    """Load what it takes to sort a conversation, and nothing else of its page."""
+    number = conversation.id
+    said = session.execute(
+        select(Message).where(messages.conversation_id == number).order_by(messages.id)
+    ).scalars()
+    prediction = last_prediction(session, number)
+    return Thread(
+        conversation=conversation,
+        contact=session.get_one(Contact, conversation.contact_id),
+        messages=said.all(),
+        events=[],
+        files={},
+        deliveries={},
+        clocks=[],
+        prediction=prediction[0] if prediction else None,
+        model_is_starter=bool(prediction and prediction[1]),
+        other_open=[],
+    )

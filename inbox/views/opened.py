@@ -1,0 +1,161 @@
+"""One conversation's page: loaded as rows, and shown."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlmodel import Session
+
+from inbox.clock import utcnow
+from inbox.duty import list_team_on_duty
+from inbox.learning.queues import Opinion, opinions
+from inbox.store import conversations as rows
+from inbox.store import counts, owners, people, setup
+from inbox.store.asks import AskRow, list_about
+from inbox.store.conversations import Listed
+from inbox.store.duty import list_running
+from inbox.store.owners import Assignable
+from inbox.store.pages import Thread, load_glance, load_thread
+from inbox.store.people import Colleague, Person
+from inbox.store.setup import Type
+from inbox.store.similar import Helped, list_answered
+from inbox.templating import N_
+from inbox.timeline import Calendars, happened_of, load_calendars
+from inbox.views import cover_lines
+from inbox.views.models import Alike, ConversationPage, Row
+from inbox.views.present import present_choices, present_conversation
+from inbox.views.present_asks import present_asks
+from inbox.views.present_list import present_opinions, present_row
+from inbox.views.words import Speaker
+from models import Absence, Conversation
+
+ENOUGH_CONFIRMED = 200
+ANSWER_CHARS = 280  # of an answer that is shown beside; all of it goes into the reply
+ONLY_NOTES = N_("Your team was asked something about this request: read it, and keep notes.")
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A conversation's page as rows."""
+
+    thread: Thread
+    listed: Listed
+    types: dict[str, Type]
+    colleagues: dict[int, Colleague]
+    teams: dict[int, str]
+    identities: Mapping[str, Any]
+    confirmed: int
+    assignable: list[Assignable]
+    calendars: Calendars  # that its events name
+    asks: list[AskRow]
+    may_act: bool
+    opinions: list[Opinion]  # of the type, where people do not agree
+    away: Mapping[int, Absence]  # those of owner and first owner who are absent
+    helped: list[Helped]  # what was answered before, and began alike
+
+
+def load_opened(session: Session, number: int, who: Person) -> Opened:
+    """Load a conversation's page.
+
+    Raises
+    ------
+    NotFound
+        If it is not this person's to see.
+    """
+    conversation = rows.get_for_agent(session, number, who, or_asked=True)
+    return opened(session, conversation, who)
+
+
+def opened(session: Session, conversation: Conversation, who: Person) -> Opened:
+    """Load everything on the page of a conversation that was loaded for this person."""
+    thread = load_thread(session, conversation, who)
+    return Opened(
+        thread=thread,
+        listed=rows.get_listed(session, conversation.id),
+        types=setup.named_types(session),
+        colleagues=people.list_colleagues(session),
+        teams=people.team_names(session),
+        identities=people.list_identities(session, conversation.contact_id),
+        confirmed=setup.count_confirmed(session, ENOUGH_CONFIRMED),
+        assignable=_assignable(session, conversation),
+        calendars=load_calendars(session, happened_of(thread.events)),
+        asks=list_about(session, conversation.id),
+        may_act=counts.sees(who, conversation),
+        opinions=opinions(session, conversation.id),
+        away=list_running(
+            session,
+            utcnow(),
+            [conversation.owner_id or 0, conversation.covered_for_id or 0],
+        ),
+        helped=list_answered(session, conversation.id, who),
+    )
+
+
+def glanced(session: Session, conversation: Conversation, listed: Listed) -> Opened:
+    """Load what it takes to sort a conversation: its words, its contact, who said what."""
+    return Opened(
+        thread=load_glance(session, conversation),
+        listed=listed,
+        types=setup.named_types(session),
+        colleagues=people.list_colleagues(session),
+        teams={},
+        identities=people.list_identities(session, conversation.contact_id),
+        confirmed=0,
+        assignable=[],
+        calendars={},
+        asks=[],
+        may_act=True,
+        opinions=opinions(session, conversation.id),
+        away={},
+        helped=[],
+    )
+
+
+def _assignable(session: Session, conversation: Conversation) -> list[Assignable]:
+    """Return whom it can be given to; on duty is who is at work now."""
+    there = set(list_team_on_duty(session, None, utcnow()))
+    found = owners.list_assignable(session, conversation.team_id, conversation.owner_id)
+    now_there = [replace(one, on_duty=one.id in there) for one in found]
+    return sorted(now_there, key=lambda one: not one.on_duty)
+
+
+def shown_conversation(loaded: Opened, speak: Speaker, who: Person) -> ConversationPage:
+    """Return the conversation as shown; whose team was only asked may read and note."""
+    me = who.id
+    shown = present_conversation(
+        loaded.thread,
+        speak,
+        loaded.types,
+        loaded.colleagues,
+        loaded.teams,
+        loaded.identities,
+        me=me,
+        confirmed=loaded.confirmed,
+        calendars=loaded.calendars,
+    )
+    shown.choices = present_choices(loaded.assignable, speak, owner_id=shown.owner_id, me=me)
+    shown.asks = present_asks(
+        loaded.asks,
+        speak,
+        who,
+        loaded.colleagues,
+        loaded.teams,
+        may_withdraw=loaded.may_act,
+    )
+    row = loaded.thread.conversation
+    shown.opinions = present_opinions(loaded.opinions, loaded.types, speak.language)
+    shown.alike = [
+        Alike(one.number, one.subject, round(100 * one.likeness), one.answer[:ANSWER_CHARS])
+        for one in loaded.helped
+    ]
+    shown.cover_text = cover_lines.header(row, loaded.away, speak, loaded.colleagues)
+    if not loaded.may_act:
+        shown.may_act, shown.can_reply = False, False
+        shown.cannot_reply_reason = speak.say(ONLY_NOTES)
+    return shown
+
+
+def own_row(loaded: Opened, speak: Speaker, me: int, *, current: bool) -> Row:
+    """Return the conversation's row of the list, as read."""
+    row = present_row(loaded.listed, speak, loaded.types, loaded.colleagues, me=me)
+    return replace(row, current=current, unread=False)
