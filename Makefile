@@ -3,6 +3,7 @@
 #   make run     the same with an empty database
 #   make test    everything that must pass; make check is its quick part, for while you work
 #   make test-long    the runs that take many minutes: storms, disks, every failpoint
+#   make fuzz    random bytes at the reader of mail, ten minutes, where atheris is installed
 #   ARGS=...     more options, as in: make demo ARGS="--port 9000"    DATA=... another directory
 
 SHELL := /bin/bash
@@ -15,7 +16,7 @@ DEMO_DATA := $(or $(DATA),$(KIP_DATA_DIR),var/demo)
 STARTER := $(wildcard inbox/triage/*.py inbox/triage/starter/*.py inbox/triage/starter/data/* \
 	inbox/triage/starter/data/*/*)
 
-.PHONY: demo run test test-long check fix bench setup dev lint machine clean
+.PHONY: demo run test test-long check fuzz fix bench setup dev lint machine clean
 .DEFAULT_GOAL := setup
 .NOTPARALLEL:
 
@@ -40,6 +41,10 @@ lint: dev
 	@$(BIN)/djlint templates --lint --quiet
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports | tail -n 3; exit $${PIPESTATUS[0]}
+
+fuzz: dev
+	@for target in parse sanitise trim; do \
+		$(BIN)/python -m tests.fuzz.reading $$target $(or $(SECONDS_EACH),200) || exit 1; done
 
 fix: dev
 	@$(BIN)/ruff format .

@@ -13,6 +13,7 @@ from sqlmodel import Session
 from inbox.addressing import inbox_named, make_message_id, make_reply_address, without_tag
 from inbox.channels.addresses import is_strict
 from inbox.channels.base import InboundMessage, OutboundMessage, as_facts
+from inbox.channels.machinewords import says_so
 from inbox.rulebook import Promise
 from inbox.sla.promise import hours_text, opening_sentence, spoken_moment
 from inbox.store import people
@@ -100,7 +101,7 @@ class Gate:
         """
         message, caps = asker.message, self._house.caps
         address = message.from_address
-        if message.is_automatic or message.is_bounce or message.suppress_auto_response:
+        if _is_automatic(asker):
             return "automatic"
         if not self._may_have_one(address):
             return "no_address"
@@ -134,6 +135,15 @@ class Gate:
                 return True
             self._full.add(key)
         return False
+
+
+def _is_automatic(asker: Asker) -> bool:
+    """Tell whether a machine wrote it, by its headers or by its own words."""
+    message = asker.message
+    if message.is_automatic or message.is_bounce or message.suppress_auto_response:
+        return True
+    by_mail = asker.channel is ChannelKind.EMAIL
+    return by_mail and says_so(message.visible_reply or message.text, message.text)
 
 
 def sender_of(house: House, door_address: str | None) -> str:

@@ -17,7 +17,7 @@ from sqlmodel import Session
 
 from inbox import chat, delivery, escalation, intake
 from inbox.channels.adapters import CHANNELS
-from inbox.channels.authresults import is_disowned, read_results
+from inbox.channels.authresults import is_disowned
 from inbox.channels.base import InboundMessage
 from inbox.channels.reader import MailReader, ReadFailed
 from inbox.channels.smtp import SmtpSender
@@ -27,6 +27,7 @@ from inbox.errors import InboxError
 from inbox.failpoints import failpoint
 from inbox.house import make_house
 from inbox.importing import taking
+from inbox.importing.taking import with_facts
 from inbox.intake import Context, Incoming
 from inbox.later import elsewhere, knowing
 from inbox.later.ignoring import ignore, load_rules
@@ -188,7 +189,7 @@ class TakeIn:
         except (msgspec.MsgspecError, ValueError) as error:
             return raw, f"It is not what a {raw.kind} sends: {error}"
         if raw.kind is ChannelKind.EMAIL and batch.context is not None:
-            raw, message = await asyncio.to_thread(_with_facts, raw, message, batch.context)
+            raw, message = await asyncio.to_thread(with_facts, raw, message, batch.context)
         types = frozenset(batch.context.rulebook.types if batch.context else ())
         try:
             said = await asyncio.to_thread(_predict, sorter, message, types, before)
@@ -259,18 +260,6 @@ def _predict(
             clock_candidates=(chosen,),
         )
     return said
-
-
-def _with_facts(
-    raw: Claimed, message: InboundMessage, context: Context
-) -> tuple[Claimed, InboundMessage]:
-    """Add what the receiving server says of a mail, and the topic that a file is known by."""
-    door = context.doors.get(raw.inbox_id)
-    found = read_results(raw.body, door.authserv_id) if door is not None else {}
-    if found:
-        raw = replace(raw, meta={**raw.meta, "authentication": found})
-    chosen = raw.meta.get(taking.IMPORTED, {}).get("request_type")
-    return raw, replace(message, request_type=chosen) if chosen else message
 
 
 def _watch(

@@ -317,8 +317,15 @@ class Reading:
             "mailbox": job.id,
             "uid": mail.uid,
         }
-        where = {"via": LedgerVia.IMAP, "place": self._place(mail.uid)}
-        arrival = Arrival(job.inbox_id, ChannelKind.EMAIL, key, raw, meta, **where)
+        arrival = Arrival(
+            job.inbox_id,
+            ChannelKind.EMAIL,
+            key,
+            raw,
+            meta,
+            via=LedgerVia.IMAP,
+            place=self._place(mail.uid),
+        )
         now = utcnow()
         await self._database.write(_stage, arrival, min(mail.arrived_at or now, now))
         failpoint("mailbox.stored")

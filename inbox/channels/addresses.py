@@ -124,7 +124,7 @@ def _split(piece: str) -> tuple[str, str]:
     opened = piece.rfind("<")
     if opened >= 0:
         inner = piece[opened + 1 :].partition(">")[0].strip()
-        inner = inner.rpartition(":")[2].replace(" ", "").strip("'\"")
+        inner = inner.rpartition(":")[2].replace(" ", "").strip("'\";,")
         name = piece[:opened]
         if "@" in inner:
             return clean_name(name), inner

@@ -101,9 +101,7 @@ def _file(file: OutboundFile) -> bytes:
     if _PLAIN_FILENAME.fullmatch(name):
         naming = [f'filename="{name}"']
     else:
-        ascii_name = re.sub(r"[^A-Za-z0-9. _-]", "_", name)
-        encoded = quote(name, safe="")
-        naming = [f'filename="{ascii_name}";', f"filename*=utf-8''{encoded}"]
+        naming = [f"filename*=utf-8''{quote(name, safe='')}"]
     head = (
         f"Content-Type: {kind}\r\n"
         + _line("Content-Disposition", ["attachment;", *naming])

@@ -34,7 +34,9 @@ def describe(data: bytes, charset: str = "") -> list[str]:
     if "BEGIN:VEVENT" not in text:
         return []
     lines = text.replace("\r\n", "\n").replace("\n ", "").replace("\n\t", "").split("\n")
-    kind, found, event = "", [], None
+    kind = ""
+    found: list[dict[str, Field]] = []
+    event: dict[str, Field] | None = None
     for line in lines[:MAX_LINES]:
         name, field = _read(line)
         if name == "METHOD":

@@ -29,6 +29,7 @@ MAX_CHARS = 256 * 1024
 MAX_LINES = 10_000
 _LOOK_CHARS = 400  # of one line
 _ATTRIBUTION_LINES = 4
+_MOST_LOOKED_AT = 500  # lines that could be one; no person's mail has so many
 _HEADER_WINDOW = 10
 _HEADER_LABELS = 3
 _CARD_LINES = 12  # a signature is no longer than this
@@ -40,6 +41,11 @@ _SEPARATOR_CHARS = 120
 _FOREIGN_LABELS = 3
 _WHEN_CHARS = 40
 
+_WROTE_WORDS = frozenset(word for word in WROTE if " " not in word)
+# Those of which no single word is among them already.
+_WROTE_PHRASES = tuple(
+    words for words in WROTE if " " in words and _WROTE_WORDS.isdisjoint(words.split())
+)
 _MARKS = " \t*_-=>‐‑–—#|~\u00a0"
 _ATTRIBUTION_MARKS = " \t*_\u00a0-"
 _COLONS = ":："
@@ -163,6 +169,8 @@ class _Scan:
 
         In a language that we have no words for; so the address has to be in brackets.
         """
+        if "@" not in self.bare[at]:
+            return False
         rows = self.bare[at : at + _FOREIGN_LABELS]
         if len(rows) < _FOREIGN_LABELS or not all(_has_label(row) for row in rows):
             return False
@@ -179,6 +187,8 @@ class _Scan:
         if not self.ends_soon(at):
             return 0
         if at not in self._sizes:
+            if len(self._sizes) >= _MOST_LOOKED_AT:
+                return 0
             self._sizes[at] = self._attribution(at)
         return self._sizes[at]
 
@@ -289,17 +299,24 @@ def _says_wrote(joined: str, *, known: bool, quoted: bool) -> bool:
     if ended.endswith(SAID_BY_PEOPLE):
         return quoted or addressed
     # "Op 3 mei schreef An <an@x>:": the word stands before the name.
-    if any(f" {word} " in folded for word in WROTE):
-        return known or addressed or _wrote_when(ended)
+    if word := _wrote_inside(ended):
+        return known or addressed or _wrote_when(ended, word)
     # A date, an address and a colon at the end say it in any language.
     return _CLOCK.search(joined) is not None and (
         (addressed and quoted) or _BRACKETED.search(joined) is not None
     )
 
 
-def _wrote_when(ended: str) -> bool:
+def _wrote_inside(ended: str) -> str:
+    """Return the word for writing that stands between others, or ""."""
+    found = _WROTE_WORDS.intersection(ended.split(" ")[:-1])
+    return next(iter(found), "") or next(
+        (words for words in _WROTE_PHRASES if f" {words} " in ended), ""
+    )
+
+
+def _wrote_when(ended: str, word: str) -> bool:
     """Tell whether ``An wrote on 14.07.2026 09:15`` ends with the time."""
-    word = next(word for word in WROTE if f" {word} " in ended)
     when = ended.partition(f" {word} ")[2]
     return len(when) <= _WHEN_CHARS and _CLOCK.search(when) is not None and when[-1:].isalnum()
 

@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 from sqlmodel import Session
 
 from inbox import clocks, corrections, intake, record, threads
+from inbox.channels.authresults import read_results
 from inbox.channels.base import InboundMessage
 from inbox.db import after_commit
 from inbox.errors import Conflict
@@ -22,6 +23,7 @@ from inbox.queue import conversation_name
 from inbox.store import conversations as rows
 from inbox.store import merges, people
 from inbox.store.changes import add_happened, changed, moved
+from inbox.store.raw import Claimed
 from inbox.store.sessions import find_person
 from inbox.timeline import Happened
 from models import (
@@ -45,6 +47,18 @@ raws = columns(RawMessage)
 
 IMPORTED = "imported"  # in a raw row's meta: {"is_open", "request_type", "by"}
 MOST_IDS = 20
+
+
+def with_facts(
+    raw: Claimed, message: InboundMessage, context: Context
+) -> tuple[Claimed, InboundMessage]:
+    """Add what the receiving server says of a mail, and the topic that a file is known by."""
+    door = context.doors.get(raw.inbox_id)
+    found = read_results(raw.body, door.authserv_id) if door is not None else {}
+    if found:
+        raw = replace(raw, meta={**raw.meta, "authentication": found})
+    chosen = raw.meta.get(IMPORTED, {}).get("request_type")
+    return raw, replace(message, request_type=chosen) if chosen else message
 
 
 def take(

@@ -1,4 +1,7 @@
-"""What is known of a customer when a message comes: what is open, late, unanswered."""
+"""What is known of a customer when a message comes: what of theirs is open, and what is late.
+
+Asking for the third time is no fact here: it raises the request that waits (``later.asking``).
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,10 +25,8 @@ _OPEN = select(
     conversations.id,
     conversations.contact_id,
     conversations.request_type,
-    conversations.next_due_at,
     conversations.promised_at,
     conversations.first_responded_at,
-    conversations.asked_again,
 ).where(
     conversations.status == Status.OPEN,
     conversations.contact_id.in_(
@@ -49,22 +50,13 @@ class Matter:
     number: int
     contact_id: int
     request_type: str
-    next_due_at: datetime | None
     promised_at: datetime | None
     first_responded_at: datetime | None
-    asked_again: int
 
     def is_late(self, at: datetime) -> bool:
         """Whether a first answer was promised for before ``at``, and never came."""
         promised = self.promised_at
         return promised is not None and promised < at and self.first_responded_at is None
-
-    @property
-    def unanswered(self) -> int:
-        """How many messages wait; what was asked again before an answer is not counted."""
-        if self.next_due_at is None:
-            return 0
-        return 1 + (self.asked_again if self.first_responded_at is None else 0)
 
 
 Known = Mapping[int, Sequence[Matter]]
@@ -98,8 +90,8 @@ def informed(
 ) -> Incoming:
     """Return the message with an urgency that also follows from what is known.
 
-    ``joined`` is the conversation that it goes on with: how often somebody asked there is
-    counted there. A machine's mail is as urgent as it reads.
+    ``joined`` is the conversation that it goes on with. A machine's mail is as urgent as it
+    reads.
     """
     if incoming.message.is_automatic or incoming.message.is_bounce:
         return incoming
@@ -114,14 +106,12 @@ def _facts(
     """Gather the facts; whoever waits for one thing is not more urgent in another."""
     if not matters:
         return NO_FACTS
-    others = [one for one in matters if one.number != joined]
-    here = incoming.prediction.request_type
-    alike = [one for one in others if one.request_type == here]
-    mine = [one for one in matters if one.number == joined]
-    arrived = incoming.raw.received_at
+    said, arrived = incoming.prediction, incoming.raw.received_at
+    same = [
+        one for one in matters if joined == one.number or said.request_type == one.request_type
+    ]
     return Facts(
         tier=contact.tier,
-        open_matters=len(others),
-        asked_before=sum(one.unanswered for one in alike),
-        promise_missed=any(one.is_late(arrived) for one in (*alike, *mine)),
+        open_matters=sum(one.number != joined for one in matters),
+        promise_missed=any(one.is_late(arrived) for one in same),
     )

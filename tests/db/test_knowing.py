@@ -36,35 +36,6 @@ def urgency_of(session: Session, number: int) -> tuple[Urgency, str | None]:
     return conversation(session, number).urgency, said[-1].urgency_reason
 
 
-async def test_a_third_matter_of_one_topic_while_two_wait(
-    database: Database, firm: Firm
-) -> None:
-    """F120: the third message, on whatever channel, is more urgent itself."""
-
-    def work(session: Session) -> None:
-        arrive(session, firm)
-        second = arrive(session, firm, channel=ChannelKind.FORM, at=NOW + MINUTE)
-        assert urgency_of(session, second) == (Urgency.NORMAL, None)
-        other = arrive(session, firm, None, prediction("complaint"), at=NOW + 2 * MINUTE)
-        assert urgency_of(session, other) == (Urgency.NORMAL, None)  # another matter
-        third = arrive(session, firm, at=NOW + 3 * MINUTE)
-        assert urgency_of(session, third) == (Urgency.HIGH, "third_contact")
-
-    await database.write(work)
-
-
-async def test_who_was_answered_asks_for_the_first_time(database: Database, firm: Firm) -> None:
-    def work(session: Session) -> None:
-        for minute in range(2):
-            number = arrive(session, firm, at=NOW + minute * MINUTE)
-            row = conversation(session, number)
-            conversations.reply(session, row, "Dạ.", firm.house, by=firm.an, now=NOW + MINUTE)
-        third = arrive(session, firm, at=NOW + 3 * MINUTE)
-        assert urgency_of(session, third) == (Urgency.NORMAL, None)
-
-    await database.write(work)
-
-
 @pytest.mark.parametrize("elsewhere", [False, True])
 async def test_a_promise_that_passed(
     database: Database, firm: Firm, *, elsewhere: bool
@@ -103,12 +74,11 @@ async def test_two_open_matters_of_a_valued_customer(database: Database, firm: F
 
 async def test_a_machines_mail_is_as_urgent_as_it_reads(database: Database, firm: Firm) -> None:
     def work(session: Session) -> None:
-        for minute in range(3):
-            number = arrive(session, firm, at=NOW + minute * MINUTE)
-        assert conversation(session, number).urgency is Urgency.HIGH
+        promised = conversation(session, arrive(session, firm)).promised_at
+        assert promised is not None
         machine = make_message(is_automatic=True)
-        fourth = arrive(session, firm, machine, at=NOW + 4 * MINUTE)
-        assert conversation(session, fourth).urgency is Urgency.NORMAL
+        number = arrive(session, firm, machine, at=promised + DAY)
+        assert conversation(session, number).urgency is Urgency.NORMAL
 
     await database.write(work)
 

@@ -17,10 +17,11 @@ from inbox.intake import Incoming, take_in
 from inbox.later import rereading, spam, thanks
 from inbox.later.products import load_catalogue
 from inbox.rulebook import load_rulebook
+from inbox.ruling import set_product_group
 from inbox.staging import Arrival, stage
 from inbox.store import raw as raws
-from inbox.store.learning import list_later_labels
-from inbox.triage.prediction import Prediction
+from inbox.store.learning import guessed_products, list_later_labels
+from inbox.triage.prediction import Guess, Prediction, Term
 from inbox.triage.sight import look
 from models import (
     AuditEntry,
@@ -65,6 +66,7 @@ def write(
     to: int | None = None,
     channel: ChannelKind = ChannelKind.EMAIL,
     at: datetime = NOW,
+    guess: Guess | None = None,
     **values: Any,
 ) -> int:
     """Take a message in as the worker does: looked at, and perhaps as an answer to ``to``."""
@@ -83,7 +85,7 @@ def write(
         has_files=bool(message.attachments),
         catalogue=about.catalogue,
     )
-    incoming = Incoming(claimed[0], message, said or prediction(), None, sight)
+    incoming = Incoming(claimed[0], message, said or prediction(), None, sight, guess)
     return take_in(session, incoming, about, at)
 
 
@@ -495,3 +497,46 @@ async def test_the_third_message_in_one_conversation_raises_it_once(
         return found
 
     assert await database.write(work) == ["normal", "high", "high", "high"]
+
+
+async def test_the_same_pitch_from_several_strangers_is_spam(
+    database: Database, firm: Firm
+) -> None:
+    """F119: what alone is read by a person waits apart once others sent it too."""
+    pitch = "We offer cleaning services for offices."
+
+    def work(session: Session) -> None:
+        found = []
+        for n in range(4):
+            who = f"seller{n}@x{n}.example"
+            number = write(session, firm, pitch, from_address=who, at=NOW + n * MINUTE)
+            found.append(conversation(session, number).status)
+        assert (found[0], found[-1]) == (Status.OPEN, Status.SPAM)
+        after = write(session, firm, pitch, from_address="s@y.example", at=NOW + 49 * HOUR)
+        assert conversation(session, after).status is Status.OPEN  # a day without any
+
+    await database.write(work)
+
+
+async def test_a_guessed_product_is_a_guess_until_a_person_says_so(
+    database: Database, firm: Firm
+) -> None:
+    """F123: it sets the group; nobody learns from it before a person's word."""
+
+    def work(session: Session) -> None:
+        terms = Term("lõi lọc", 1.2), Term("nước", 0.4)
+        guess = Guess("Máy lọc nước", 0.82, terms)
+        number = write(session, firm, "Lõi lọc bị bẩn, nước có mùi.", guess=guess)
+        row = conversation(session, number)
+        assert row.product_group == "Máy lọc nước"
+        said = next(one for one in events_of(session, number) if one.kind == "classed")
+        assert said.data["likely"] == 0.82
+        assert said.data["why"] == ["lõi lọc", "nước"]
+        assert guessed_products(session, [number]) == {number}
+
+        set_product_group(session, row, "Máy lọc nước", by=firm.an.id, now=NOW + MINUTE)
+
+        assert guessed_products(session, [number]) == set()
+        assert conversation(session, number).product_group == "Máy lọc nước"
+
+    await database.write(work)

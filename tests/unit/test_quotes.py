@@ -99,7 +99,8 @@ def hostile_strings() -> list[str]:
         "On ", "On \n", "On 1,\n", "wrote:", "wrote:\n", "On a@b wrote:\n", "Vào ", "Vào 1\n",
         "đã viết:", "đã viết:\n", "From: ",
         "From: a\n", "From: a\nSent: b\n", "Từ: a\nĐến: b\n",
-        "a@", "a@b", "a@b\n", "<", "<a@b>\n", "Sent from my iPhone\n", "Regards,\n",
+        "a@", "a@b", "a@b:\n", "1:11 a b c:\n", "<a@b>:\n", "Regards,\n",
+        "Sent from my iPhone\n",
         "-----Original Message-----\n", "2026-01-01 ", "\u200e", "\u0301",
     ]  # fmt: skip
     return [(seed * (256 * KB // len(seed.encode()) + 1))[: 256 * KB] for seed in seeds]

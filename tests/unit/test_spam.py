@@ -2,7 +2,14 @@
 
 import pytest
 
-from inbox.triage.spam import SPAM_FROM, SpamFacts, spam_likelihood, spam_signs
+from inbox.channels.authresults import is_disowned
+from inbox.triage.spam import (
+    SPAM_FROM,
+    SpamFacts,
+    spam_likelihood,
+    spam_signs,
+    with_copies,
+)
 from inbox.triage.starter import DATA, said_in
 from inbox.triage.starter.corpus import LANGUAGES, read_corpus
 from inbox.triage.text import fold, prepare
@@ -52,6 +59,30 @@ def test_facts_of_the_mail_raise_it() -> None:
     assert plain < SPAM_FROM
     assert likelihood(offer, SpamFacts(is_bulk=True)) > plain
     assert likelihood(offer, SpamFacts(is_forged=True, n_copies=5)) > plain
+
+
+def test_copies_counted_later_say_the_same() -> None:
+    """They are known only when the message is taken in."""
+    offer = "We offer cleaning services for offices."
+    for n_copies in (0, 1, 3, 9):
+        whole = likelihood(offer, SpamFacts(n_copies=n_copies))
+        assert with_copies(likelihood(offer), n_copies) == pytest.approx(whole)
+    assert with_copies(0.0, 3) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("found", "forged"),
+    [
+        ({}, False),
+        ({"dmarc": "fail", "spf": "pass"}, True),
+        ({"dmarc": "pass", "spf": "fail"}, False),
+        ({"spf": "fail", "dkim": "pass"}, False),
+        ({"spf": "fail"}, True),
+        ({"dmarc": "none", "spf": "softfail"}, False),
+    ],
+)
+def test_what_a_domain_disowns_is_forged(found: dict[str, str], forged: bool) -> None:
+    assert is_disowned(found) is forged
 
 
 def test_facts_alone_convict_nobody() -> None:

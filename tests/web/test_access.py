@@ -78,7 +78,7 @@ TABLE = {
     "POST /inbox/{number}/tier": Row(LOGIN, 303, 404, 303, 303, body={"value": "vip"}),
     "POST /inbox/{number}/product-group": Row(LOGIN, 303, 404, 303, 303, body={"value": "x"}),
     "POST /inbox/{number}/agreement": Row(LOGIN, 303, 404, 303, 303),
-    "POST /inbox/{number}/merge": Row(LOGIN, 422, 404, 422, 422, body={"other": "{number}"}),
+    "POST /inbox/{number}/merge": Row(LOGIN, 404, 404, 404, 404, body={"other": "1"}),
     "POST /inbox/{number}/merge/undo": Row(LOGIN, 409, 404, 409, 409),  # it is on its own
     "POST /inbox/{number}/draft": Row(LOGIN, 404, 404, 404, 404),  # of no request
     "GET /settings/inboxes/{inbox_id}/sending": ADMINS,

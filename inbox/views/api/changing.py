@@ -15,6 +15,7 @@ from inbox.acknowledgement import House
 from inbox.clock import utcnow
 from inbox.errors import Invalid, NotFound
 from inbox.house import load_house
+from inbox.outgoing.letters import Extras, read_copies
 from inbox.rulebook import load_rulebook
 from inbox.sla.history import Wait
 from inbox.store import conversations as rows
@@ -47,12 +48,13 @@ async def post_reply(request: HttpRequest, number: FromPath[int]) -> Response[An
     check_query(request)
     body = await read_body(request, shapes.NewReply)
     who, where = person(request), site(request)
+    extras = Extras(*read_copies(", ".join(body.cc), ", ".join(body.bcc)), anyway=body.anyway)
 
     def work(session: Session) -> Answer:
         row = rows.get_for_agent(session, number, who, to_change=True)
         house = _house(session, where)
         message = service.reply(
-            session, row, body.text, house, by=who, now=utcnow(), seen=body.seen
+            session, row, body.text, house, by=who, now=utcnow(), seen=body.seen, extras=extras
         )
         return _written(session, row, message)
 

@@ -151,9 +151,7 @@ def present_conversation(session: Session, row: Conversation) -> shapes.Conversa
     )
 
 
-def present_message(
-    one: Message, thread: Thread, colleagues: Colleagues
-) -> shapes.Message:
+def present_message(one: Message, thread: Thread, colleagues: Colleagues) -> shapes.Message:
     """Return a message with its files and where it is on its way."""
     sent = thread.deliveries.get(one.id)
     return shapes.Message(

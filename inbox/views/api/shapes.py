@@ -167,6 +167,13 @@ class NewReply(Asked):
         Annotated[int, Meta(ge=0, le=MOST_INT)] | None,
         Meta(description="The last message you read: refused with 409 if one came after it."),
     ] = None
+    cc: Annotated[list[str], Meta(max_length=20, description="Addresses that get a copy.")] = []
+    bcc: Annotated[
+        list[str], Meta(max_length=20, description="Addresses that get one unseen by others.")
+    ] = []
+    anyway: Annotated[
+        bool, Meta(description="Also to an address that mail came back from (else 409).")
+    ] = False
 
 
 class NewNote(Asked):

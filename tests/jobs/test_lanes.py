@@ -1,0 +1,206 @@
+"""By which server, how fast: an inbox's own, kept open, slow domains left alone."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope
+from sqlmodel import Session
+
+from inbox.channels import dkim
+from inbox.channels.smtp import Server
+from inbox.company import senders, signing
+from inbox.company.boxes import TestFailed
+from inbox.company.senders import Entered
+from inbox.db import Database
+from inbox.loops import BATCH, Send
+from inbox.settings import Settings
+from inbox.vault import Vault
+from models import DeliveryState, MailSender, Outbox
+from tests.conftest import Clock
+from tests.factories import SECRET, SUPPORT, Firm, arrive, everything, make_message
+from tests.unit.test_letters import verified
+
+pytestmark = pytest.mark.one_database
+PASSWORD = "mật khẩu của riêng hộp thư"
+
+
+class Far:
+    """A mail server that remembers; slow to some domains."""
+
+    def __init__(self, slow: str = "") -> None:
+        self.slow = slow
+        self.mails: list[tuple[str, str, bytes]] = []
+        self.asked: list[str] = []
+        self.connections = 0
+
+    def connected(self) -> "SMTP":
+        self.connections += 1
+        return SMTP(self, authenticator=self.check, auth_require_tls=False)
+
+    def check(self, *given: Any) -> AuthResult:
+        login = given[-1]
+        good = (login.login, login.password) == (b"kip", PASSWORD.encode())
+        return AuthResult(success=good, handled=False)
+
+    async def handle_RCPT(  # noqa: N802 - the name aiosmtpd looks for
+        self, _server: SMTP, _session: object, envelope: Envelope, address: str, _: list[str]
+    ) -> str:
+        self.asked.append(address)
+        if self.slow and address.endswith(self.slow):
+            return "450 4.2.1 too fast"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, _server: SMTP, _session: object, envelope: Envelope) -> str:  # noqa: N802
+        content = envelope.original_content or b""
+        for address in envelope.rcpt_tos:
+            self.mails.append((envelope.mail_from or "", address, content))
+        return "250 2.0.0 queued as ABC"
+
+
+@asynccontextmanager
+async def listening(far: Far) -> AsyncIterator[int]:
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(far.connected, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+
+
+def sending(database: Database, port: int) -> Send:
+    settings = Settings.model_construct(smtp_url=f"smtp://127.0.0.1:{port}")
+    return Send(database, settings, SECRET)
+
+
+async def acknowledge(database: Database, firm: Firm, *people: str) -> None:
+    for person in people:
+        await database.write(arrive, firm, make_message(from_address=person))
+
+
+async def states(database: Database) -> Counter[str]:
+    rows: list[Outbox] = await database.read(lambda session: everything(session, Outbox))
+    return Counter(row.state.value for row in rows)
+
+
+async def test_one_connection_serves_batch_after_batch(
+    database: Database, firm: Firm, clock: Clock
+) -> None:
+    count = BATCH + 5
+    await acknowledge(database, firm, *(f"n{n}@khach.example" for n in range(count)))
+    far = Far()
+    async with listening(far) as port:
+        send = sending(database, port)
+        while await send.once():
+            pass
+
+    assert await states(database) == {"sent": count}
+    assert (len(far.mails), far.connections) == (count, 1)
+
+
+async def test_a_slow_domain_holds_up_nobody_and_is_left_alone(
+    database: Database, firm: Firm, clock: Clock
+) -> None:
+    """F26: it is asked once, then after a pause that doubles; others get their mail."""
+    slow = [f"n{n}@slow.example" for n in range(4)]
+    await acknowledge(database, firm, *slow, "a@khach.example", "b@other.example")
+    far = Far(slow="@slow.example")
+    async with listening(far) as port:
+        send = sending(database, port)
+        await send.once()
+        first = Counter(address.partition("@")[2] for address in far.asked)
+        clock.forward(seconds=14)
+        await send.once()
+        early = len(far.asked)
+        clock.forward(seconds=60)
+        await send.once()
+        second = len(far.asked)
+        far.slow = ""
+        for _ in range(20):
+            clock.forward(minutes=1)
+            await send.once()
+
+    assert first == {"slow.example": 1, "khach.example": 1, "other.example": 1}
+    assert (early, second) == (3, 4)
+    assert await states(database) == {"sent": 6}
+
+
+async def test_an_inbox_sends_by_its_own_server_signed(
+    database: Database, firm: Firm, clock: Clock
+) -> None:
+    """R59: with a password that lies nowhere in the open; others verify the signature."""
+    vault = Vault(SECRET)
+    domain = SUPPORT.partition("@")[2]
+    private, public = dkim.make_key()
+    own, usual = Far(), Far()
+    async with listening(own) as port, listening(usual) as other_port:
+        entered = Entered("127.0.0.1", port, "none", "password", "kip", PASSWORD)
+
+        def enter(session: Session) -> None:
+            senders.enter(session, firm.mail, entered, vault, by=firm.admin.id, now=clock.now)
+            row = signing.add_key(session, domain, (private, public), vault, clock.now, by=None)
+            signing.note_record(session, row.id, "", clock.now, by=None)
+
+        await database.write(enter)
+        await acknowledge(database, firm, "a@khach.example")
+        await sending(database, other_port).once()
+
+    assert await states(database) == {"sent": 1}
+    ((sender, to, mail),) = own.mails
+    assert (sender in ("", "<>"), to, usual.mails) == (True, "a@khach.example", [])
+    assert verified(mail, domain, dkim.record_text(public))
+    (row,) = await database.read(lambda s: everything(s, MailSender))
+    assert PASSWORD not in row.password
+    assert row.last_ok_at is not None
+
+
+async def test_an_own_server_that_is_down_is_written_down(
+    database: Database, firm: Firm, clock: Clock
+) -> None:
+    """F26: the mail waits; nothing goes out by another server instead."""
+    usual = Far()
+    async with listening(usual) as port:
+        entered = Entered("127.0.0.1", 1, "none", "none")
+
+        def enter(session: Session) -> None:
+            vault = Vault(SECRET)
+            senders.enter(session, firm.mail, entered, vault, by=firm.admin.id, now=clock.now)
+
+        await database.write(enter)
+        await acknowledge(database, firm, "a@khach.example")
+        await sending(database, port).once()
+
+    (mail,) = await database.read(lambda s: everything(s, Outbox))
+    (row,) = await database.read(lambda s: everything(s, MailSender))
+    assert (mail.state, usual.mails) == (DeliveryState.QUEUED, [])
+    assert row.failing_since == clock.now
+    assert "127.0.0.1" in row.last_error
+
+
+@pytest.mark.parametrize(
+    ("change", "wrong"),
+    [
+        ({}, ""),
+        ({"password": "another"}, "user name and password"),
+        ({"port": 1}, "Nothing answers"),
+        ({"host": "no.such.host.invalid"}, "no server of this name"),
+        ({"tls": "starttls"}, "STARTTLS"),
+    ],
+)
+async def test_the_test_says_what_is_wrong(change: dict[str, Any], wrong: str) -> None:
+    far = Far()
+    async with listening(far) as port:
+        values = {"host": "127.0.0.1", "port": port, "user": "kip", "password": PASSWORD}
+        server = Server(**{**values, "tls": "none", **change})
+        if not wrong:
+            await senders.look(server, SUPPORT)
+            return
+        with pytest.raises(TestFailed) as failed:
+            await senders.look(server, SUPPORT)
+    assert wrong in failed.value.advice.wrong
+    assert failed.value.advice.mend
+    assert far.mails == []
