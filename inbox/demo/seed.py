@@ -91,12 +91,15 @@ def _untold(told: set[str]) -> list[tuple[str, Story]]:
 
 
 def _fresh() -> list[tuple[str, Story]]:
-    """Return one urgent conversation about to be warned of, and one about to be late."""
+    """Return one urgent conversation about to be warned of, and one about to be late.
+
+    Each is by a customer of its own: else every start would count as asking again.
+    """
     found = []
     for step, after in FRESH:
         alike = [one for one in texts.live() if one.step == step]
-        story = replace(secrets.choice(alike), after=after)
-        found.append((f"{KEY}{secrets.token_hex(8)}", story))
+        story, mark = secrets.choice(alike), secrets.token_hex(8)
+        found.append((KEY + mark, replace(story, email=f"{mark}.{story.email}", after=after)))
     return found
 
 

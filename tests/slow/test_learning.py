@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from sqlmodel import Session
 
 from inbox.clock import utcnow
 from inbox.db import Database
+from inbox.learning.habits import Habits, save_habits
 from models import Conversation
 from models.base import columns
 from tests.learned import confirm_like
@@ -44,6 +46,8 @@ def teach(product: Product, like: int, count: int) -> None:
             select(conversations.owner_id).where(conversations.owner_id.is_not(None)).limit(1)
         ).scalar_one()
         confirm_like(session, like, agent, count, utcnow(), words=WORDS)
+        only_when_asked = Habits(after=0, nightly=False)  # a button that is pressed is there
+        save_habits(session, only_when_asked, by=agent, now=utcnow())
 
     async def run() -> None:
         database = Database(f"sqlite+aiosqlite:///{product.data / 'kip.db'}")
@@ -52,7 +56,9 @@ def teach(product: Product, like: int, count: int) -> None:
         finally:
             await database.close()
 
-    asyncio.run(run())
+    # The browser's own loop runs in this thread.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, run()).result()
 
 
 def sign_in(page: Page, product: Product) -> None:

@@ -14,6 +14,10 @@ from tests.hostile_html import SPY, fetching, running
 pytestmark = pytest.mark.slow
 
 OURS = "http://kip.example"
+# so that none of them swallows those after it
+CLOSED = (
+    "--></style></script></title></textarea></noscript></template></select></svg></math><p>"
+)
 SETTLE = "() => new Promise(done => setTimeout(done, 150))"
 PAGE = (
     '<!doctype html><title>kip</title><div id="toasts"></div>{named}'
@@ -65,7 +69,7 @@ def test_no_payload_runs_and_none_asks_anybody(browser: Browser) -> None:
     payloads = running() + fetching()
     size = 30
     for start in range(0, len(payloads), size):
-        stage = Stage(browser, "<p>\n".join(payloads[start : start + size]))
+        stage = Stage(browser, CLOSED.join(payloads[start : start + size]))
         assert stage.mail.shown_html
         assert stage.asked == []
         assert not stage.pwned()

@@ -159,11 +159,18 @@ async def test_a_redis_that_is_away(start: Callable[..., Any], tmp_path: Path) -
     """Decision 14: clicks work and wait for nothing while Redis is gone."""
     scene: Scene = await start(redis_url=f"unix://{tmp_path}/nobody.sock")
     number = await scene.arrive()
-    scene.database.announce = Announcer(scene.site.redis)
+    announce, waited = Announcer(scene.site.redis), []
+
+    async def timed(names: list[str]) -> None:
+        begun = time.monotonic()
+        await announce(names)
+        waited.append(time.monotonic() - begun)
+
+    scene.database.announce = timed
     browser = await scene.signed_in("ha")
-    begun = time.monotonic()
     assert (await browser.post(f"/inbox/{number}/claim")).status_code == 303
-    assert time.monotonic() - begun < 1.5
+    assert waited
+    assert sum(waited) < 1.5
 
 
 async def test_slow_streams_do_not_grow() -> None:

@@ -5,9 +5,10 @@ import re
 
 from sqlmodel import Session
 
+from inbox.channels.webform import pack_file
 from inbox.staging import Arrival, stage
 from inbox.store.company import list_doors
-from models import ChannelKind, Message
+from models import Attachment, ChannelKind, Message
 from tests.web.scene import NOW, Scene
 
 PNG = base64.b64decode(
@@ -143,3 +144,29 @@ async def test_what_is_too_deep_is_shown_as_text(scene: Scene) -> None:
     assert "<iframe" not in page
     assert "Chào shop" in page
     assert "shown as text" in page
+
+
+async def test_no_kind_of_file_is_shown(scene: Scene) -> None:
+    """R36 and S2: each is a download, whatever it calls itself or is."""
+    kinds = (
+        ("a.js", "text/javascript"),
+        ("a.svg", "image/svg+xml"),
+        ("a.svg", "image/svg+xml; x"),
+        ("a.html", "text/html"),
+        ("a.xml", "application/xml"),
+        ("a.pdf", "application/pdf"),
+        ("a.shtml", "text/html"),
+        ("a.png", "image/png"),
+    )
+    files = tuple(pack_file(name, kind, b"<script>alert(1)</script>") for name, kind in kinds)
+    await scene.arrive(files=files)
+    browser = await scene.signed_in("ha")
+    stored = await scene.all(Attachment)
+    assert len(stored) == len(kinds)
+    for one in stored:
+        assert re.fullmatch(r"[A-Za-z0-9_-]{20,}", one.blob_id)
+        answer = await browser.get(f"/files/{one.blob_id}")
+        assert answer.headers["content-type"] == "application/octet-stream"
+        assert answer.headers["content-disposition"].startswith("attachment;")
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["content-security-policy"] == "sandbox; default-src 'none'"

@@ -24,7 +24,7 @@ from models import (
     OutboxKind,
 )
 from models.base import columns
-from tests.web.scene import Browser, Scene
+from tests.web.scene import WRITE_TOKEN, Browser, Scene, bearer
 
 outbox = columns(Outbox)
 PASSWORD = "bí mật của riêng máy chủ"
@@ -173,6 +173,24 @@ async def test_an_address_that_takes_no_mail(scene: Scene) -> None:
     page = (await browser.get(f"/inbox/{number}")).text
     assert "bounced-1" not in page
     assert "Khách gọi điện" in page
+
+
+async def test_a_script_asks_first_too(scene: Scene) -> None:
+    """F22: 409 with a type of its own, unless it says that it means it; copies as lists."""
+    number = await scene.arrive(email="lan@khach.example")
+    await scene.write(
+        marks.mark, number, "an@khach.example", "5.1.1", "550 no such user", scene.clock.now
+    )
+    path, client = f"/api/v1/conversations/{number}/replies", scene.browser().client
+    body: dict[str, Any] = {"text": "Dạ còn ạ.", "cc": ["an@khach.example"]}
+
+    refused = await client.post(path, json=body, headers=bearer(WRITE_TOKEN))
+    wrong = await client.post(path, json={**body, "cc": ["x"]}, headers=bearer(WRITE_TOKEN))
+    sent = await client.post(path, json={**body, "anyway": True}, headers=bearer(WRITE_TOKEN))
+
+    assert (refused.status_code, wrong.status_code, sent.status_code) == (409, 422, 201)
+    assert refused.json()["type"] == "urn:kip:problem:address-bounced"
+    assert (await scene.all(Outbox))[-1].copies == {"cc": ["an@khach.example"]}
 
 
 async def test_a_server_is_stored_only_if_it_works_and_its_password_is_seen_nowhere(
