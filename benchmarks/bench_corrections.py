@@ -64,7 +64,8 @@ def _business(corpora: Path, one: _Set) -> None:
     for n in RANDOM:
         model = _learned(pool[:n], base)
         figure(f"corrections_{one.folder}_random_{n}", _right(model, test, types), "% right")
-    said, given, rest = first, [], pool
+    given: list[Example] = []
+    said, rest = first, pool
     for n in CHOSEN:
         chosen = _choose(said, rest, n - len(given), types)
         given += [rest[at] for at in sorted(chosen)]

@@ -154,8 +154,8 @@ class TakeIn:
     def _context_of(batch: Batch, sorter: Sorter) -> Context | None:
         if batch.context is None:
             return None
-        of = {"model_version_id": sorter.version_id, "shadow_version_id": sorter.shadow_id}
-        return replace(batch.context, **of)
+        version, shadow = sorter.version_id, sorter.shadow_id
+        return replace(batch.context, model_version_id=version, shadow_version_id=shadow)
 
     async def _read_turn(
         self, turn: list[Claimed], batch: Batch, sorter: Sorter

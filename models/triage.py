@@ -95,6 +95,8 @@ class TriagePrediction(Table, table=True):
     # What reports and drift ask; None: from before they were kept.
     needs_review: bool | None = None
     known_share: float | None = None
+    # The words that a guessed product group rests on; they are the customer's, as in ``why``.
+    product_why: list[Any] | None = Field(default=None, sa_column=json_column(nullable=True))
 
 
 class Correction(Table, table=True):

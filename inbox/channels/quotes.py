@@ -10,6 +10,7 @@ from inbox.channels.quotewords import (
     FORWARDED,
     LABELS,
     ORIGINAL,
+    QUOTING,
     REPLY_ABOVE,
     SAID_BY_PEOPLE,
     WROTE,
@@ -64,6 +65,7 @@ _CLOCK = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)|\d[:.]\d\d(?!\d)|\d{1,2}[./-]\d
 _BARE_DATE = re.compile(
     r"\d{4}[-/]\d{1,2}[-/]\d{1,2}(?: \d{1,2}:\d\d)?(?P<zone> GMT[+-]\d\d:\d\d)? \S.{0,150}"
 )
+_RULED_WORDS = re.compile(r"[-_=*]{2,} ?([^-_=*]{3,100}?) ?[-_=*]{2,}")
 _FOOTER = re.compile(r"_{30,}")
 _FOOTER_LINES = 8
 _SHARED_LINE = re.compile(r" On \w{3}, ")
@@ -269,6 +271,11 @@ def _is_certain(joined: str) -> bool:
 
 def _is_separator(bare: str) -> bool:
     """Tell whether a line is ``-----Original Message-----`` in some language."""
+    if found := _RULED_WORDS.match(bare):
+        # What was copied may go on behind it on the same line.
+        words = found[1].casefold()
+        if words in ORIGINAL or words in FORWARDED or words.startswith("forwarded by "):
+            return True
     if len(bare) > _SEPARATOR_CHARS:
         return False
     words = bare.strip(_MARKS + _COLONS).casefold()
@@ -296,7 +303,7 @@ def _says_wrote(joined: str, *, known: bool, quoted: bool) -> bool:
     if not has_colon:
         return False
     addressed = _ADDRESS.search(joined) is not None
-    if ended.endswith(SAID_BY_PEOPLE):
+    if ended.endswith(SAID_BY_PEOPLE) or folded.startswith(QUOTING):
         return quoted or addressed
     # "Op 3 mei schreef An <an@x>:": the word stands before the name.
     if word := _wrote_inside(ended):
@@ -348,6 +355,8 @@ def _without_signature(lines: list[str]) -> list[str]:
         if bare in ("--", "—", "––"):
             if left <= _CARD_LINES * 2 or lines[at] == "-- ":
                 return _trim(lines[:at])
+        elif bare in ("__", "___") and number and left <= _SIGN_OFF_LINES:
+            return _trim(lines[:at])
         elif number and left <= _CLOSING_LINES:
             rest = [lines[later].strip() for later in words[number + 1 :]]
             if _closes(bare, rest):
@@ -372,7 +381,8 @@ def _is_mobile(line: str) -> bool:
     if bare.startswith(MOBILE_STARTS):
         return True
     if bare.startswith(SENT_STARTS):
-        thing, *more = re.split(r"[,.;(] ", bare, maxsplit=1)
+        bare = re.split(r"[(<\[]", bare, maxsplit=1)[0]
+        thing, *more = re.split(r"[,.;] ", bare, maxsplit=1)
         few = not more and len(bare.split()) <= _FEW_WORDS
         return few or any(device in thing for device in DEVICES)
     if len(bare) > _MOBILE_CHARS:

@@ -25,8 +25,12 @@ WROTE = _words(
 )
 # Also what people write of themselves: only before quoted lines, or with an address.
 SAID_BY_PEOPLE = _words("viết|schreibt|scrive|escribe|écrivait|작성")
+# "Quoting An <an@x>:", which says neither when nor that anybody wrote.
+QUOTING = tuple(
+    f"{word} " for word in _words("quoting|zitat von|zitiere|citando a|citando|citát")
+)
 # How such a line begins.
-WROTE_START = tuple(
+WROTE_START = QUOTING + tuple(
     f"{word} "
     for word in _words(
         "vào|vao|ngày|ngay|lúc|luc|hôm|on|at|am|le|el|em|no dia|il|il giorno|op|den|d.",

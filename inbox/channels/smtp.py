@@ -106,8 +106,12 @@ class SmtpSession:
     not once it broke in the middle of one (``is_broken``): who knows how the next would end.
     """
 
-    def __init__(self, server: Server | None, seal: Seal | None = None) -> None:
+    def __init__(
+        self, server: Server | None, seal: Seal | None = None, *, plain_sender: bool = False
+    ) -> None:
+        """``plain_sender``: the envelope names the address in From, as providers want it."""
         self._server = server
+        self._plain_sender = plain_sender
         self._seal = seal
         self._client: aiosmtplib.SMTP | None = None
         self._used = False  # since it was opened
@@ -152,6 +156,8 @@ class SmtpSession:
             The connection broke after the fence: it may have been sent.
         """
         sender = "" if message.automatic else message.envelope_from or message.from_address
+        if sender and self._plain_sender:
+            sender = message.from_address
         everybody = list(dict.fromkeys((message.to, *message.cc, *message.bcc)))
         if not all(map(is_strict, everybody)) or not (sender == "" or is_strict(sender)):
             raise Rejected("This is not an address we can send mail to.")

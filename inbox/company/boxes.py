@@ -318,8 +318,10 @@ def get_mailbox(session: Session, mailbox_id: int) -> Mailbox:
 
 
 def _facts(row: Mailbox) -> dict[str, Any]:
-    names = ("inbox_id", "host", "port", "username", "folder", "every_s", "is_active")
-    names += ("token_url", "client_id", "scope", "alarm_after_min", "sent_folder")
+    names = (
+        *("inbox_id", "host", "port", "username", "folder", "every_s", "is_active"),
+        *("token_url", "client_id", "scope", "alarm_after_min", "sent_folder"),
+    )
     return {
         "auth": row.auth.value,
         "tls": row.tls.value,

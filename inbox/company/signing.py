@@ -83,6 +83,7 @@ def note_record(
     if not problem:
         row.found_at = now
     session.add(row)
+    session.flush()
     if not problem and not row.signs and row.id == list_keys(session, row.domain)[0].id:
         switch(session, key_id, True, by=by, now=now)
 

@@ -20,7 +20,7 @@ mailboxes = columns(Mailbox)
 inboxes = columns(Inbox)
 
 LONGEST_PAUSE_S = 300
-WATCHED_PAUSE_S = 300  # between looks while somebody waits for news
+WATCHED_PAUSE = timedelta(minutes=5)  # between looks while somebody waits for news
 NOBODY_LOOKED = N_("Nobody has looked into it, although it was due.")
 
 
@@ -40,9 +40,9 @@ def succeed(
         log.info("mailbox %d can be reached again", mailbox_id)
     if box.alarmed_at is not None:
         outages.tell(session, box, house, now, is_over=True)
-    is_watched = box.watched_until is not None and box.watched_until > now
-    pause_s = max(box.every_s, WATCHED_PAUSE_S) if is_watched else box.every_s
-    next_at = now + timedelta(seconds=pause_s)
+    next_at = now + timedelta(seconds=box.every_s)
+    if box.watched_until is not None and not box.sent_folder:
+        next_at = max(next_at, min(box.watched_until, now + WATCHED_PAUSE))
     if begun is not None and begun < box.next_at:
         next_at = min(next_at, box.next_at)
     reasons = [str(one["reason"]) for one in box.left.values()]

@@ -9,6 +9,7 @@ import contextlib
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import or_, select, update
@@ -18,6 +19,7 @@ from inbox.channels.imap import ImapMailbox
 from inbox.clock import utcnow
 from inbox.db import Database, DatabaseGone
 from inbox.errors import InboxError, Rejected
+from inbox.fetching.looks import WATCHED_PAUSE
 from inbox.fetching.tokens import server_for
 from inbox.mailboxes import Job, load
 from inbox.settings import Settings
@@ -32,8 +34,8 @@ inboxes = columns(Inbox)
 
 MOST = 20  # mailboxes, each with one connection and one thread
 WAIT_S = 540.0  # of one IDLE: servers and routers forget who is silent for longer
-LEASE = timedelta(seconds=60)
-RENEW_S = 20.0
+LEASE = timedelta(seconds=15)  # when it runs out, looks go on as if nobody waited
+RENEW_S = 5.0
 DEAF_FOR = timedelta(hours=1)  # until a server that cannot tell of news is asked again
 CALM_S = 0.5  # between two bells
 
@@ -60,8 +62,11 @@ class Watch:
         for mailbox_id in await self._database.write(claim, now, skipped, room):
             task = asyncio.create_task(self._watch(mailbox_id))
             self._waiting[mailbox_id] = task
-            task.add_done_callback(lambda _, number=mailbox_id: self._waiting.pop(number))
+            task.add_done_callback(partial(self._forget, mailbox_id))
         return False
+
+    def _forget(self, mailbox_id: int, _task: asyncio.Task[None]) -> None:
+        self._waiting.pop(mailbox_id, None)
 
     async def _watch(self, mailbox_id: int) -> None:
         pause = timedelta(seconds=30)
@@ -77,9 +82,10 @@ class Watch:
             log.info("mailbox %d: waiting for news ended: %s", mailbox_id, error.message)
         except Exception:
             log.exception("waiting for news of mailbox %d failed", mailbox_id)
-        self._not_before[mailbox_id] = utcnow() + pause
-        with contextlib.suppress(DatabaseGone):
-            await self._database.write(leave, mailbox_id, utcnow())
+        finally:  # also when this worker stops: another one waits at once
+            self._not_before[mailbox_id] = utcnow() + pause
+            with contextlib.suppress(DatabaseGone):
+                await self._database.write(leave, mailbox_id, utcnow())
 
     async def _listen(self, job: Job) -> None:
         server = await server_for(self._database, job, self._vault, self._own)
@@ -147,13 +153,26 @@ def claim(session: Session, now: datetime, skipped: list[int], limit: int) -> li
 
 
 def renew(session: Session, mailbox_id: int, now: datetime) -> bool:
-    """Go on waiting; False if the mailbox is not to be read any more."""
+    """Go on waiting; False if the mailbox is not to be read any more.
+
+    The next look is put off with the lease, so that it comes soon if we die.
+    """
+    until = now + LEASE
     done = session.execute(
         update(Mailbox)
         .where(mailboxes.id == mailbox_id, mailboxes.is_active.is_(True))
-        .values(watched_until=now + LEASE)
-    )
-    return bool(done.rowcount == 1)  # type: ignore[attr-defined]
+        .values(watched_until=until)
+        .returning(mailboxes.next_at, mailboxes.last_ok_at)
+    ).one_or_none()
+    if done is None:
+        return False
+    if done.next_at > now and done.last_ok_at is not None:
+        session.execute(
+            update(Mailbox)
+            .where(mailboxes.id == mailbox_id, mailboxes.next_at == done.next_at)
+            .values(next_at=max(done.next_at, min(until, done.last_ok_at + WATCHED_PAUSE)))
+        )
+    return True
 
 
 def ring(session: Session, mailbox_id: int, now: datetime) -> None:

@@ -194,8 +194,7 @@ def _open(
         .where(messages.raw_id == raw.id)
         .values(created_at=incoming.raw.received_at)
     )
-    arrived = [(number, EventKind.IMPORTED, now, {}, None)]
-    add_happened(session, arrived)
+    add_happened(session, [(number, EventKind.IMPORTED, now, {}, None)])
     return number
 
 

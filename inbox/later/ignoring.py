@@ -1,6 +1,6 @@
 """Mail that a rule keeps away: it stays in the ledger and can be taken in from there."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import select, update
@@ -189,7 +189,7 @@ def _note(
     action: AuditAction,
     now: datetime,
     by: int,
-    before: dict[str, object] | None,
-    after: dict[str, object] | None,
+    before: Mapping[str, object] | None,
+    after: Mapping[str, object] | None,
 ) -> None:
     add_entry(session, thing, number, action, now, by=by, before=before, after=after)

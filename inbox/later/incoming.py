@@ -118,8 +118,13 @@ def _guessed(guess: Guess | None) -> tuple[str | None, dict[str, Any]]:
         return None, {}
     data: dict[str, Any] = {"field": "product_group", "old": "", "new": guess.group}
     data |= moved({"product_group": ""}, {"product_group": guess.group})
-    data |= {"likely": round(guess.confidence, 3), "why": [one.term for one in guess.why][:3]}
+    data["likely"] = round(guess.confidence, 3)
     return guess.group, data
+
+
+def _words_of_guess(incoming: Incoming) -> list[str] | None:
+    """Return the customer's words that a guess rests on; no event keeps them."""
+    return [one.term for one in incoming.guess.why][:3] if incoming.guess else None
 
 
 def _language(message: InboundMessage, contact: Contact, context: Context) -> str:
@@ -168,6 +173,7 @@ def remember(
         "created_at": now,
         "needs_review": said.needs_review,
         "known_share": round(said.known_share, 4),
+        "product_why": _words_of_guess(incoming),
     }
     session.execute(_REMEMBER, values)
     if watched is None:

@@ -259,7 +259,7 @@ def _former_place(session: Session, number: int) -> dict[str, Any]:
         .where(events.conversation_id == number, events.kind == EventKind.MERGED)
         .order_by(events.id.desc())
     ).scalars()
-    data = next((one for one in merged if "into" in one), {})
+    data: dict[str, Any] = next((one for one in merged if "into" in one), {})
     return place_of(row) | {
         name: value for name, value in data.get("from", {}).items() if name != "status"
     }

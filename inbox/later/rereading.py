@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlmodel import Session
@@ -113,12 +114,10 @@ def accept(
     proposed = _decide(session, conversation)
     since, message_id = _proposed_by(session, conversation.id)
     if message_id is not None:
-        label = {"message_id": message_id, "conversation_id": conversation.id}
+        label: dict[str, Any] = {"message_id": message_id, "conversation_id": conversation.id}
         label |= {"request_type": proposed, "agent_id": by.id, "at": now}
         insert = insert_into(session, MessageLabel).values(**label)
-        session.execute(
-            insert.on_conflict_do_update(index_elements=["message_id"], set_=label)
-        )
+        session.execute(insert.on_conflict_do_update(index_elements=["message_id"], set_=label))
     corrections.correct(
         session,
         conversation,

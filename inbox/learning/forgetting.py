@@ -26,7 +26,9 @@ def forget(session: Session, numbers: Sequence[int]) -> None:
     for begin in range(0, len(numbers), AT_ONCE):
         some = list(numbers[begin : begin + AT_ONCE])
         session.execute(
-            update(TriagePrediction).where(predictions.conversation_id.in_(some)).values(why=[])
+            update(TriagePrediction)
+            .where(predictions.conversation_id.in_(some))
+            .values(why=[], product_why=None)
         )
         session.execute(delete(MessageCode).where(codes.conversation_id.in_(some)))
         session.execute(delete(MessageLabel).where(labels.conversation_id.in_(some)))

@@ -62,6 +62,7 @@ def _queue(queue: str, who: Person, now: datetime) -> Select[Any]:
             query.join(latest, latest.c.conversation_id == conversations.id)
             .where(
                 conversations.triage == Triage.CORRECTED,
+                conversations.status.not_in((Status.SPAM, Status.MERGED)),  # read only
                 or_(unchecked, reviews.checked_at < latest.c.at),
             )
             .order_by(latest.c.at.desc(), conversations.id)

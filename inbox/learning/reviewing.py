@@ -13,12 +13,12 @@ from inbox.acknowledgement import House
 from inbox.db import insert_into
 from inbox.errors import Conflict, NotFound
 from inbox.learning.queues import TAKEN_FOR, Checked, lately
-from inbox.rulebook import Rulebook, load_about
+from inbox.rulebook import Rulebook, about_of
 from inbox.store import conversations as rows
 from inbox.store.changes import add_event, changed, moved, place_of
 from inbox.store.people import Person
 from inbox.templating import N_
-from models import ClockKind, Conversation, Correction, EventKind, Triage, TriageReview
+from models import ClockKind, Contact, Conversation, Correction, EventKind, Triage, TriageReview
 from models.base import columns
 
 reviews = columns(TriageReview)
@@ -236,7 +236,9 @@ def outcome(
     kind = rulebook.types.get(request_type)
     if kind is None:
         raise NotFound("There is no such topic.")
-    promise = rulebook.promise((request_type,), urgency, load_about(session, conversation))
+    tier = session.get_one(Contact, conversation.contact_id).tier
+    about = about_of(conversation, tier)
+    promise = rulebook.promise((request_type,), urgency, about)
     team_id = kind.team_id or conversation.team_id
     owed = (ClockKind.FIRST_RESPONSE, ClockKind.NEXT_RESPONSE)
     live = clocks.list_live(session, conversation.id, owed)

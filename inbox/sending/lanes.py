@@ -87,14 +87,17 @@ class Lanes:
             asyncio.create_task(self._run(key, jobs, ways, waiting))
             for key, jobs in groups.items()
         ]
-        try:
-            await asyncio.gather(*tasks)
+        try:  # one lane's trouble does not cut off another in the middle of a mail
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             if not keep_open:
                 await self.close()
+        for one in ended:
+            if isinstance(one, BaseException):
+                raise one
 
     async def close(self) -> None:
         """Hang up everywhere; what is not written down yet stays known."""
@@ -130,7 +133,7 @@ class Lanes:
             server = await servers.server_of(own, self._database, self._vault)
         if lane.session is None or lane.session.is_broken or lane.server != server:
             await lane.close()
-            opened = SmtpSession(server, self._signers.seal)
+            opened = SmtpSession(server, self._signers.seal, plain_sender=own is not None)
             await opened.__aenter__()
             lane.session, lane.server = opened, server
             await self._note(own, "")

@@ -1,5 +1,6 @@
 """By which server a mail goes out, and what signs it: looked up once a batch, by its sender."""
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,6 +17,8 @@ from inbox.fetching.tokens import server_for
 from inbox.vault import Sealed, Vault
 from models import DkimKey, Inbox, Mailbox, MailSender, SenderAuth
 from models.base import columns
+
+log = logging.getLogger(__name__)
 
 senders = columns(MailSender)
 keys = columns(DkimKey)
@@ -133,9 +136,15 @@ class Signers:
         signer = self._open[domain]
         return mail if signer is None else dkim.sign(mail, signer)
 
-    def _opened(self, key: DkimKey) -> Signer:
+    def _opened(self, key: DkimKey) -> Signer | None:
+        """Open a key; where that cannot be done mail leaves unsigned rather than not at all."""
         place = key_place(key.domain, key.selector)
-        return Signer(key.domain, key.selector, self._vault.open(key.private_key, place))
+        try:
+            private = self._vault.open(key.private_key, place)
+        except Sealed as error:
+            log.error("mail from %s is not signed: %s", key.domain, error.message)
+            return None
+        return Signer(key.domain, key.selector, private)
 
 
 def note_state(session: Session, inbox_id: int, problem: str, now: datetime) -> None:

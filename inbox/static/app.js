@@ -169,7 +169,12 @@
   if (words.late) { tick(); setInterval(() => document.hidden || tick(), 15000); }
 
   // ---- htmx: options that CSP forbids in attributes; focus is never lost; errors leave everything as it was ----
-  if (window.Idiomorph) Object.assign(window.Idiomorph.defaults, { ignoreActiveValue: true });
+  if (window.Idiomorph) {
+    const morph = window.Idiomorph.defaults;
+    morph.ignoreActiveValue = true;
+    // what somebody folded out stays so when a message arrives
+    morph.callbacks.beforeAttributeUpdated = (name, node) => !(name === "open" && node.localName === "details");
+  }
   let last, running = 0;
   const ownToast = (xhr) => xhr?.getResponseHeader("HX-Retarget") === "#toasts";
   const settle = (e) => {

@@ -42,7 +42,9 @@ def list_doors(session: Session, kind: ChannelKind | None = None) -> list[Door]:
     if kind is not None:
         query = query.where(inboxes.kind == kind)
     found = session.execute(query.order_by(inboxes.id))
-    return [Door(*row[:5], authserv_id=row[5] or "") for row in found]
+    return [
+        Door(row.id, row.kind, row.handle, row.name, row.team_id, row[5] or "") for row in found
+    ]
 
 
 def find_door(session: Session, kind: ChannelKind, handle: str) -> Door | None:

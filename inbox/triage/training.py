@@ -50,7 +50,7 @@ FEW_FOLDS_FROM = 5_000  # messages held out; above it three folds do, above CALI
 ONE_FOLD_FROM = 30_000
 MIN_OWN = 50  # own messages; fewer, and the starter's sentences calibrate too
 RULES_UNTIL = 200  # labelled urgencies; below, only written rules lower the urgency
-TOGETHER_FROM = 3_000  # own messages; from there any two words of a message tell something
+TOGETHER = range(3_000, 30_001)  # own messages; fewer hold too few pairs, more need none
 MANY_A_TYPE = 400  # messages; from there a softer machine does better
 
 
@@ -127,7 +127,7 @@ def train(
     forms = _forms(examples)
     if features is None:
         own = sum(example.is_own for example in examples) if measured else 0
-    features = start.features if start else Features.fit(forms, together=own >= TOGETHER_FROM)
+        features = start.features if start else Features.fit(forms, together=own in TOGETHER)
     data = _data(features, examples, forms)
     kinds = [example.request_type for example in examples]
     softness = looseness or (0.35 if len(kinds) > MANY_A_TYPE * len(set(kinds)) else 0.5)

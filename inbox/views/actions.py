@@ -21,7 +21,13 @@ from inbox.settings import Settings
 from inbox.store import conversations as rows
 from inbox.store.people import Person
 from inbox.templating import N_
-from inbox.views.extras import MAX_FORM_BYTES, asks_first, read_extras, said_why
+from inbox.views.extras import (
+    MAX_FORM_BYTES,
+    asks_first,
+    read_extras,
+    refuse_with_note,
+    said_why,
+)
 from inbox.views.flash import flash
 from inbox.views.inbox import changed, list_page, open_next, scope_of, speaker_for
 from inbox.views.opened import Opened, load_opened, opened, own_row, shown_conversation
@@ -118,10 +124,11 @@ async def write_message(request: HttpRequest, number: FromPath[int]) -> Response
     try:
         if len(text) > MAX_TEXT:
             raise Invalid("This is too long for one message.")
+        extras = await read_extras(request, fields)
         if is_note:
+            refuse_with_note(extras)
             loaded = await act(request, number, service.note, "asked", text=text, key=key)
         else:
-            extras = await read_extras(request, fields)
             loaded = await act(
                 request,
                 number,

@@ -57,8 +57,8 @@ def document(design: Design, spoken: str, *, remote: bool) -> bytes:
         return f'src="data:{kind};base64,{base64.b64encode(data).decode()}"' if kind else ""
 
     body = _INLINE.sub(inline, design.html) if design.pictures else design.html
-    if remote:
-        body = body.replace(f'src="{REMOTE}', 'src="')
+    # Held back, it is no picture's address at all: nothing is even tried.
+    body = body.replace(f'src="{REMOTE}', 'src="' if remote else 'data-remote="')
     return (_HEAD.format(spoken) + body + "</body></html>").encode()
 
 

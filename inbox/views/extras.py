@@ -6,7 +6,7 @@ from typing import Any
 from litestar.datastructures import UploadFile
 
 from inbox.conversations import NewerMessage, NoDelivery
-from inbox.errors import InboxError, TooLarge
+from inbox.errors import InboxError, Invalid, TooLarge
 from inbox.outgoing.letters import (
     MOST_FILE_BYTES,
     MOST_FILES,
@@ -50,6 +50,12 @@ async def read_extras(request: HttpRequest, fields: dict[str, str]) -> Extras:
         kind = (value.content_type or "").partition(";")[0].strip()
         files.append(File(value.filename, kind or "application/octet-stream", data))
     return Extras(cc, bcc, tuple(files), fields.get("anyway") == "1")
+
+
+def refuse_with_note(extras: Extras) -> None:
+    """Refuse what only an answer can carry; raises ``Invalid``."""
+    if extras:
+        raise Invalid("Copies and files go with an answer, not with a note.")
 
 
 def asks_first(error: NewerMessage | NoDelivery, say: Callable[[str], str]) -> dict[str, Any]:

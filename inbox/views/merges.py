@@ -8,7 +8,7 @@ from litestar.response import Redirect
 from sqlmodel import Session
 
 from inbox.clock import utcnow
-from inbox.errors import Invalid, NotFound
+from inbox.errors import Conflict, Invalid, NotFound
 from inbox.house import load_house
 from inbox.later import merging
 from inbox.rulebook import load_rulebook
@@ -40,6 +40,8 @@ def _merge(
     for row in (part, whole):
         session.refresh(row)
     book, house = load_rulebook(session), load_house(session, settings, secret)
+    if house is None:
+        raise Conflict("There is no company yet.")
     merging.merge(session, part, whole, book, house, by=who, now=utcnow())
     return whole.id
 

@@ -33,6 +33,7 @@ from inbox.views.present_chat import HINT_TEXT
 from inbox.views.present_deadlines import present_deadlines
 from inbox.views.present_events import present_event
 from inbox.views.present_list import owner_of, sureness, type_name
+from inbox.views.present_notes import say_note
 from inbox.views.render import initial
 from inbox.views.words import (
     PRIORITY,
@@ -251,7 +252,8 @@ def present_message(
         initial=initial(name),
         via_icon=CHANNEL_ICON[message.channel],
         via_text=via,
-        paragraphs=paragraphs(shown) + [[f"({note})"] for note in message.notes],
+        paragraphs=paragraphs(shown)
+        + [[f"({say_note(note, speak)})"] for note in message.notes],
         hidden=paragraphs(hidden),
         hidden_lines=sum(1 for line in hidden.splitlines() if line.strip()),
         files=[

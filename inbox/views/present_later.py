@@ -74,8 +74,9 @@ def _products(shown: ConversationPage, thread: Thread, speak: Speaker) -> None:
     if named is not None:
         is_kept = named.data.get("new") == row.product_group
         shown.product_is_guess = is_kept and "likely" in named.data
-        if shown.product_is_guess and named.data["why"]:
-            words = ", ".join(f"“{one}”" for one in named.data["why"])
+        terms = thread.prediction.product_why if thread.prediction is not None else None
+        if shown.product_is_guess and terms:
+            words = ", ".join(f"“{one}”" for one in terms)
             text = speak.say(GUESSED_BY)
             shown.product_why = text % {
                 "share": round(100 * named.data["likely"]),

@@ -12,7 +12,7 @@ from models import LedgerEntry, LedgerState, LedgerVia, Mailbox, MailRule, RuleF
 
 STATES = {
     LedgerState.ACCEPTED: N_("Taken in"),
-    LedgerState.DUPLICATE: N_("Duplicate"),
+    LedgerState.DUPLICATE: N_("Came again"),
     LedgerState.AUTOMATIC: N_("From a machine"),
     LedgerState.QUARANTINED: N_("Quarantine"),
     LedgerState.IGNORED: N_("Ignored"),

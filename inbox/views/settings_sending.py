@@ -22,6 +22,7 @@ from inbox.store import people
 from inbox.templating import N_
 from inbox.vault import Vault
 from inbox.views.formdata import fields_of, read_as
+from inbox.views.inbox import speaker_for
 from inbox.views.render import page, wants_partial, words
 from inbox.views.settings_form import AnyResponse, done
 from inbox.views.settings_mailboxes import Probe
@@ -109,8 +110,6 @@ async def _page(
     key_probe: Probe | None = None,
     error: str = "",
 ) -> AnyResponse:
-    from inbox.views.inbox import speaker_for  # noqa: PLC0415
-
     loaded = await read(request, _load, inbox_id)
     speak = await speaker_for(request)
     return await page(

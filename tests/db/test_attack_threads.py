@@ -5,13 +5,15 @@ from typing import Any
 from sqlmodel import Session
 
 from inbox import conversations as service
-from inbox.addressing import make_message_id
+from inbox.addressing import make_message_id, make_reply_address
 from inbox.channels.base import from_facts
 from inbox.db import Database
+from inbox.store.pages import load_thread
 from models import Outbox
 from tests.factories import (
     NOW,
     SECRET,
+    SUPPORT,
     Firm,
     arrive,
     conversation,
@@ -56,3 +58,37 @@ async def test_a_strangers_bounce_neither_stops_nor_steers_an_answer(
         "real@khach.example",
         ("real@khach.example",),
     )
+
+
+async def test_a_code_for_somebody_else_is_nowhere_that_a_stranger_reads(
+    database: Database, firm: Firm
+) -> None:
+    """S7: mail of a service, to the signed address that a customer knows, is not shown to them.
+
+    Who has the address of a conversation could enter it elsewhere as their own, and read there
+    what the service sends to prove it.
+    """
+    number = await database.write(arrive, firm, make_message())
+    address = make_reply_address(SECRET, number, SUPPORT)
+    code = make_message(
+        "Your code is 123456",
+        from_address="noreply@service.example",
+        subject="Confirm hotro@congty.example",
+        message_id="code@service.example",
+        to=(address,),
+        suppress_auto_response=True,
+    )
+    found = await database.write(arrive, firm, code, meta={"rcpt": [address]})
+
+    def shown(session: Session) -> list[str]:
+        thread = load_thread(session, conversation(session, number), only_contact=True)
+        return [one.text for one in thread.messages]
+
+    def sent(session: Session) -> str:
+        return repr([row.mail for row in everything(session, Outbox)])
+
+    assert found != number
+    assert not any("123456" in text for text in await database.read(shown))
+    mails = await database.read(sent)
+    assert "123456" not in mails
+    assert "noreply@service.example" not in mails

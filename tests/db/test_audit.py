@@ -88,7 +88,7 @@ def _reopen(session: Session, firm: Firm, number: int) -> None:
     closing.reopen(session, _on(session, number), rules, by=firm.dung, now=LATER)
 
 
-def _correct(**values: str) -> Act:
+def _correct(**values: Any) -> Act:
     def work(session: Session, firm: Firm, number: int) -> None:
         corrections.correct(
             session,

@@ -7,7 +7,7 @@ import pytest
 from sqlmodel import Session
 
 from inbox import conversations, loops, mailboxes
-from inbox.addressing import make_copy_address, make_reply_address
+from inbox.addressing import copier_of, make_copy_address, make_reply_address
 from inbox.channels.mime import parse
 from inbox.db import Database
 from inbox.fetching import sent
@@ -169,7 +169,7 @@ async def test_a_forged_copy_address_is_none(
     wrong = make_copy_address(b"another secret, as long as the real one", firm.an.id, SUPPORT)
     reply = make_reply_address(SECRET, asked, SUPPORT)
     assert real != wrong
-    assert elsewhere.copier_of(SECRET, [wrong, reply, SUPPORT]) is None
+    assert copier_of(SECRET, [wrong, reply, SUPPORT]) is None
 
     assert await copy(database, firm, answer(firm), NOW, rcpt=[wrong]) == "accepted"
 

@@ -181,13 +181,19 @@ async def test_one_worker_waits_for_news_and_mail_rings(
 
     await database.write(looks.succeed, box, None, NOW)
     row = await database.read(row_of, box)
-    assert row.next_at == NOW + timedelta(seconds=looks.WATCHED_PAUSE_S)
-    await database.write(watching.ring, box, NOW + HOUR / 60)
-    row = await database.read(row_of, box)
-    assert row.next_at == NOW + HOUR / 60
+    assert row.next_at == NOW + timedelta(seconds=row.every_s)
+    soon = NOW + timedelta(seconds=10)
+    await database.write(watching.ring, box, soon)
+    await database.write(watching.renew, box, soon)
+    assert (await database.read(row_of, box)).next_at == soon
 
-    assert await database.write(watching.renew, box, NOW)
-    late = NOW + 2 * watching.LEASE
+    await database.write(looks.succeed, box, None, soon)
+    ends = soon + looks.WATCHED_PAUSE
+    while soon < ends:  # with every renewal the next look is put off, for five minutes
+        assert await database.write(watching.renew, box, soon)
+        soon += watching.LEASE / 2
+    assert (await database.read(row_of, box)).next_at == ends
+    late = soon + 2 * watching.LEASE
     assert await database.write(watching.claim, late, [], 5) == [box]  # it had died
 
 

@@ -33,6 +33,7 @@ from models import (
     SLAPolicy,
     SLAState,
     Status,
+    TriagePrediction,
     Urgency,
 )
 from tests.factories import (
@@ -531,7 +532,9 @@ async def test_a_guessed_product_is_a_guess_until_a_person_says_so(
         assert row.product_group == "Máy lọc nước"
         said = next(one for one in events_of(session, number) if one.kind == "classed")
         assert said.data["likely"] == 0.82
-        assert said.data["why"] == ["lõi lọc", "nước"]
+        (kept,) = everything(session, TriagePrediction)
+        assert kept.product_why == ["lõi lọc", "nước"]
+        assert "lõi lọc" not in str(said.data)  # an event is for ever, a word is not
         assert guessed_products(session, [number]) == {number}
 
         set_product_group(session, row, "Máy lọc nước", by=firm.an.id, now=NOW + MINUTE)

@@ -324,9 +324,10 @@ async def test_a_shadow_is_asked_beside_and_its_report_says_where_they_differ(
 
     def correct(session: Session) -> None:
         book = load_rulebook(session)
-        kind = {"request_type": "billing_payment"}
+        kind = "billing_payment"
         one = conversation(session, first)
-        corrections.correct(session, one, book, firm.house, by=firm.dung, now=NOW, **kind)
+        house, by = firm.house, firm.dung
+        corrections.correct(session, one, book, house, request_type=kind, by=by, now=NOW)
 
     await database.write(correct)
     found = await database.read(watching.shadow_report, shadow)

@@ -13,7 +13,16 @@ from inbox.rulebook import load_rulebook
 from inbox.store import conversations as rows
 from inbox.store import merges
 from inbox.store.pages import load_thread
-from models import ChannelKind, ClockKind, Conversation, SLAState, Status, Urgency
+from models import (
+    ChannelKind,
+    ClockKind,
+    Conversation,
+    Direction,
+    SLAState,
+    Status,
+    Urgency,
+)
+from tests.db.test_chat import line
 from tests.db.test_later import reply, write
 from tests.factories import (
     CUSTOMER,
@@ -23,6 +32,8 @@ from tests.factories import (
     conversation,
     events_of,
     kinds_of,
+    messages_of,
+    outbox_of,
     prediction,
 )
 
@@ -217,6 +228,42 @@ async def test_what_cannot_be_merged_says_why(database: Database, firm: Firm) ->
         closing.resolve(session, row, by=firm.an, now=LATER, reason="duplicate")
         with pytest.raises(Conflict):
             merge(session, firm, first, second)
-        assert CUSTOMER
+
+    await database.write(work)
+
+
+async def test_a_chat_becomes_part_of_the_mail_and_its_next_line_arrives_there(
+    database: Database, firm: Firm
+) -> None:
+    """F79, F120: whoever merges says that it is the same person; answers go by mail only."""
+
+    def work(session: Session) -> None:
+        chatting = line(session, firm, "Có ai không?", prediction("complaint"))
+        mailed = write(session, firm, "Đơn đâu?", prediction("complaint"), at=LATER)
+
+        whole = merge(session, firm, mailed, chatting)
+
+        assert whole.id == mailed  # though the chat is older: it has no address
+        assert live(session, mailed)[ClockKind.FIRST_RESPONSE] == NOW  # the chat's
+        last = messages_of(session, chatting)[-1]
+        assert last.direction is Direction.AUTOMATIC
+        assert f"{mailed}" in last.text
+
+        at = LATER + 5 * MINUTE
+        assert line(session, firm, "Alo?", prediction("complaint"), at=at) == mailed
+        assert messages_of(session, chatting)[-1].text == "Alo?"  # the widget shows it
+        row = conversation(session, mailed)
+        assert (row.last_inbound_at, row.asked_again) == (at, 1)
+        reply(session, firm, mailed, at + MINUTE)
+        assert [one.to_address for one in outbox_of(session, mailed)][-1] == CUSTOMER
+        assert Direction.OUTBOUND not in [
+            one.direction for one in messages_of(session, chatting)
+        ]
+        theirs = load_thread(session, row, only_contact=True)
+        assert {one.conversation_id for one in theirs.messages} == {mailed}
+
+        closing.resolve(session, row, by=firm.dung, now=at + 2 * MINUTE)
+        anew = line(session, firm, "Câu khác.", prediction(), at=at + HOUR)
+        assert anew not in (chatting, mailed)
 
     await database.write(work)

@@ -52,7 +52,11 @@ async def box(
     database: Database, firm: Firm, service: TokenServer, vault: Vault, now: Clock
 ) -> int:
     def enter(session: Session) -> int:
-        how = {"auth": MailboxAuth.OAUTH2, "token_url": service.url, "client_id": "kip"}
+        how: dict[str, Any] = {
+            "auth": MailboxAuth.OAUTH2,
+            "token_url": service.url,
+            "client_id": "kip",
+        }
         number = add(session, firm, **how)
         row = session.get_one(Mailbox, number)
         row.password = vault.seal(service.refresh_token, place_of(number))

@@ -10,12 +10,14 @@ import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope
 from sqlmodel import Session
 
-from inbox.channels import dkim
-from inbox.channels.smtp import Server
+from inbox.channels import dkim, smtp
+from inbox.channels.base import OutboundMessage
+from inbox.channels.smtp import Server, SmtpSender, SmtpSession
 from inbox.company import senders, signing
 from inbox.company.boxes import TestFailed
 from inbox.company.senders import Entered
 from inbox.db import Database
+from inbox.errors import Rejected
 from inbox.loops import BATCH, Send
 from inbox.settings import Settings
 from inbox.vault import Vault
@@ -36,10 +38,17 @@ class Far:
         self.mails: list[tuple[str, str, bytes]] = []
         self.asked: list[str] = []
         self.connections = 0
+        self.talk: SMTP | None = None
 
     def connected(self) -> "SMTP":
         self.connections += 1
-        return SMTP(self, authenticator=self.check, auth_require_tls=False)
+        self.talk = SMTP(self, authenticator=self.check, auth_require_tls=False)
+        return self.talk
+
+    def hang_up(self) -> None:
+        assert self.talk is not None
+        assert self.talk.transport is not None
+        self.talk.transport.close()
 
     def check(self, *given: Any) -> AuthResult:
         login = given[-1]
@@ -50,6 +59,8 @@ class Far:
         self, _server: SMTP, _session: object, envelope: Envelope, address: str, _: list[str]
     ) -> str:
         self.asked.append(address)
+        if address.startswith("gone@"):
+            return "550 5.1.1 no such user"
         if self.slow and address.endswith(self.slow):
             return "450 4.2.1 too fast"
         envelope.rcpt_tos.append(address)
@@ -85,6 +96,71 @@ async def acknowledge(database: Database, firm: Firm, *people: str) -> None:
 async def states(database: Database) -> Counter[str]:
     rows: list[Outbox] = await database.read(lambda session: everything(session, Outbox))
     return Counter(row.state.value for row in rows)
+
+
+async def fence() -> bool:
+    return True
+
+
+def letter(to: str = "an@khach.example", **values: Any) -> OutboundMessage:
+    return OutboundMessage("1.x@congty.example", SUPPORT, to, "Re: x", "Dạ còn ạ.", **values)
+
+
+async def test_copies_share_one_mail_and_one_that_is_refused_holds_up_nobody() -> None:
+    """R43, R44: hidden copies are on the envelope only; the one who asked decides."""
+    far = Far()
+    copies: dict[str, Any] = {
+        "cc": ("b@khach.example", "gone@khach.example"),
+        "bcc": ("kin@khach.example",),
+    }
+    async with listening(far) as port, SmtpSender(f"smtp://127.0.0.1:{port}").session() as wire:
+        receipt = await wire.send(letter(**copies), fence)
+        with pytest.raises(Rejected) as refused:
+            await wire.send(letter("gone@khach.example", cc=("b@khach.example",)), fence)
+
+    assert receipt is not None
+    assert receipt.refused == (("gone@khach.example", "550 5.1.1 no such user"),)
+    arrived = [to for _, to, _ in far.mails]
+    assert arrived == ["an@khach.example", "b@khach.example", "kin@khach.example"]
+    assert all(b"kin@khach.example" not in mail for _, _, mail in far.mails)
+    assert (refused.value.enhanced, refused.value.of_recipient) == ("5.1.1", True)
+
+
+async def test_a_server_that_hung_up_in_between_is_called_again() -> None:
+    """R18: nothing had been handed over; the mail goes out once."""
+    far = Far()
+    async with listening(far) as port, SmtpSender(f"smtp://127.0.0.1:{port}").session() as wire:
+        await wire.send(letter(), fence)
+        far.hang_up()
+        await wire.send(letter("b@khach.example"), fence)
+
+    assert [to for _, to, _ in far.mails] == ["an@khach.example", "b@khach.example"]
+    assert far.connections == 2
+
+
+async def test_where_we_sign_in_the_sender_is_the_address_itself() -> None:
+    """Providers let an account send as itself only, without our tag behind a plus sign."""
+    far = Far()
+    async with listening(far) as port:
+        server = Server("127.0.0.1", port, "kip", PASSWORD, tls="none")
+        async with SmtpSession(server, plain_sender=True) as wire:
+            await wire.send(letter(envelope_from="hotro+k1.x@congty.example"), fence)
+
+    assert [sender for sender, _, _ in far.mails] == [SUPPORT]
+
+
+@pytest.mark.parametrize(
+    ("said", "wait_s"),
+    [
+        ("450 4.2.0 greylisted, try again in 300 seconds", 300),
+        ("451 please retry after 5 minutes", 300),
+        ("421 come back in 1 hour", 3600),
+        ("450 in 99999 hours", 4 * 3600),
+        ("451 4.7.1 later", 0),
+    ],
+)
+def test_a_server_may_name_a_time(said: str, wait_s: int) -> None:
+    assert smtp._asked_wait(said) == wait_s
 
 
 async def test_one_connection_serves_batch_after_batch(

@@ -72,7 +72,7 @@ async def _rows(database: Database, table: Any) -> list[Any]:
 async def test_mail_and_form_are_read_sorted_and_taken_in(
     database: Database, firm: Firm, take_in: TakeIn
 ) -> None:
-    """F1, F54, F64: with no trained model at all the written rules sort."""
+    """F1, F54, F64, DESIGN 35: with no trained model at all the written rules sort."""
     mail = make_mail("Máy giặt của tôi bị lỗi E5, không chạy.", subject="Máy bị lỗi")
     await database.write(stage_mail, firm, mail)
     await database.write(_post, firm, "f1", _form("Tôi muốn trả hàng và hoàn tiền."))

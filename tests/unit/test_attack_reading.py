@@ -33,10 +33,14 @@ async def received(*pieces: bytes, limit: int = 1_000_000, room: bool = True) ->
         (b"x" * 5000 + b"\r\n.\r\n", b"x" * 5000 + b"\r\n"),
         (b"x" * 1024 + b".\r\n.\r\n", b"x" * 1024 + b".\r\n"),
         (b"." + b"x" * 5000 + b"\r\n.\r\n", b"x" * 5000 + b"\r\n"),
+        (b"a\n.\r\nb\r\n.\r\n", b"a\n.\r\nb\r\n"),
+        (b"a\r\n.\nb\r\n.\r\n", b"a\r\n\nb\r\n"),
+        (b"a\r\n.\rb\r\n.\r\n", b"a\r\n\rb\r\n"),
+        (b"a\r\n\0.\r\n.\r\n", b"a\r\n\0.\r\n"),
     ],
 )
 async def test_only_a_lone_dot_ends_a_mail(sent: bytes, kept: bytes) -> None:
-    """R39: and a line may be longer than the buffer."""
+    """R39, S11: a dozen ways to end it sooner; and a line may be longer than the buffer."""
     assert await received(sent) == kept
 
 

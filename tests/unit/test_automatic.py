@@ -128,6 +128,23 @@ def test_responders_are_known_by_their_subject() -> None:
             assert message.suppress_auto_response, mark
 
 
+def test_two_hundred_automatic_answers_are_answered_by_nobody() -> None:
+    """S8: by subject, by header, or by who sent them, in every language of the table."""
+    marks = [
+        f"{mark.strip()} Đơn 7" if ":" in mark else mark.strip()
+        for line in RESPONSES.strip().splitlines()
+        for mark in line[3:].split("|")
+    ]
+    lines = ("Auto-Submitted: auto-replied", "X-Autoreply: yes", "Precedence: bulk")
+    headers = ("", *(f"{line}\r\n" for line in lines))
+    samples = [(subject, header) for subject in marks for header in headers]
+    assert len(samples) >= 200
+    for subject, header in samples:
+        message = read(header, subject=subject)
+        assert message.suppress_auto_response, (subject, header)
+        assert message.is_automatic, (subject, header)
+
+
 ANSWER = "In-Reply-To: <1@shop.example>\r\n"
 
 

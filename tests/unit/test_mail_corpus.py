@@ -28,9 +28,17 @@ def scorer() -> ModuleType:
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_samples_are_read_right() -> None:
-    """F12: at least 40 mails, none raises, and at least 94 in 100 are right in every key."""
+    """F12: at least 40 mails, none raises, and at least 96 in 100 are right in every key.
+
+    No machine's mail is missed and no person's taken for one (F19).
+    """
     result: dict[str, Any] = scorer().run(str(CORPUS / "dev"), lambda raw: as_dict(parse(raw)))
     assert result["n"] >= 40
     assert result["errors"] == []
     assert result["slow"] == []
-    assert result["allpass"] >= 0.94 * result["n"]
+    assert result["allpass"] >= 0.96 * result["n"]
+    for key, total in result["tot"].items():
+        assert total < 20 or result["ok"][key] >= 0.94 * total, key
+    for key in ("is_auto_reply", "is_bounce", "suppress_auto_response"):
+        assert result["conf"][key][(False, True)] == 0, key
+        assert result["conf"][key][(True, False)] == 0, key

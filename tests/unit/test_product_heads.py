@@ -33,7 +33,7 @@ TERMS = ["Máy lọc nước", "Nồi chiên", "airfryer"]
 
 def abouts(each: int, start: int = 1) -> list[About]:
     """Return confirmed messages, some of which name their group."""
-    found = []
+    found: list[About] = []
     for group, sayings in SAYINGS.items():
         for n in range(each):
             named = "airfryer " if group == "Nồi chiên" and n % 2 else ""

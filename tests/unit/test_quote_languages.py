@@ -76,6 +76,32 @@ def test_endings_are_no_answer() -> None:
 
 
 @pytest.mark.parametrize(
+    "copied",
+    [
+        "Quoting An Le <an@x.example>:\n\n> old",
+        "Zitat von An Le <an@x.example>:\n\nold",
+        "-------- Original message --------From: An <an@x.example> Date: 14/07/2026 To: b\nold",
+        "----- Forwarded by An/Shop on 14/07/2026 09:15 -----\nold",
+        "* An Le <an@x.example> [2026-07-14 09:15]:\n\n> old",
+        "In message <1@x.example>, An writes:\n> old",
+        "2026/7/14 An Le <an@x.example>\n\n> old",
+        "2026-07-14 9:15 GMT+07:00 An Le\n\nold",
+        "##- Please type your reply above this line -##\nold",
+        "Vui lòng trả lời phía trên dòng này\nold",
+        "Ime: An Le <an@x.example>\nKada: 14.07.2026 09:15\nKomu sve: b@x.example\n\nold",
+        "Sent via Superhuman ( https://x.example/?vip=a@x.example )",
+        "Sent from [Mail](https://x.example/1) for Windows",
+        "__\nAn Le",
+        "-- \nAn Le\nShop",
+        "—\nReply to this email directly",
+    ],
+)
+def test_programs_of_every_kind(copied: str) -> None:
+    """Also what a language's table does not say: headers nobody knows, marks of other desks."""
+    assert after(copied) == NEW
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "Họ tên: Lê An\nEmail: an@x.example\nNgày mua: 14/07/2026\nMã đơn: 7\nEm muốn đổi.",

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inbox.errors import Invalid
+from inbox.learning.serving import Sorter
 from inbox.triage.model import TriageModel, UrgencyPolicy
 from inbox.triage.prediction import (
     LEVELS,
@@ -172,6 +173,17 @@ def test_costs_are_a_setting() -> None:
     shares = (0.0, 0.7, 0.3, 0.0)
     calm = UrgencyCosts(too_low=(1, 2, 3), too_high=(1, 2, 3))
     assert LEVELS[cheapest_level(shares, calm)] == "normal"
+
+
+def test_a_companys_own_costs_decide_what_it_hears(model: TriageModel) -> None:
+    """The setting reaches the prediction: where missing is dear, the same words rise."""
+    text, types = "giao hàng chậm quá shop ơi", frozenset(SENTENCES)
+    dear = UrgencyCosts(too_low=(500, 500, 500), too_high=(0.1, 0.1, 0.1))
+    assert UrgencyCosts.of_plain(json.loads(json.dumps(dear.plain()))) == dear
+    usual = Sorter(model).predict("", text, types)
+    rated = Sorter(model, costs=dear).predict("", text, types)
+    assert LEVELS.index(rated.urgency) > LEVELS.index(usual.urgency)
+    assert rated.request_type == usual.request_type
 
 
 @pytest.mark.parametrize(

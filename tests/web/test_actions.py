@@ -64,7 +64,9 @@ async def test_a_reply(scene: Scene) -> None:
     assert {"list", f"conv-{number}", "ring:outbox"} <= set(scene.names)
     (mail,) = await queued(scene)
     assert mail.to_address == "khach@vidu.example"
-    assert mail.mail["text"] == "Dạ, mai giao ạ.\nCảm ơn chị."
+    said, _, below = mail.mail["text"].partition("\n\n")
+    assert said == "Dạ, mai giao ạ.\nCảm ơn chị."
+    assert "đã viết:\n> Đơn hàng của tôi chưa giao." in below
     assert mail.mail["from_address"] == "help@congty.example"
     row = await scene.get(number)
     assert row.next_due_at is None

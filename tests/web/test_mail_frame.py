@@ -8,7 +8,7 @@ from sqlmodel import Session
 from inbox.channels.webform import pack_file
 from inbox.staging import Arrival, stage
 from inbox.store.company import list_doors
-from models import Attachment, ChannelKind, Message
+from models import Agent, Attachment, ChannelKind, Message
 from tests.web.scene import NOW, Scene
 
 PNG = base64.b64decode(
@@ -92,6 +92,7 @@ async def test_the_frame_can_do_nothing(scene: Scene) -> None:
     for gone in ("<script", "javascript:", "<form", "<input", "@import", "position", "url("):
         assert gone not in text
     assert 'src="http' not in text
+    assert 'src="remote' not in text
     assert 'href="https://shop.example/order"' in text
     assert 'rel="noopener noreferrer nofollow"' in text
 
@@ -170,3 +171,19 @@ async def test_no_kind_of_file_is_shown(scene: Scene) -> None:
         assert answer.headers["content-disposition"].startswith("attachment;")
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["content-security-policy"] == "sandbox; default-src 'none'"
+
+
+async def test_what_is_said_of_the_reading_is_said_in_the_readers_language(
+    scene: Scene,
+) -> None:
+    """Ours is translated; what came with the message stays as it is."""
+    message = await arrive(scene, "<div>" * 5000 + "Chào shop")
+    browser = await scene.signed_in("ha", "vi")
+    who = await scene.agent("ha")
+
+    def speak_vietnamese(session: Session) -> None:
+        session.get_one(Agent, who.id).language = "vi"
+
+    await scene.write(speak_vietnamese)
+    page = (await browser.get(f"/inbox/{message.conversation_id}")).text
+    assert "hiển thị dưới dạng chữ" in page

@@ -93,7 +93,7 @@ async def lay_out(scene: Scene, number: int) -> int:
 
     def work(session: Session) -> int:
         query = select(Message).where(columns(Message).conversation_id == number)
-        message_id = session.execute(query).scalars().all()[0].id
+        message_id: int = session.execute(query).scalars().all()[0].id
         session.add(MessageHtml(message_id=message_id, html="<p>Hello</p>"))
         return message_id
 

@@ -4,10 +4,12 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "0008"
 down_revision = "0007"
 
+JSON = sa.JSON().with_variant(JSONB(), "postgresql")
 MOMENT = sa.DateTime(timezone=True)
 MERGED_INTO = "merged_into_id"
 IS_MERGED = "merged_into_id IS NOT NULL"
@@ -36,6 +38,7 @@ def upgrade() -> None:
         sqlite_where=sa.text(IS_MERGED),
         postgresql_where=sa.text(IS_MERGED),
     )
+    op.add_column("triage_predictions", sa.Column("product_why", JSON, nullable=True))
     op.create_table(
         "message_labels",
         *_to("message_labels", "message_id", "messages"),
@@ -50,9 +53,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("message_id", name=op.f("pk_message_labels")),
     )
-    op.create_index(
-        "ix_message_labels_conversation_id", "message_labels", ["conversation_id"]
-    )
+    op.create_index("ix_message_labels_conversation_id", "message_labels", ["conversation_id"])
     op.create_table(
         "message_codes",
         *_to("message_codes", "conversation_id", "conversations"),
@@ -77,6 +78,7 @@ def downgrade() -> None:
     op.drop_table("message_codes")
     op.drop_table("message_labels")
     op.drop_index("ix_conversations_merged_into", "conversations")
+    op.drop_column("triage_predictions", "product_why")
     op.drop_column("conversations", "merged_at")
     if op.get_bind().dialect.name == "postgresql":
         name = f"fk_conversations_{MERGED_INTO}_conversations"
