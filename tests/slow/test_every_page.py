@@ -20,7 +20,7 @@ from inbox.store.staff import find_by_address
 from models import Role
 from tests.conftest import aside
 from tests.machine import ONCE, chromium
-from tests.slow.product import Product
+from tests.slow.product import Product, make_mail
 from tests.web.test_access import list_routes
 
 pytestmark = [
@@ -58,7 +58,6 @@ NOT_PAGES = {
 KNOWN = {"slug": "support", "kind": "form", "agent_id": 1, "team_id": 1, "calendar_id": 1}
 KNOWN |= {"inbox_id": 1, "mailbox_id": 1}
 KNOWN["ladder_id"] = 0
-KNOWN["entry_id"] = 1
 KNOWN |= {"policy_id": 1}
 KNOWN |= {"absence_id": 1, "position": 0}
 KNOWN |= {"version_id": 1, "type_key": "general"}
@@ -138,7 +137,12 @@ def places(product: Product) -> dict[str, Any]:
         number,
     )
     ((ask_id,),) = product.rows("SELECT max(id) FROM asks")
+    writer = "by-mail@customer.example"
+    product.send_mail(make_mail(writer), writer)
+    product.conversation_of(writer)
+    ((entry_id,),) = product.rows("SELECT max(id) FROM mail_ledger")
     made = {"number": number, "raw_id": raw_id, "token": token, "ask_id": ask_id}
+    made["entry_id"] = entry_id
     return {**KNOWN, **made, **_links(product)}
 
 
