@@ -15,6 +15,8 @@ DEMO_DATA := $(or $(DATA),$(KIP_DATA_DIR),var/demo)
 STARTER := $(wildcard inbox/triage/*.py inbox/triage/starter/*.py inbox/triage/starter/data/* \
 	inbox/triage/starter/data/*/*)
 
+AT_ONCE := $(shell expr $$(nproc) + 1) # half of the tests wait more than they compute
+
 .PHONY: demo run test test-long check fix bench setup dev lint machine clean
 .DEFAULT_GOAL := setup
 .NOTPARALLEL:
@@ -26,7 +28,7 @@ run: setup
 	@$(BIN)/kip run $(if $(DATA),--data "$(DATA)") $(ARGS)
 
 test: machine lint
-	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile $(ARGS)
 
 test-long: machine dev
 	@$(BIN)/python -m pytest -m long -o faulthandler_timeout=0 $(ARGS)

@@ -52,7 +52,7 @@ WORDS = {
         "due": "cần được trả lời trước",
     },
 }
-LOOKS = (("light", 1440), ("dark", 390), ("dark", 1440), ("light", 390))
+LOOKS = {"en": ("light", 1440), "vi": ("dark", 390)}
 PAGES = (
     *("/inbox", "/settings/start", "/settings/company", "/settings/hours/1"),
     *("/settings/hours/1/open", "/settings/inboxes", "/settings/inboxes/1"),
@@ -107,18 +107,18 @@ def photograph(page: Page, name: str) -> None:
 
 
 def look_at_every_page(page: Page, language: str) -> None:
-    """Every page, light and dark, wide and narrow: no finding of axe, nothing sticks out."""
+    """Every page as it is while there is nothing: no finding of axe, nothing sticks out."""
     axe = Axe()
+    scheme, width = LOOKS[language]
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    page.set_viewport_size({"width": width, "height": 900})
     for address in PAGES:
-        for scheme, width in LOOKS if language == "en" else LOOKS[:2]:
-            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-            page.set_viewport_size({"width": width, "height": 900})
-            page.goto(address)
-            photograph(page, f"{language}{address.replace('/', '-')}-{width}-{scheme}")
-            found = axe.run(page).response["violations"]
-            assert found == [], f"{address} {scheme} {width}: {found}"
-            wide = page.evaluate("document.documentElement.scrollWidth")
-            assert wide <= width, f"{address} is {wide} wide at {width}"
+        page.goto(address)
+        photograph(page, f"{language}{address.replace('/', '-')}-{width}-{scheme}")
+        found = axe.run(page).response["violations"]
+        assert found == [], f"{address} {scheme} {width}: {found}"
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= width, f"{address} is {wide} wide at {width}"
 
 
 @pytest.mark.parametrize("language", ["en", "vi"])
