@@ -11,7 +11,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from benchmarks.bench_triage import _rows
 from benchmarks.measure import figure
 from inbox.triage import starter
 from inbox.triage.candidates import make_candidates
+from inbox.triage.meaning import Encoder, Remembering, load_encoder
 from inbox.triage.model import TriageModel
 from inbox.triage.prediction import Example
 from inbox.triage.starter import PER_PATTERN, SEED
@@ -38,16 +39,36 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("corpora", nargs="?", default=os.environ.get("KIP_CORPORA", ""))
     parser.add_argument("--only", default="banking77,vinuni_tickets_vi")
+    parser.add_argument("--semantic", action="store_true", help="with the half of meaning")
+    parser.add_argument("--random", default=",".join(map(str, RANDOM)), help="corrections")
+    parser.add_argument("--chosen", default=",".join(map(str, CHOSEN)), help="corrections")
+    parser.add_argument("--test", type=int, default=MOST_TESTED, help="messages measured on")
     asked = parser.parse_args()
+    encoder = Remembering(load_encoder()) if asked.semantic else None
+    rounds = Rounds(_numbers(asked.random), _numbers(asked.chosen), asked.test, encoder)
     if not asked.corpora:
         sys.stdout.write("corrections: no data sets given, nothing measured\n")
         return
     for one in _SETS:
         if one.folder in asked.only.split(",") and (Path(asked.corpora) / one.folder).is_dir():
-            _business(Path(asked.corpora), one)
+            _business(Path(asked.corpora), one, rounds)
 
 
-def _business(corpora: Path, one: _Set) -> None:
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(one) for one in text.split(",") if one)
+
+
+@dataclass(frozen=True, slots=True)
+class Rounds:
+    """After how many corrections it is measured, on how many messages, with which half."""
+
+    random: tuple[int, ...]
+    chosen: tuple[int, ...]
+    test: int
+    encoder: Encoder | None
+
+
+def _business(corpora: Path, one: _Set, rounds: Rounds) -> None:
     type_of = {label: key for key, labels in one.types.items() for label in labels.split()}
     parts = []
     for part in ("train", "test"):
@@ -56,28 +77,31 @@ def _business(corpora: Path, one: _Set) -> None:
         parts.append([Example(row["text"], type_of[row["label"]]) for row in known])
     random = np.random.default_rng(0)
     pool = [parts[0][at] for at in random.permutation(len(parts[0]))[:POOL]]
-    test = [parts[1][at] for at in random.permutation(len(parts[1]))[:MOST_TESTED]]
+    test = [parts[1][at] for at in random.permutation(len(parts[1]))[: rounds.test]]
     types = frozenset(one.types)
     base = [example for example in generate(SEED, PER_PATTERN) if example.request_type in types]
     first = TriageModel.load(starter.ensure())
-    figure(f"corrections_{one.folder}_0", _right(first, test, types), "% right")
-    for n in RANDOM:
-        model = _learned(pool[:n], base)
-        figure(f"corrections_{one.folder}_random_{n}", _right(model, test, types), "% right")
+    name = f"{'semantic_' if rounds.encoder else ''}corrections_{one.folder}"
+    figure(f"{name}_0", _right(first, test, types), "% right")
+    for n in rounds.random:
+        model = _learned(pool[:n], base, rounds.encoder)
+        figure(f"{name}_random_{n}", _right(model, test, types), "% right")
     given: list[Example] = []
     said, rest = first, pool
-    for n in CHOSEN:
+    for n in rounds.chosen:
         chosen = _choose(said, rest, n - len(given), types)
         given += [rest[at] for at in sorted(chosen)]
         rest = [example for at, example in enumerate(rest) if at not in chosen]
-        said = _learned(given, base)
-        goal = f"{GOAL:g}" if n == CHOSEN[-1] else "-"
-        figure(f"corrections_{one.folder}_chosen_{n}", _right(said, test, types), "%", goal)
+        said = _learned(given, base, rounds.encoder)
+        goal = f"{GOAL:g}" if n == rounds.chosen[-1] else "-"
+        figure(f"{name}_chosen_{n}", _right(said, test, types), "%", goal)
 
 
-def _learned(given: Sequence[Example], base: Sequence[Example]) -> TriageModel:
+def _learned(
+    given: Sequence[Example], base: Sequence[Example], encoder: Encoder | None
+) -> TriageModel:
     """Return the better of the candidates, by the messages each had not seen."""
-    found = make_candidates([replace(one) for one in given], starter=base)
+    found = make_candidates([replace(one) for one in given], starter=base, encoder=encoder)
     return max(found, key=lambda one: one.evaluation["accuracy"] or 0.0).model
 
 

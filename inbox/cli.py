@@ -24,6 +24,8 @@ COMMANDS = {
     "user": ("people", "People who sign in."),
     "token": ("people", "Tokens for the API."),
     "mailbox": ("mailbox", "Mailboxes that are looked into (IMAP)."),
+    "key": ("key", "Replace the key that seals and signs."),
+    "privacy": ("privacy", "What is kept of a person: export, erasure, restriction."),
     "audit": ("audit", "Who changed what, and proof of it."),
     "import": ("importing", "Bring in earlier mail (mbox, .eml)."),
     "mail": ("mail", "Read mail as intake does."),

@@ -15,7 +15,7 @@ from sqlmodel import Session
 from inbox.ladders import Ladders, load_ladders
 from inbox.rulebook import Promise
 from inbox.sla.calendar import WorkingCalendar
-from inbox.sla.history import Kind
+from inbox.sla.history import TARGETED, Kind
 from inbox.sla.instants import Pause
 from inbox.sla.ladder import (
     CHANGING,
@@ -38,22 +38,23 @@ steps = columns(EscalationStep)
 _ADD_STEPS = insert(core(EscalationStep))
 
 NEVER = datetime(9000, 1, 1, tzinfo=UTC)  # where an answered conversation stands in the order
-REPLY_KINDS = (ClockKind.FIRST_RESPONSE, ClockKind.NEXT_RESPONSE)
+REPLY_KINDS = (ClockKind.FIRST_RESPONSE, ClockKind.NEXT_RESPONSE, ClockKind.WORD)
+"""What an answer of ours meets."""
 
 
 def target_of(promise: Promise, kind: ClockKind) -> int | None:
     """Return a clock's target in working seconds; None if the policy has no such clock."""
-    targets = promise.targets
-    if kind is ClockKind.RESOLUTION:
-        return targets.resolution_s
-    if kind is ClockKind.NEXT_RESPONSE:
-        return targets.next_response_s
-    return targets.first_response_s
+    found = {
+        ClockKind.FIRST_RESPONSE: promise.targets.first_response_s,
+        ClockKind.NEXT_RESPONSE: promise.targets.next_response_s,
+        ClockKind.RESOLUTION: promise.targets.resolution_s,
+    }
+    return found.get(kind)
 
 
 def terms_of(promise: Promise) -> Terms:
     """Return what the policies say, as events keep it."""
-    first, following, resolution = (target_of(promise, kind) for kind in ClockKind)
+    first, following, resolution = (target_of(promise, ClockKind(kind)) for kind in TARGETED)
     return Terms(
         promise.policy,
         promise.calendar_id,

@@ -15,6 +15,7 @@ from inbox.channels.addresses import is_strict
 from inbox.db import after_commit
 from inbox.errors import Conflict, Invalid
 from inbox.failpoints import failpoint
+from inbox.outgoing import word
 from inbox.outgoing.letters import NOTHING_MORE, Extras, check_extras, post
 from inbox.outgoing.marks import find_marked
 from inbox.queue import OUTBOX
@@ -28,6 +29,7 @@ from inbox.store.changes import (
 )
 from inbox.store.duty import list_running
 from inbox.store.people import Person
+from inbox.templating import N_
 from inbox.timeline import Happened
 from models import (
     AwayKind,
@@ -85,22 +87,27 @@ def reply(  # noqa: PLR0913 - what a page, a script and a chat say of an answer
     again = _same_key(session, key)
     if again is not None:
         return again
-    if conversation.status is Status.SPAM:
-        raise Conflict("It is set apart as spam. Say first that it is none.")
+    _demand_answerable(session, conversation)
     body = _written(text)
     by_chat = conversation.channel is ChannelKind.CHAT
     address = "" if by_chat else _address_of(session, conversation)
     check_extras(extras, house, by_mail=not by_chat)
+    if extras.word is not None:
+        word.check(conversation, extras.word, now)
     check_seen(session, conversation, seen, now)
-    if not (by_chat or extras.anyway):
-        _check_marks(session, [address, *extras.cc, *extras.bcc])
+    anyway = by_chat or extras.anyway
+    _check_marks(session, [] if anyway else [address, *extras.cc, *extras.bcc])
+    if extras.word is not None:
+        body = word.add_to(session, conversation, body, extras.word, now)
     message = _store(session, conversation, body, Direction.OUTBOUND, by, key, now)
     if by_chat:  # the row is the answer: the visitor's socket reads it
         chat.tell_visitors(session, conversation)
     else:
         post(session, conversation, message, house, address, by, extras)
-    said = Happened(EventKind.REPLIED, now, {"message": message.id}, by.id)
-    values = record.keep(session, conversation.id, said, now=now)
+    said = [Happened(EventKind.REPLIED, now, {"message": message.id}, by.id)]
+    if extras.word is not None:
+        said.append(word.happened(extras.word, message.id, by.id, now))
+    values = record.keep(session, conversation.id, *said, now=now)
     values |= {"last_message_id": message.id, "asked_again": 0, "thanked_at": None}
     if conversation.first_responded_at is None:
         values["first_responded_at"] = now
@@ -111,6 +118,16 @@ def reply(  # noqa: PLR0913 - what a page, a script and a chat say of an answer
     changed(session, conversation.id, OUTBOX, **values)
     failpoint("reply.written")
     return message
+
+
+RESTRICTED = N_("Not sent: this person’s data is restricted. An administrator can lift that.")
+
+
+def _demand_answerable(session: Session, conversation: Conversation) -> None:
+    if conversation.status is Status.SPAM:
+        raise Conflict("It is set apart as spam. Say first that it is none.")
+    if people.is_restricted(session, conversation.contact_id):
+        raise Conflict(RESTRICTED)
 
 
 class NoDelivery(Conflict):

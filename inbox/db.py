@@ -11,10 +11,11 @@ import asyncio
 import fcntl
 import logging
 import os
+import sqlite3
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -119,6 +120,11 @@ class WriterLock:
 def after_commit(session: Session, *names: str) -> None:
     """Say what is to be announced once this unit of work is committed."""
     session.info.setdefault("announce", []).extend(names)
+
+
+def before_commit(session: Session, work: Callable[[Session], None]) -> None:
+    """Have ``work`` done once, as the last thing of this unit of work."""
+    session.info.setdefault("before_commit", {})[work] = True
 
 
 def insert_into(session: Session, table: type[SQLModel]) -> sqlite.Insert | postgresql.Insert:
@@ -236,6 +242,34 @@ class Database:
         async with self.async_engine.begin() as connection:
             return await connection.run_sync(_work, work, args, kwargs)
 
+    async def compact(self, tables: Sequence[str]) -> None:
+        """Write the database anew without what was deleted from it, so that no byte is left.
+
+        On SQLite all of it, its log too: writers wait meanwhile. On PostgreSQL the space of
+        these tables is freed, and is overwritten as it is used again.
+        """
+        if self.is_sqlite:
+            loop = asyncio.get_running_loop()
+            await asyncio.shield(loop.run_in_executor(self._writer, self._compact_sqlite))
+            return
+        async with self.async_engine.connect() as found:
+            connection = await found.execution_options(isolation_level="AUTOCOMMIT")
+            for table in tables:
+                await connection.exec_driver_sql(f'VACUUM "{table}"')
+
+    def _compact_sqlite(self) -> None:
+        with self._writer_lock.held():
+            self._same_file()
+            with closing(sqlite3.connect(self.path, timeout=10, isolation_level=None)) as own:
+                own.execute("PRAGMA secure_delete=ON")
+                own.execute("VACUUM")
+                end = time.monotonic() + LONGEST_TURN_S
+                # A page that is being read keeps the log for a moment.
+                while own.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                    if time.monotonic() > end:
+                        raise TimeoutError("somebody reads the database and does not end")
+                    time.sleep(0.05)
+
     async def close(self) -> None:
         """Finish what runs and let go of every connection."""
         if self.is_sqlite:
@@ -253,6 +287,9 @@ def _work(
     with Session(bind=connection, autoflush=False, expire_on_commit=False) as session:
         result = work(session, *args, **kwargs)
         session.flush()
+        last: dict[Callable[[Session], None], bool] = session.info.get("before_commit", {})
+        for one in last:
+            one(session)
         # Rows outlive their transaction as plain values.
         session.expunge_all()
         names: list[str] = session.info.get("announce", [])

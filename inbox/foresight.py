@@ -27,8 +27,8 @@ from inbox.sla.forecast import Foreseen, Owed, Worker, foresee
 from inbox.sla.pace import Answer, paces, times_taken
 from inbox.sla.promise import spoken_moment
 from inbox.slowness import Key, Norm, SlowStage
+from inbox.store import busy, people
 from inbox.store import now as live
-from inbox.store import people
 from inbox.store.duty import is_away
 from inbox.telling import Alert, Telling, tell_all
 from inbox.templating import N_, translator
@@ -45,6 +45,7 @@ log = logging.getLogger(__name__)
 EVERY = timedelta(minutes=1)
 HORIZON = timedelta(hours=8)
 NEAR = timedelta(hours=4)
+MEETINGS = timedelta(days=2)  # that are counted
 MEASURED = timedelta(days=28)  # of answers, for the paces
 MEASURE_EVERY = timedelta(minutes=30)
 SLOW_EVERY = timedelta(minutes=10)
@@ -156,6 +157,7 @@ def gather(session: Session, pace_of: Mapping[int, float], now: datetime) -> Giv
     """Read the answers that are owed within ``HORIZON``, and who is there to give them.
 
     Who is switched to away, or absent, is not there; who is outside of their hours comes.
+    Who is in a meeting answers after it.
     """
     query = (
         select(
@@ -178,8 +180,9 @@ def gather(session: Session, pace_of: Mapping[int, float], now: datetime) -> Giv
         ).scalars()
     )
     hours = _calendars(session)
+    meetings = busy.list_busy(session, now, now + MEETINGS)
     workers = [
-        Worker(one, teams, hours[one], pace_of[one])
+        Worker(one, teams, hours[one], pace_of[one], tuple(meetings.get(one, ())))
         for one, (_, teams) in _staff(session).items()
         if one in there and one in pace_of
     ]

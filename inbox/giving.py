@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlmodel import Session
 
 from inbox.clock import utcnow
@@ -17,17 +17,19 @@ from inbox.db import Database, after_commit
 from inbox.duty import open_calendars
 from inbox.failpoints import failpoint
 from inbox.queue import conversation_name
-from inbox.routing import Desk, Work, open_desk
+from inbox.routing import Desk, Desks, Work
 from inbox.rulebook import Rulebook, load_rulebook
 from inbox.store import candidates
 from inbox.store.changes import add_happened, moved
 from inbox.store.running import clocks_for
 from inbox.telling import Alert, Telling, tell_all
-from models import Conversation, Event, EventKind, Status, Team
+from models import Account, Agent, Conversation, Event, EventKind, Status, Team
 from models.base import columns
 
 conversations = columns(Conversation)
 events = columns(Event)
+accounts = columns(Account)
+agents = columns(Agent)
 teams = columns(Team)
 
 log = logging.getLogger(__name__)
@@ -50,6 +52,16 @@ WAITING = and_(
     conversations.owner_id.is_(None),
     conversations.status == Status.OPEN,
     func.coalesce(_LAST_REASON, "").not_in(ON_PURPOSE),
+)
+
+
+# Teams where work waits from an account that somebody at work, of whatever team, looks after.
+_KEPT = (
+    select(conversations.team_id)
+    .join(Account, accounts.id == conversations.account_id)
+    .join(Agent, or_(agents.id == accounts.owner_id, agents.id == accounts.backup_id))
+    .where(WAITING, candidates.HAS_ROOM)
+    .distinct()
 )
 
 
@@ -84,7 +96,10 @@ def teams_to_serve(session: Session, now: datetime) -> list[int]:
     ids = list(found.scalars())
     if not ids:
         return []
-    able = candidates.teams_with_room(session, now, open_calendars(session, now))
+    open_ids = open_calendars(session, now)
+    able = candidates.teams_with_room(session, now, open_ids)
+    if not able.issuperset(ids):
+        able |= set(session.execute(_KEPT, {"now": now, "open_ids": open_ids}).scalars())
     return [one for one in ids if one in able]
 
 
@@ -101,6 +116,7 @@ def give_out(session: Session, now: datetime, limit: int = BATCH) -> int:
                 *(conversations.id, conversations.team_id, conversations.covered_for_id),
                 *(conversations.request_type, conversations.language),
                 *(conversations.product_group, conversations.inbox_id),
+                conversations.account_id,
             )
             .where(conversations.team_id == team_id, WAITING)
             .order_by(conversations.order_at, conversations.id)
@@ -108,31 +124,50 @@ def give_out(session: Session, now: datetime, limit: int = BATCH) -> int:
             .with_for_update(of=Conversation, skip_locked=True)
         ).all()
         if rows:
-            desk = open_desk(session, book, team_id, now)
-            given += _give(session, book, desk, rows, now)
+            given += _give(session, book, team_id, rows, now)
     return given
 
 
+def _choose(
+    desks: Desks, desk: Desk, row: Any, now: datetime
+) -> tuple[str, dict[str, Any]] | None:
+    """Choose who gets one: who looks after its account, else whoever of the team it is."""
+    besides = row.covered_for_id
+    keepers = desks.keepers_of(row.account_id)
+    about = {"account": row.account_id} if keepers is not None else {}
+    keeping = desks.take_keeper(keepers, besides)
+    if keeping is not None:
+        return keeping[0], {**about, **keeping[1]}
+    work = Work(row.request_type, row.language, row.product_group, row.inbox_id)
+    # Nobody's request is nobody's: with nobody else left it is theirs again who were silent.
+    chosen = desk.take(work, now, besides) or desk.take(work, now)
+    return None if chosen is None else (desk.gives_by, {**about, "owner": chosen.id})
+
+
 def _give(
-    session: Session, book: Rulebook, desk: Desk, rows: Sequence[Any], now: datetime
+    session: Session, book: Rulebook, team_id: int, rows: Sequence[Any], now: datetime
 ) -> int:
+    desks = Desks(session, book, now)
+    desks.know(row.account_id for row in rows)
+    desk = desks.desk(team_id)
     owners: dict[int, list[int]] = {}
     happened = []
     for row in rows:
-        work = Work(row.request_type, row.language, row.product_group, row.inbox_id)
-        chosen = desk.take(work, now, besides=row.covered_for_id)
-        if chosen is None:
+        found = _choose(desks, desk, row, now)
+        if found is None:
             continue
-        owners.setdefault(chosen.id, []).append(row.id)
+        reason, said = found
+        owner_id = said["owner"]
+        owners.setdefault(owner_id, []).append(row.id)
         kind = book.types.get(row.request_type)
         data = {
-            "reason": desk.gives_by,
+            "reason": reason,
             "later": True,
-            "owner": chosen.id,
+            **said,
             "team": book.teams[desk.team_id],
             "type_vi": kind.name_vi if kind else "",
             "type_en": kind.name_en if kind else "",
-            **moved({"owner": None}, {"owner": chosen.id}),
+            **moved({"owner": None}, {"owner": owner_id}),
         }
         happened.append((row.id, EventKind.ASSIGNED, now, data, None))
     for owner, numbers in owners.items():
@@ -141,7 +176,8 @@ def _give(
     add_happened(session, happened)
     covered = {row.id: row.covered_for_id for row in rows if row.covered_for_id is not None}
     late = [(number, owner) for owner, some in owners.items() for number in some]
-    _tell(session, [one for one in late if one[0] in covered], covered, now)
+    others = [one for one in late if covered.get(one[0]) not in (None, one[1])]
+    _tell(session, others, covered, now)
     after_commit(session, "list", *(conversation_name(number) for number, *_ in happened))
     if happened:
         log.info("%d conversations were given out in team %d", len(happened), desk.team_id)
@@ -173,5 +209,9 @@ def _owned(numbers: list[int], owner: int) -> Any:
     return (
         update(Conversation)
         .where(conversations.id.in_(numbers), still)
-        .values(owner_id=owner, version=conversations.version + 1)
+        .values(
+            owner_id=owner,
+            covered_for_id=func.nullif(conversations.covered_for_id, owner),
+            version=conversations.version + 1,
+        )
     )

@@ -245,7 +245,7 @@ def _open(
         said.clock_candidates or (said.request_type,), said.urgency, about
     )
     conversation = new_conversation(incoming, context, contact, group)
-    work = routing.Work(said.request_type, conversation.language, group, door.id)
+    work = routing.work_of(conversation, said.request_type)
     place = routing.find_place(session, context.rulebook, work, door.team_id)
     arrived = raw.received_at
     if raw.kind is ChannelKind.CHAT:

@@ -4,7 +4,7 @@ A job is a doorbell: it may ring twice or never. What is due is read from the da
 claimed there, so these and the worker's own loops are harmless to each other.
 """
 
-from datetime import UTC
+from datetime import UTC, timedelta
 from typing import Any
 
 from arq.connections import RedisSettings
@@ -16,12 +16,16 @@ from sqlmodel import Session
 from inbox import escalation
 from inbox.clock import utcnow
 from inbox.db import Database
+from inbox.outgoing import staged
 from inbox.queue import from_json, to_json
 from inbox.settings import Settings
+from inbox.sheets.work import forget_old
+from inbox.store import ledger
 from models import Counter, LoginSession
 from models.base import columns
 
 JOB_TIMEOUT_S = 20
+LEDGER_BATCH = 2000
 
 
 async def escalate_due(ctx: dict[str, Any]) -> int:
@@ -30,7 +34,7 @@ async def escalate_due(ctx: dict[str, Any]) -> int:
 
 
 async def tidy(ctx: dict[str, Any]) -> None:
-    """Forget counters and sessions that have expired."""
+    """Forget counters, sessions, sheets and files put by that have expired."""
     await ctx["database"].write(_forget)
 
 
@@ -38,9 +42,23 @@ def _forget(session: Session) -> None:
     now = utcnow()
     session.execute(delete(Counter).where(columns(Counter).expires_at <= now))
     session.execute(delete(LoginSession).where(columns(LoginSession).expires_at <= now))
+    staged.forget_old(session, now)
+    forget_old(session, now)
+
+
+async def thin_ledger(ctx: dict[str, Any]) -> int:
+    """Forget what the mail ledger holds no words of, once it is old; return how many."""
+    before = utcnow() - timedelta(days=ctx["settings"].ledger_days)
+    count = LEDGER_BATCH
+    total = 0
+    while count == LEDGER_BATCH:
+        count = await ctx["database"].write(ledger.thin, before, LEDGER_BATCH)
+        total += count
+    return total
 
 
 CRON = (
+    cron(thin_ledger, hour={19}, minute={40}, second={10}, timeout=JOB_TIMEOUT_S),
     cron(escalate_due, second=set(range(60)), timeout=JOB_TIMEOUT_S),
     cron(tidy, minute={7}, second={30}, timeout=JOB_TIMEOUT_S),
 )
@@ -56,7 +74,7 @@ def make_worker(database: Database, settings: Settings, secret: bytes) -> Worker
     )
     redis.conn_retries = 1
     return Worker(
-        functions=[escalate_due, tidy],
+        functions=[escalate_due, tidy, thin_ledger],
         cron_jobs=CRON,
         redis_settings=redis,
         ctx={"database": database, "settings": settings, "secret": secret},

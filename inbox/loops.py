@@ -240,7 +240,7 @@ def _around(
         costs=costs_of(company),
         ignoring=load_rules(session),
     )
-    return Batch(claimed, serving.choose(session, context.costs), context)
+    return Batch(claimed, serving.choose(session, company), context)
 
 
 def _predict(
@@ -362,15 +362,14 @@ class Send:
 
     def __init__(self, database: Database, settings: Settings, secret: bytes = b"") -> None:
         self._database = database
-        self.lanes = Lanes(database, settings.smtp_url, secret)
+        self.lanes = Lanes(database, settings, secret)
 
     async def once(self) -> bool:
         """Send one batch; True if there may be more."""
         await self.lanes.settle()  # what a database that was away has not written down
-        slow = self.lanes.slow()
-        if not await self._database.read(delivery.waits, utcnow(), slow):
+        jobs = await self.lanes.claim(BATCH)
+        if not jobs:
             return False
-        jobs = await self._database.write(_claim_mails, slow)
         failpoint("outbox.claimed")
         more = len(jobs) == BATCH
         waiting = list(jobs)
@@ -380,10 +379,6 @@ class Send:
 
         await renewing(renew, self.lanes.work(waiting, keep_open=more))
         return more
-
-
-def _claim_mails(session: Session, slow: frozenset[str]) -> list[delivery.Job]:
-    return delivery.claim(session, utcnow(), BATCH, slow)
 
 
 class Watch:

@@ -92,6 +92,7 @@ class Openings:
         session, now = self._session, self._now
         candidates.lock(session)
         desks = Desks(session, self._rulebook, now)
+        desks.know(one.work.account_id for one in self._waiting.values())
         unanswered = [one for one in self._waiting.values() if one.acknowledged is None]
         gate = Gate(session, self._house, [one.asker for one in unanswered], now)
         happened = []

@@ -101,6 +101,7 @@ class Poll:
             await sent.read(self._database, job, box, self._secret)
             if tally.is_due(job, utcnow()):
                 await tally.reconcile(self._database, job, box)
+                await sent.recount(self._database, job, box, self._secret)
         if count:
             log.info("mailbox %s: %d mails", job.address, count)
 

@@ -2,9 +2,9 @@
 
 Rows are the queue; nothing here is needed for anything to happen, only for it to happen at
 once. A name is ``ring:<loop>`` for a worker's loop (``intake``, ``outbox``, ``clocks``,
-``alerts``, ``telegram``, ``push``) or a live name for browsers (``list``, ``conv-1042``,
-``notices-7``, ``chat-3:…`` for a visitor's; ``account-7`` has one person's streams look again
-whether their sessions still hold).
+``alerts``, ``telegram``, ``push``, ``privacy``) or a live name for browsers (``list``,
+``conv-1042``, ``notices-7``, ``chat-3:…`` for a visitor's; ``account-7`` has one person's
+streams look again whether their sessions still hold).
 """
 
 import asyncio
@@ -22,6 +22,7 @@ CHANNEL = "kip:names"
 BUDGET_S = 0.2  # the longest a web request may wait for Redis
 INTAKE, OUTBOX, CLOCKS = "ring:intake", "ring:outbox", "ring:clocks"
 ALERTS, TELEGRAM, PUSH = "ring:alerts", "ring:telegram", "ring:push"
+PRIVACY = "ring:privacy"
 CHAT = "chat-"
 
 

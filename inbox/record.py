@@ -17,7 +17,7 @@ from inbox import clocks, timeline
 from inbox.clocks import Course
 from inbox.rulebook import Promise
 from inbox.sla.calendar import always_open
-from inbox.sla.history import Clock, Fact, Kind, Rule, replay
+from inbox.sla.history import TARGETED, Clock, Fact, Kind, Rule, replay
 from inbox.sla.policy import Targets
 from inbox.store.changes import add_happened, moved
 from inbox.timeline import Happened, Terms
@@ -224,7 +224,7 @@ def settle(session: Session, told: Sequence[Told], now: datetime) -> None:
                 silent.append(row.id)
             if clocks.is_live(row) and row.due_at != clocks.NEVER:
                 stays = not is_new and stood[0] == row.generation
-                course = Course(row, clock.rule.calendar, clock.pauses)
+                course = Course(row, clock.hours, clock.pauses)
                 (again if stays else moved).append(course)
     session.flush()  # what ended, before another of its kind begins
     session.add_all(new)
@@ -238,7 +238,7 @@ def climb_again(session: Session, told: Sequence[Told], now: datetime) -> None:
     """Let the ladders of running clocks be what they are now; nothing else changes."""
     known = timeline.load_calendars(session, (what for one in told for what in one.happened))
     courses = [
-        Course(row, clock.rule.calendar, clock.pauses)
+        Course(row, clock.hours, clock.pauses)
         for one in told
         for row, clock in _paired(one, timeline.facts_of(one.happened, known))
         if row in session and clocks.is_live(row) and row.due_at != clocks.NEVER
@@ -281,7 +281,7 @@ def _show(row: SLAClock, clock: Clock, told: Told) -> None:
         "policy": clock.rule.policy,
         "calendar_id": clock.rule.calendar_id,
         "ladder_id": clock.rule.ladder_id,
-        "target_s": clock.rule.target_s(clock.kind) or 0,
+        "target_s": clock.length_s(),
         "started_at": clock.started_at,  # another's, if they became one
         "due_at": clock.due_at or clocks.NEVER,
         "generation": clock.generation,
@@ -321,7 +321,7 @@ def _begin_record(session: Session, told: Told, now: datetime) -> None:
         stood.append(_standing(row, newest))
     latest = told.rows[-1]
     first, following, resolution = (
-        last[kind].target_s if kind in last else None for kind in ClockKind
+        last[kind].target_s if kind in last else None for kind in map(ClockKind, TARGETED)
     )
     terms = Terms(
         latest.policy,
@@ -340,7 +340,7 @@ def _begin_record(session: Session, told: Told, now: datetime) -> None:
 
 def _standing(row: SLAClock, newest: Mapping[int, int]) -> dict[str, Any]:
     first, following, resolution = (
-        row.target_s if kind is row.kind else None for kind in ClockKind
+        row.target_s if kind is row.kind else None for kind in map(ClockKind, TARGETED)
     )
     targets = (first, following, resolution)
     terms = Terms(row.policy, row.calendar_id, newest[row.calendar_id], targets)

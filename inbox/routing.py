@@ -1,4 +1,7 @@
-"""Who answers for it: a rule's or the type's team, and in it whose turn it is."""
+"""Who answers for it: a rule's or the type's team, and in it whose turn it is.
+
+Work from an account goes to who looks after it first, then to the backup, whatever their team.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -11,7 +14,9 @@ from sqlmodel import Session
 
 from inbox.duty import load_duty
 from inbox.rulebook import Rulebook
+from inbox.store import accounts
 from inbox.store import candidates as rows
+from inbox.store.accounts import Keepers
 from inbox.store.candidates import Candidate
 from inbox.store.routes import Rule, list_departments, list_rules
 from models import Conversation
@@ -36,6 +41,7 @@ class Work:
     language: str = ""
     product_group: str | None = None
     inbox_id: int | None = None
+    account_id: int | None = None
 
 
 def work_of(conversation: Conversation, request_type: str) -> Work:
@@ -45,6 +51,7 @@ def work_of(conversation: Conversation, request_type: str) -> Work:
         conversation.language,
         conversation.product_group,
         conversation.inbox_id,
+        conversation.account_id,
     )
 
 
@@ -54,7 +61,8 @@ class Route:
 
     team_id: int | None
     owner_id: int | None
-    reason: str  # of GivesBy, or kept, backup, nobody_on_duty, all_full
+    # Of GivesBy, or account_owner, account_backup, kept, backup, nobody_on_duty, all_full.
+    reason: str
     data: dict[str, Any]
 
     @property
@@ -137,15 +145,24 @@ class Desks:
         self._now = now
         self._taken: Counter[int] = Counter()
         self._desks: dict[int, Desk] = {}
+        self._keepers: dict[int, Keepers] = {}
+        self._people: dict[int, Candidate | None] = {}  # who may look after an account
 
     def route(self, place: Place, work: Work, owner_id: int | None = None) -> Route:
-        """Choose who of the team gets it; an owner who belongs to the team keeps it."""
+        """Choose who gets it; an owner who belongs to the team or the account keeps it."""
         team_id, data = place.team_id, place.data
-        if team_id is None:
-            return Route(None, None, "nobody_on_duty", data)
-        desk = self._desk(team_id)
-        if owner_id is not None and any(one.id == owner_id for one in desk.people):
+        keepers = self.keepers_of(work.account_id)
+        if keepers is not None:
+            data = {**data, "account": work.account_id}
+        desk = self.desk(team_id) if team_id is not None else None
+        if self._stays(owner_id, desk, keepers):
             return Route(team_id, owner_id, "kept", {**data, "owner": owner_id})
+        keeping = self.take_keeper(keepers)
+        if keeping is not None:
+            reason, said = keeping
+            return Route(team_id, said["owner"], reason, {**data, **said})
+        if team_id is None or desk is None:
+            return Route(None, None, "nobody_on_duty", data)
         if not desk.people:
             return self._stand_in(team_id, data)
         chosen = desk.take(work, self._now)
@@ -153,12 +170,73 @@ class Desks:
             return Route(team_id, None, "all_full", data)
         return Route(team_id, chosen.id, desk.gives_by, {**data, "owner": chosen.id})
 
+    @staticmethod
+    def _stays(owner_id: int | None, desk: Desk | None, keepers: Keepers | None) -> bool:
+        if owner_id is None:
+            return False
+        if keepers is not None and owner_id in (keepers.owner_id, keepers.backup_id):
+            return True
+        return desk is not None and any(one.id == owner_id for one in desk.people)
+
+    def keepers_of(self, account_id: int | None) -> Keepers | None:
+        """Return who looks after an account, looked up once."""
+        if account_id is None:
+            return None
+        self.know([account_id])
+        return self._keepers.get(account_id)
+
+    def know(self, account_ids: Iterable[int | None]) -> None:
+        """Look up several accounts' people together."""
+        new = {one for one in account_ids if one is not None} - self._keepers.keys()
+        if new:
+            self._keepers.update(accounts.keepers_of(self._session, new))
+
+    def take_keeper(
+        self, keepers: Keepers | None, besides: int | None = None
+    ) -> tuple[str, dict[str, Any]] | None:
+        """Choose the account's owner, else its backup, and count it; None if neither can.
+
+        They are to be at work and below the cap. An absent owner's own backup stands in where
+        the account has none. Returns the reason and what the event says.
+        """
+        if keepers is None:
+            return None
+        session, now = self._session, self._now
+        backup_id = keepers.backup_id
+        rows.lock(session)
+        ids = [one for one in (keepers.owner_id, backup_id) if one not in (None, besides)]
+        taken = self._first_free(ids)
+        if taken is None and backup_id is None and keepers.owner_id is not None:
+            backup_id = load_duty(session, now).backup_of(keepers.owner_id)
+            taken = self._first_free([backup_id] if backup_id not in (None, besides) else [])
+        if taken is None:
+            return None
+        self._taken[taken] += 1
+        if taken == keepers.owner_id:
+            return "account_owner", {"owner": taken}
+        return "account_backup", {"owner": taken, "first": keepers.owner_id}
+
+    def _first_free(self, ids: Sequence[int | None]) -> int | None:
+        """Return the first of these who is at work and below the cap."""
+        wanted = [one for one in ids if one is not None]
+        new = [one for one in wanted if one not in self._people]
+        if new:
+            open_ids = _open_ids(self._rulebook, self._now)
+            found = rows.list_some(self._session, new, self._now, open_ids)
+            self._people |= dict.fromkeys(new) | {one.id: one for one in found}
+        for number in wanted:
+            one = self._people[number]
+            if one is not None and one.open_count + self._taken[one.id] < one.cap:
+                return number
+        return None
+
     def remember(self) -> None:
         """Write down whose turn it was."""
         for desk in self._desks.values():
             desk.remember(self._session)
 
-    def _desk(self, team_id: int) -> Desk:
+    def desk(self, team_id: int) -> Desk:
+        """Return a team's people at work, loaded once."""
         if team_id not in self._desks:
             desk = open_desk(self._session, self._rulebook, team_id, self._now)
             desk.taken = self._taken

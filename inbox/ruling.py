@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select, update
 from sqlmodel import Session
 
 from inbox import record, routing
@@ -36,7 +36,9 @@ IN_WORK = (Status.OPEN, Status.WAITING, Status.SNOOZED)
 Concerns = Callable[[Terms, Promise], bool]
 
 
-def set_tier(session: Session, contact_id: int, tier: str, *, by: int, now: datetime) -> bool:
+def set_tier(
+    session: Session, contact_id: int, tier: str, *, by: int | None, now: datetime
+) -> bool:
     """Say how much a customer counts; all their open conversations follow at once.
 
     Empty is the standard tier. Nobody is written to, even where an answer is due earlier.
@@ -56,14 +58,57 @@ def set_tier(session: Session, contact_id: int, tier: str, *, by: int, now: date
         return False
     contact.tier = tier
     session.flush()
+    theirs = conversations.contact_id == contact_id
+    _class(session, _in_work(session, theirs), "tier", before, tier, by, now)
+    return True
+
+
+def set_tiers(
+    session: Session, account_id: int, tier: str, *, by: int | None, now: datetime
+) -> None:
+    """Say it of all contacts of an account; all their open conversations follow at once.
+
+    Raises
+    ------
+    Invalid
+        If the name is too long.
+    """
+    tier = _named(tier, "tier") or STANDARD
+    others = (contacts.account_id == account_id, contacts.tier != tier)
     found = session.execute(
-        select(Conversation)
-        .where(conversations.contact_id == contact_id, conversations.status.in_(IN_WORK))
-        .order_by(conversations.id)
+        select(contacts.id, contacts.tier)
+        .where(*others)
+        .order_by(contacts.id)
         .with_for_update()
     )
-    _class(session, list(found.scalars()), "tier", before, tier, by, now)
-    return True
+    before = {row.id: row.tier for row in found}
+    session.execute(update(Contact).where(*others).values(tier=tier))
+    work = _in_work(session, conversations.account_id == account_id) if before else []
+    for old in sorted(set(before.values())):
+        some = [one for one in work if before.get(one.contact_id) == old]
+        _class(session, some, "tier", old, tier, by, now)
+
+
+def follow_tier(
+    session: Session,
+    numbers: Sequence[int],
+    before: str,
+    tier: str,
+    *,
+    by: int | None,
+    now: datetime,
+) -> None:
+    """Let conversations follow another tier than they had: they are somebody else's now."""
+    if before != tier and numbers:
+        found = _in_work(session, conversations.id.in_(list(numbers)))
+        _class(session, found, "tier", before, tier, by, now)
+
+
+def _in_work(session: Session, which: ColumnElement[bool]) -> list[Conversation]:
+    """Return unfinished conversations, locked to be changed."""
+    query = select(Conversation).where(which, conversations.status.in_(IN_WORK))
+    ordered = query.order_by(conversations.id).with_for_update()
+    return list(session.execute(ordered.execution_options(populate_existing=True)).scalars())
 
 
 def set_product_group(
@@ -122,10 +167,12 @@ def _class(
     field: str,
     before: str,
     new: str,
-    by: int,
+    by: int | None,
     now: datetime,
 ) -> None:
     """Write down what changed of conversations, and let them follow."""
+    if not found:
+        return
     change = {"field": field, "old": before, "new": new}
     data = change | moved({field: before}, {field: new})
     said = Happened(EventKind.CLASSED, now, data, by)

@@ -6,10 +6,11 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from inbox.errors import Invalid
+from inbox.keys import Keys, with_before
 
 
 class Settings(BaseSettings):
@@ -28,6 +29,7 @@ class Settings(BaseSettings):
     data_dir: Path = Path("var")
     base_url: str = "http://127.0.0.1:8000"
     secret_key: SecretStr | None = None  # None: <data>/secret.key, made by kip run
+    secret_keys_before: SecretStr | None = None  # keys that were replaced, a space between
     smtp_url: str = "console://"
     smtp_tls_cert: Path | None = None  # PEM; with it the mail receiver offers STARTTLS
     smtp_tls_key: Path | None = None  # None: the key is in the certificate's file
@@ -35,6 +37,8 @@ class Settings(BaseSettings):
     telegram_url: str = "https://api.telegram.org"
     push_services: str = ""  # origins of push services of your own, with a space between
     token_services: str = ""  # origins of OAuth2 servers of your own, with a space between
+    ledger_days: int = Field(default=400, ge=31)  # the mail ledger's lines without words
+    calendar_servers: str = ""  # origins of calendars of your own, with a space between
     log_format: Literal["text", "json"] = "text"
     demo: bool = False
 
@@ -61,23 +65,31 @@ class Settings(BaseSettings):
         return frozenset(self.token_services.split())
 
     @property
-    def secret(self) -> bytes:
-        """The key all signatures hang on.
+    def own_calendar_servers(self) -> frozenset[str]:
+        """The origins that people's calendars are fetched from although they are not public."""
+        return frozenset(self.calendar_servers.split())
+
+    @property
+    def secret(self) -> Keys:
+        """The key all signatures hang on, with those that it replaced.
 
         Raises
         ------
         Invalid
             If there is neither ``KIP_SECRET_KEY`` nor a key file.
         """
+        given = self.secret_keys_before
+        before = given.get_secret_value().encode().split() if given is not None else []
         if self.secret_key is not None:
-            return self.secret_key.get_secret_value().encode()
+            return with_before(self.secret_key.get_secret_value().encode(), before)
         path = self.data_dir / "secret.key"
         if not path.exists():
             raise Invalid(
                 "Set KIP_SECRET_KEY to the same long random text on every machine "
                 f"(there is no {path}; kip run makes one)."
             )
-        return path.read_bytes().strip()
+        newest, *older = path.read_bytes().strip().splitlines()
+        return with_before(newest.strip(), [*(one.strip() for one in older), *before])
 
 
 @cache
@@ -100,3 +112,32 @@ def ensure_secret(data_dir: Path) -> None:
         return
     finally:
         part.unlink()
+
+
+def renew_secret(data_dir: Path) -> None:
+    """Put a new key before those in ``<data>/secret.key``; raises ``Invalid`` without one."""
+    path = data_dir / "secret.key"
+    if not path.exists():
+        raise Invalid(f"There is no {path} to replace.")
+    _write_keys(path, [secrets.token_urlsafe(48), *path.read_text("utf-8").split("\n")])
+
+
+def forget_secrets(data_dir: Path) -> int:
+    """Keep only the newest key of ``<data>/secret.key``; return how many are forgotten."""
+    path = data_dir / "secret.key"
+    if not path.exists():
+        raise Invalid(f"There is no {path}.")
+    newest, *older = path.read_text("utf-8").strip().splitlines()
+    _write_keys(path, [newest])
+    return len(older)
+
+
+def _write_keys(path: Path, keys: list[str]) -> None:
+    """Replace the file in one step, on the disk before it has its name."""
+    part = path.with_name(f".secret.key.{os.getpid()}")
+    part.touch(mode=0o600)
+    with part.open("w", encoding="utf-8") as file:
+        file.writelines(f"{key.strip()}\n" for key in keys if key.strip())
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)

@@ -36,6 +36,8 @@ class Alert(StrEnum):
     FORECAST = "forecast"
     STAGE = "stage"  # something stands in one place for too long
     SHIFT = "shift"  # who works when: taking over for some hours, shifts that are swapped
+    REMINDER = "reminder"  # they wanted to be told
+    MILESTONE = "milestone"  # comes near, or has passed
 
 
 class Due(NamedTuple):

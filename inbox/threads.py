@@ -14,8 +14,9 @@ from inbox.addressing import conversation_of, ids_within
 from inbox.auth import random_token
 from inbox.channels.addresses import is_strict
 from inbox.channels.base import InboundMessage
-from inbox.store import chat, people
+from inbox.store import chat, joins, people
 from inbox.store import conversations as rows
+from inbox.store.joins import Why
 from inbox.store.raw import Claimed
 from models import (
     Attachment,
@@ -50,12 +51,8 @@ def find_writer(
     kind = "email" if address else "phone" if message.phone else "raw"
     value = address or message.phone or str(raw.id)
     known = people.find_contact(session, kind, value)
-    by_mail = raw.kind is ChannelKind.EMAIL
-    if known is not None and by_mail and chat.only_chats(session, known.id):
-        # What a visitor typed was a claim; the mail comes from there.
-        chat.drop_claim(session, known.id, value)
-        known = None
-    if known is not None:
+    claimed_by = _drop_claim(session, known, raw, value)
+    if known is not None and claimed_by is None:
         if not known.name and message.from_name:
             known.name = message.from_name[:200]
             session.add(known)
@@ -68,9 +65,32 @@ def find_writer(
         language=message.language if message.language in LANGUAGES else "",
         now=now,
     )
+    if claimed_by is not None:
+        joins.propose(session, contact.id, claimed_by, Why.CLAIMED, now)
     if address and message.phone:
-        people.add_identity(session, contact.id, "phone", message.phone, now)
+        _add_number(session, contact.id, message.phone, now)
     return contact, True
+
+
+def _drop_claim(
+    session: Session, known: Contact | None, raw: Claimed, value: str
+) -> int | None:
+    """Take a mail's address from a visitor who only typed it; return whose claim it was."""
+    if known is None or raw.kind is not ChannelKind.EMAIL:
+        return None
+    if not chat.only_chats(session, known.id):
+        return None
+    chat.drop_claim(session, known.id, value)  # the mail comes from there
+    return known.id
+
+
+def _add_number(session: Session, contact_id: int, phone: str, now: datetime) -> None:
+    """Keep the number that somebody typed with their address; whose it is may be the same."""
+    owner = people.find_contact(session, "phone", phone)
+    if owner is None:
+        people.add_identity(session, contact_id, "phone", phone, now)
+    else:
+        joins.propose(session, owner.id, contact_id, Why.CLAIMED, now)
 
 
 def _find_visitor(
@@ -136,11 +156,7 @@ def find_thread(
     number = number or _returned(raw, message, secret)
     if number is not None:
         found = rows.get_to_change(session, number)
-        if found is not None and found.contact_id == contact.id:
-            return found, None
-        if found is not None and message.is_bounce:
-            return found, None  # shown where the mail went out; changes nothing else
-        return None, number if found is not None else None
+        return _answered(session, found, raw, message, contact)
     if not ids:
         return None, None
     theirs = session.execute(
@@ -150,6 +166,24 @@ def find_thread(
         .limit(1)
     ).scalar_one_or_none()
     return None, theirs
+
+
+def _answered(
+    session: Session,
+    found: Conversation | None,
+    raw: Claimed,
+    message: InboundMessage,
+    contact: Contact,
+) -> tuple[Conversation | None, int | None]:
+    """Return the conversation whose mail is answered, or its number where a stranger does."""
+    if found is None:
+        return None, None
+    if message.is_bounce:
+        return found, None  # shown where the mail went out; changes nothing else
+    if found.contact_id != contact.id:
+        return None, found.id
+    people.verify(session, "email", message.from_address, raw.received_at)  # it has our id
+    return found, None
 
 
 def _returned(raw: Claimed, message: InboundMessage, secret: bytes) -> int | None:
@@ -169,6 +203,7 @@ def _find_chat(
     known = people.find_contact(session, "email", message.from_address)
     if known is None or known.id == contact.id:
         return joined, None
+    joins.propose(session, known.id, contact.id, Why.CLAIMED, raw.received_at)
     theirs = session.execute(
         select(conversations.id)
         .where(conversations.contact_id == known.id)

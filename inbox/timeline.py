@@ -20,6 +20,7 @@ from inbox.sla.history import (
     Clock,
     Excused,
     Fact,
+    GaveWord,
     Kind,
     Merged,
     Parted,
@@ -48,7 +49,7 @@ KINDS = (
     *(EventKind.REPLY_FAILED, EventKind.WAITED, EventKind.RESUMED, EventKind.EXCUSED),
     *(EventKind.RESOLVED, EventKind.REOPENED, EventKind.PROMISED_AGAIN),
     *(EventKind.RESCHEDULED, EventKind.MARKED_SPAM, EventKind.RESTORED),
-    *(EventKind.MERGED, EventKind.UNMERGED),
+    *(EventKind.MERGED, EventKind.UNMERGED, EventKind.GAVE_WORD),
 )
 """The kinds of event that clocks follow from."""
 
@@ -225,6 +226,10 @@ def _promised(_reader: _Reader, what: Happened) -> Fact:
     return Promised(what.at, datetime.fromisoformat(what.data["promised_at"]))
 
 
+def _gave_word(_reader: _Reader, what: Happened) -> Fact:
+    return GaveWord(what.at, datetime.fromisoformat(what.data["until"]))
+
+
 def _reopened(_reader: _Reader, what: Happened) -> Fact | None:
     """Where a customer's message opened it again, that message is the fact."""
     ours = what.actor_id is not None or what.data.get("owed")
@@ -251,6 +256,7 @@ MAKERS: dict[EventKind, Callable[[_Reader, Happened], Fact | None]] = {
     EventKind.ASKED: lambda _, what: Asked(what.at),
     EventKind.REPLIED: _Reader.answered,
     EventKind.REPLY_FAILED: _Reader.taken_back,
+    EventKind.GAVE_WORD: _gave_word,
     EventKind.WAITED: _waited,
     EventKind.RESUMED: lambda _, what: Resumed(what.at),
     EventKind.EXCUSED: lambda _, what: Excused(what.at, what.data["reason"]),
@@ -277,7 +283,7 @@ def _moment(text: str | None) -> datetime | None:
 
 MOMENTS = (
     *("started_at", "due_at", "paused_at", "met_at", "excused_at", "breached_at"),
-    *("counted_from", "not_after"),
+    *("counted_from", "not_after", "until"),
 )
 
 
@@ -313,6 +319,7 @@ def _clock(data: Mapping[str, Any], calendars: Calendars) -> Clock:
         generation=data["generation"],
         counted_from=_moment(data.get("counted_from")),
         not_after=_moment(data.get("not_after")),
+        until=_moment(data.get("until")),
     )
 
 

@@ -18,7 +18,7 @@ from inbox.errors import Conflict, Invalid
 from inbox.queue import CLOCKS
 from inbox.rulebook import load_rulebook, promise_of
 from inbox.sla.calendar import WorkingCalendar
-from inbox.sla.history import Kind, Wait
+from inbox.sla.history import TARGETED, Kind, Wait
 from inbox.store.changes import changed, moved
 from inbox.store.company import find_company
 from inbox.store.people import Person
@@ -30,7 +30,7 @@ WORKING_DAYS = 3
 LONGEST = timedelta(days=366)
 IN_WORK = (Status.OPEN, Status.WAITING, Status.SNOOZED)
 WRONG_UNTIL = N_("Choose a time from now on, within a year.")
-_ALL = tuple(kind.value for kind in Kind)
+_ALL = tuple(kind.value for kind in TARGETED)
 _ONLY_SOLVED = (Kind.RESOLUTION.value,)
 
 

@@ -8,6 +8,7 @@ import signal
 from redis.asyncio import Redis
 
 from inbox import jobs
+from inbox.accounts.figures import Recount
 from inbox.alerting.daymail import DayMail
 from inbox.alerting.gathering import Alerts
 from inbox.alerting.listening import TelegramListen
@@ -15,12 +16,15 @@ from inbox.alerting.push import PushSend
 from inbox.alerting.telegram import TelegramSend
 from inbox.amends import Amends
 from inbox.asks import Chase
+from inbox.calendars.own import Meet
 from inbox.company.covering import Cover
 from inbox.company.following import Follow
 from inbox.company.ladders import Climb
 from inbox.company.rehearsals import Rehearse
+from inbox.dates.firing import Dates
 from inbox.db import Database
 from inbox.drift import Drift
+from inbox.escalating.meetings import Forewarn
 from inbox.fetching import watching
 from inbox.foresight import Foresee
 from inbox.giving import Give
@@ -28,12 +32,14 @@ from inbox.learning.likening import Liken
 from inbox.learning.working import Learn, Rehome
 from inbox.loops import Send, TakeIn, Watch, run_loop
 from inbox.polling import Poll
+from inbox.privacy.working import Erase, Export, Retain
 from inbox.processes import leave_within
 from inbox.queue import (
     ALERTS,
     CLOCKS,
     INTAKE,
     OUTBOX,
+    PRIVACY,
     PUSH,
     TELEGRAM,
     Announcer,
@@ -43,10 +49,11 @@ from inbox.queue import (
 from inbox.reporting.closing import Close
 from inbox.sealing import Seal
 from inbox.settings import Settings
+from inbox.sheets.work import Bring
 
 log = logging.getLogger(__name__)
 
-BELLS = (INTAKE, OUTBOX, CLOCKS, ALERTS, TELEGRAM, PUSH)
+BELLS = (INTAKE, OUTBOX, CLOCKS, ALERTS, TELEGRAM, PUSH, PRIVACY)
 LONGEST_PAUSE_S = 5.0
 STOP_S = 4.0
 
@@ -80,15 +87,23 @@ async def run_worker(settings: Settings) -> None:
         run_loop("likeness", Liken(database, take_in.serving).once, asyncio.Event()),
         run_loop("absences", Cover(database, settings, secret).once, asyncio.Event()),
         run_loop("giving out", Give(database).once, asyncio.Event()),
+        run_loop("accounts", Recount(database).once, asyncio.Event()),
         run_loop("ladders", Climb(database).once, asyncio.Event()),
         run_loop("amends", Amends(database, settings, secret).once, asyncio.Event()),
         run_loop("waits", Drift(database, settings, secret).once, asyncio.Event()),
+        run_loop("dates", Dates(database, settings, secret).once, asyncio.Event()),
         run_loop("questions", Chase(database, settings, secret).once, asyncio.Event()),
         run_loop("forecast", Foresee(database, settings, secret).once, asyncio.Event()),
         run_loop("mailboxes", poll.once, asyncio.Event()),
         run_loop("news of mailboxes", news.once, asyncio.Event()),
         run_loop("seals", Seal(database).once, asyncio.Event()),
         run_loop("reports", Close(database).once, asyncio.Event()),
+        run_loop("erasing", Erase(database, settings).once, bells[PRIVACY]),
+        run_loop("retention", Retain(database, settings).once, asyncio.Event()),
+        run_loop("exports of people", Export(database, settings).once, bells[PRIVACY]),
+        run_loop("sheets", Bring(database).once, asyncio.Event()),
+        run_loop("calendars", Meet(database, settings, secret).once, asyncio.Event()),
+        run_loop("meetings", Forewarn(database).once, asyncio.Event()),
     ]
     if redis is not None:
         work += [_hear(redis, bells), _keep_arq(database, settings, secret)]

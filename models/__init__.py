@@ -1,7 +1,16 @@
 """The tables. Imports nothing from ``inbox``."""
 
+from models.account import (
+    Account,
+    AccountFigures,
+    AccountKind,
+    AccountStatus,
+    AccountValue,
+    ContactJoin,
+)
 from models.alert import AlertMessage, PushBrowser
 from models.audit import AuditAction, AuditEntry, AuditSeal, AuditThing
+from models.calendars import BusyTime, CalendarFeed, Meeting, OwnCalendar
 from models.conversation import (
     URGENCY_RANK,
     Conversation,
@@ -13,6 +22,14 @@ from models.conversation import (
     Urgency,
 )
 from models.cover import Absence, Ask, AwayKind, Swap, SwapState
+from models.dates import (
+    Milestone,
+    MilestoneState,
+    MilestoneStep,
+    MilestoneTemplate,
+    Reminder,
+)
+from models.imports import RowOutcome, SheetFile, SheetImport, SheetRow, SheetState
 from models.inbox import ChannelKind, Company, Counter, Inbox
 from models.ledger import LedgerEntry, LedgerState, LedgerVia, MailRule, RuleField
 from models.mailbox import Mailbox, MailboxAuth, MailboxTls
@@ -29,6 +46,7 @@ from models.message import (
     RawState,
     SinkMail,
 )
+from models.page import AccountFile, AccountNote
 from models.people import (
     Agent,
     ApiToken,
@@ -42,8 +60,27 @@ from models.people import (
     Team,
     TeamMember,
 )
+from models.privacy import (
+    ErasedAddress,
+    Erasure,
+    LegalHold,
+    Look,
+    PersonExport,
+    PersonExportPart,
+    Redaction,
+    RetentionRule,
+    RetentionRun,
+    TaskState,
+)
 from models.report import Counted, Outcome, Outlook, ReportClosing, ReportDay, ReportFact
-from models.sending import AddressMark, DkimKey, MailSender, SenderAuth
+from models.sending import (
+    AddressMark,
+    DkimKey,
+    DomainPace,
+    MailSender,
+    SenderAuth,
+    StagedFile,
+)
 from models.sla import (
     Calendar,
     CalendarVersion,
@@ -76,6 +113,13 @@ from models.triage import (
 __all__ = [
     "URGENCY_RANK",
     "Absence",
+    "Account",
+    "AccountFigures",
+    "AccountFile",
+    "AccountKind",
+    "AccountNote",
+    "AccountStatus",
+    "AccountValue",
     "AddressMark",
     "Agent",
     "AlertMessage",
@@ -88,13 +132,16 @@ __all__ = [
     "AuditThing",
     "AwayKind",
     "Blob",
+    "BusyTime",
     "Calendar",
+    "CalendarFeed",
     "CalendarVersion",
     "ChannelKind",
     "ClockKind",
     "Company",
     "Contact",
     "ContactIdentity",
+    "ContactJoin",
     "Conversation",
     "Correction",
     "Counted",
@@ -102,6 +149,9 @@ __all__ = [
     "DeliveryState",
     "Direction",
     "DkimKey",
+    "DomainPace",
+    "ErasedAddress",
+    "Erasure",
     "EscalationStep",
     "Event",
     "EventKind",
@@ -112,32 +162,47 @@ __all__ = [
     "LedgerEntry",
     "LedgerState",
     "LedgerVia",
+    "LegalHold",
     "LoginSession",
+    "Look",
     "MailRule",
     "MailSender",
     "Mailbox",
     "MailboxAuth",
     "MailboxTls",
+    "Meeting",
     "Message",
     "MessageCode",
     "MessageHtml",
     "MessageLabel",
+    "Milestone",
+    "MilestoneState",
+    "MilestoneStep",
+    "MilestoneTemplate",
     "Notice",
     "OneTimeToken",
     "Outbox",
     "OutboxKind",
     "Outcome",
     "Outlook",
+    "OwnCalendar",
+    "PersonExport",
+    "PersonExportPart",
     "ProductGroup",
     "PushBrowser",
     "RawMessage",
     "RawState",
+    "Redaction",
     "Rehearsal",
+    "Reminder",
     "ReportClosing",
     "ReportDay",
     "ReportFact",
     "RequestType",
+    "RetentionRule",
+    "RetentionRun",
     "Role",
+    "RowOutcome",
     "RuleField",
     "SLAClock",
     "SLAPolicy",
@@ -145,11 +210,17 @@ __all__ = [
     "Scope",
     "SenderAuth",
     "ShadowPrediction",
+    "SheetFile",
+    "SheetImport",
+    "SheetRow",
+    "SheetState",
     "SimilarMessage",
     "SinkMail",
+    "StagedFile",
     "Status",
     "Swap",
     "SwapState",
+    "TaskState",
     "Team",
     "TeamMember",
     "TrainingState",

@@ -32,6 +32,12 @@ class AuditThing(StrEnum):
     SENDER = "sender"  # an inbox's own mail server
     DKIM_KEY = "dkim_key"
     ADDRESS = "address"  # that mail could not be delivered to
+    ACCOUNT = "account"
+    CONTACT = "contact"
+    MILESTONE = "milestone"
+    PRIVACY = "privacy"  # an export, an erasure, a rule of retention
+    CALENDAR_FEED = "calendar_feed"
+    IMPORT = "import"  # a sheet of accounts and contacts
 
 
 class AuditAction(StrEnum):
@@ -47,12 +53,14 @@ class AuditAction(StrEnum):
     DEACTIVATED = "deactivated"
     ACTIVATED = "activated"
     HANDED_OVER = "handed_over"
+    EXPORTED = "exported"
 
 
 class AuditEntry(Table, table=True):
     """One change: ``before`` and ``after`` hold the fields that differ, never a secret.
 
-    ``thing_id`` is the row's id or key as text. Never changed, never deleted.
+    ``thing_id`` is the row's id or key as text. Never deleted, and never changed but that
+    erasure takes the words of somebody who was erased out of it (``models.privacy.Redaction``).
     """
 
     __tablename__ = "audit_entries"

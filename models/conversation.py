@@ -93,6 +93,7 @@ class EventKind(StrEnum):
     DEPARTMENT_ANSWERED = "department_answered"
     MERGED = "merged"  # one with another: on both
     UNMERGED = "unmerged"
+    KEPT_APART = "kept_apart"  # two matters, a person said: not proposed as one again
     TAKEN_NOTE = "taken_note"  # "I have it": an alert was taken note of
     RESCHEDULED = "rescheduled"  # the working hours changed under it
     MAIL_STOPPED = "mail_stopped"  # an automatic mail did not leave: kind, reason
@@ -100,6 +101,7 @@ class EventKind(StrEnum):
     ADDRESS_BOUNCED = "address_bounced"  # nothing automatic goes there any more
     IMPORTED = "imported"  # from a file of earlier mail; starts no clock
     ADDRESS_CLEARED = "address_cleared"  # a person said that it works again
+    GAVE_WORD = "gave_word"  # an answer named a time for the next one: until
 
 
 SIGNS = "status = 'open' AND (asked_again > 0 OR reopened > 0 OR passed_on > 1)"
@@ -132,6 +134,12 @@ class Conversation(Table, table=True):
         Index("ix_conversations_team_list", "team_id", "status", "order_at", "id"),
         Index("ix_conversations_owner_list", "owner_id", "status", "order_at", "id"),
         Index("ix_conversations_contact", "contact_id", "id"),
+        Index(
+            "ix_conversations_account",
+            *("account_id", "status", "order_at", "id"),
+            sqlite_where=text("account_id IS NOT NULL"),
+            postgresql_where=text("account_id IS NOT NULL"),
+        ),
         Index(
             "ix_conversations_review",
             "order_at",
@@ -210,6 +218,7 @@ class Conversation(Table, table=True):
     public_token: str = Field(unique=True)
     inbox_id: int = Field(foreign_key="inboxes.id")
     contact_id: int = Field(foreign_key="contacts.id")
+    account_id: int | None = Field(default=None, foreign_key="accounts.id")  # the contact's
     channel: ChannelKind = Field(sa_type=stored_as_value(ChannelKind))
     subject: str = ""
     language: str = "vi"
@@ -256,13 +265,16 @@ class Conversation(Table, table=True):
     last_inbound_at: datetime | None = None
     first_responded_at: datetime | None = None
     resolved_at: datetime | None = None
+    erased_at: datetime | None = None  # its words were taken away (inbox.privacy)
     version: int = 1
 
 
 class Event(Table, table=True):
-    """One thing that happened to a conversation; never changed, never deleted.
+    """One thing that happened to a conversation; never deleted, and changed by erasure only.
 
-    Where it changed something, ``data`` has ``from`` and ``to``: values by field.
+    That takes people's words out of ``data``, each time with a row of ``redactions``; kind,
+    time and numbers stay (``inbox.privacy``). Where something changed, ``data`` has ``from``
+    and ``to``: values by field.
     """
 
     __tablename__ = "events"

@@ -105,7 +105,11 @@ class Message(Table, table=True):
     """
 
     __tablename__ = "messages"
-    __table_args__ = (Index("ix_messages_conversation", "conversation_id", "id"),)
+    __table_args__ = (
+        Index("ix_messages_conversation", "conversation_id", "id"),
+        # A customer's time line, whatever was imported when.
+        Index("ix_messages_time", "conversation_id", "created_at", "id"),
+    )
 
     conversation_id: int = Field(foreign_key="conversations.id")
     direction: Direction = Field(sa_type=stored_as_value(Direction))

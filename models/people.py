@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import UniqueConstraint
+from sqlalchemy import Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from models.base import Table, json_column, stored_as_value
@@ -139,13 +139,36 @@ class OneTimeToken(SQLModel, table=True):
 
 
 class Contact(Table, table=True):
-    """A person outside, as far as we know them."""
+    """A person outside, as far as we know them.
+
+    ``joined_into_id``: they were found to be that other contact, who has their identities
+    and conversations until the two are parted again.
+    """
 
     __tablename__ = "contacts"
+    __table_args__ = (
+        Index(
+            "ix_contacts_account",
+            "account_id",
+            sqlite_where=text("account_id IS NOT NULL"),
+            postgresql_where=text("account_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_contacts_restricted",
+            "id",
+            sqlite_where=text("restricted_at IS NOT NULL"),
+            postgresql_where=text("restricted_at IS NOT NULL"),
+        ),
+    )
 
     name: str = ""
     language: str = ""
     tier: str = "standard"
+    account_id: int | None = Field(default=None, foreign_key="accounts.id")
+    position: str = ""  # what they do at the account: "buyer", "giám đốc"
+    joined_into_id: int | None = Field(default=None, foreign_key="contacts.id")
+    restricted_at: datetime | None = None  # kept, and nothing else is done with it
+    erased_at: datetime | None = None
     created_at: datetime
 
 
@@ -163,4 +186,5 @@ class ContactIdentity(Table, table=True):
     kind: str
     value: str
     seen_at: datetime | None = None
+    verified_at: datetime | None = None  # it has answered us, or a person vouched for it
     created_at: datetime

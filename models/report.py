@@ -11,12 +11,13 @@ from models.base import Table, json_column, stored_as_value
 
 
 class Counted(StrEnum):
-    """What a fact says. The first four are decided: in time, late, or no longer owed."""
+    """What a fact says. The first five are decided: in time, late, or no longer owed."""
 
     FIRST_RESPONSE = "first_response"
     NEXT_RESPONSE = "next_response"
     RESOLUTION = "resolution"
     PROMISE = "promise"
+    WORD = "word"  # a time that one of us named in an answer
     RECEIVED = "received"
     ANSWERED = "answered"
     SOLVED = "solved"
@@ -85,7 +86,9 @@ class ReportFact(Table, table=True):
 
 
 STAGES = ("nobody_s", "owner_s", "backup_s", "department_s", "customer_s")
-DECIDED = ("first_response", "next_response", "resolution", "promise")
+OF_A_CLOCK = ("first_response", "next_response", "resolution", "word")
+"""What a clock decides; ``source_id`` is the clock's."""
+DECIDED = ("first_response", "next_response", "resolution", "promise", "word")
 HAPPENED = (
     *("received", "answered", "solved", "reopened", "asked_again", "passed_on", "covered"),
 )
@@ -125,6 +128,9 @@ class ReportDay(Table, table=True):
     promise_met: int = 0
     promise_missed: int = 0
     promise_excused: int = 0
+    word_met: int = 0
+    word_missed: int = 0
+    word_excused: int = 0
     received: int = 0
     answered: int = 0
     solved: int = 0

@@ -1,9 +1,9 @@
-"""How mail leaves: an inbox's own server, keys that sign, addresses that take nothing more."""
+"""How mail leaves: by which server, signed by what, how fast, and to whom not any more."""
 
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import UniqueConstraint
+from sqlalchemy import LargeBinary, UniqueConstraint
 from sqlmodel import Field
 
 from models.base import Table, stored_as_value
@@ -63,6 +63,37 @@ class DkimKey(Table, table=True):
     checked_at: datetime | None = None
     found_at: datetime | None = None
     problem: str = ""
+
+
+class DomainPace(Table, table=True):
+    """A domain whose servers asked us to wait: nothing goes there before ``until``.
+
+    Gone again with the first mail that its servers take.
+    """
+
+    __tablename__ = "domain_paces"
+
+    domain: str = Field(unique=True)
+    pause_s: int
+    until: datetime
+
+
+class StagedFile(Table, table=True):
+    """A file of an answer that was not sent yet, as something in its form was wrong.
+
+    ``token`` is random, and good for the person who chose the file. Forgotten after a day.
+    """
+
+    __tablename__ = "staged_files"
+
+    token: str = Field(unique=True)
+    agent_id: int = Field(foreign_key="agents.id")
+    conversation_id: int = Field(foreign_key="conversations.id", index=True)
+    filename: str
+    content_type: str
+    size_bytes: int
+    content: bytes = Field(sa_type=LargeBinary)
+    created_at: datetime = Field(index=True)
 
 
 class AddressMark(Table, table=True):

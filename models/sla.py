@@ -17,6 +17,7 @@ class ClockKind(StrEnum):
     FIRST_RESPONSE = "first_response"
     NEXT_RESPONSE = "next_response"
     RESOLUTION = "resolution"
+    WORD = "word"  # a time that one of us named to the customer in an answer
 
 
 class Calendar(Table, table=True):

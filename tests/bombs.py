@@ -133,10 +133,25 @@ def _tnef(chance: random.Random, number: int) -> bytes:
     body = b"\x78\x9f\x3e\x22\0\0" + chance.randbytes(1000 * (1 + number))
     piece = b"\x02\x02\x90\x06\0\x0e\0\0\0" + b"\0" * 16
     body = body if number % 2 else b"\x78\x9f\x3e\x22\0\0" + piece * 20_000
+    body = _rtf_inside(chance) if number % 3 == 2 else body
     head = (
         HEAD + b"Content-Type: application/ms-tnef\r\nContent-Transfer-Encoding: base64\r\n\r\n"
     )
     return head + base64.encodebytes(body)
+
+
+def _rtf_inside(chance: random.Random) -> bytes:
+    """Write a winmail.dat whose words are compressed RTF that grows and grows."""
+    piece = chance.choice(
+        [b"{", b"\\u9 ", b"\\'c3", b"\\par", b"{\\*\\htmltag <b>", b"\\htmlrtf"]
+    )
+    said = b"{\\rtf1 " + _fill(piece, BIG)
+    runs = b"".join(b"\0" + said[at : at + 8] for at in range(0, len(said), 8))
+    text = (2**31 - 1).to_bytes(4, "little") * 2 + b"LZFu" + bytes(4) + runs
+    value = (1).to_bytes(4, "little") + b"\x02\x01\x09\x10\1\0\0\0"
+    value += len(text).to_bytes(4, "little") + text
+    head = b"\x01\x03\x90\x06\0" + len(value).to_bytes(4, "little")
+    return b"\x78\x9f\x3e\x22\0\0" + head + value + b"\0\0"
 
 
 def _base64_zip(_: random.Random, number: int) -> bytes:

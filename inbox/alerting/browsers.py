@@ -42,7 +42,8 @@ def signer_of(house: House) -> Signer:
     return Signer(house.secret, mail)
 
 
-def _place(mark: str) -> str:
+def place_of(mark: str) -> str:
+    """Return what the address of a browser is sealed for."""
     return f"push_browsers:{mark}"
 
 
@@ -66,7 +67,7 @@ def enter(
     row = PushBrowser(
         agent_id=agent_id,
         mark=mark,
-        sealed=vault.seal(msgspec.json.encode(keys).decode(), _place(mark)),
+        sealed=vault.seal(msgspec.json.encode(keys).decode(), place_of(mark)),
         service=host_of(browser.endpoint),
         name=name[:MOST_NAME],
         created_at=now,
@@ -79,7 +80,7 @@ def enter(
 
 def open_browser(row: PushBrowser, vault: Vault) -> Browser:
     """Return where a browser is reached; raises ``Sealed`` if it cannot be opened."""
-    kept = vault.open(row.sealed, _place(row.mark))
+    kept = vault.open(row.sealed, place_of(row.mark))
     endpoint, public, auth = msgspec.json.decode(kept, type=tuple[str, str, str])
     return Browser(endpoint, from_base64(public), from_base64(auth))
 

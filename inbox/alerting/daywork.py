@@ -11,6 +11,7 @@ from sqlmodel import Session
 from inbox.acknowledgement import House
 from inbox.sla.promise import spoken_moment
 from inbox.store.conversations import SHOWN_NAME
+from inbox.store.dates import list_dated
 from inbox.store.duty import list_running
 from inbox.store.people import list_colleagues, team_names
 from models import Contact, Conversation, Status, TeamMember
@@ -96,6 +97,8 @@ def _load_lines(
         kind = _kind(row, ends[row.owner_id], now)
         if kind:
             found[row.owner_id].setdefault(kind, []).append(row)
+    for dated in list_dated(session, ends):
+        found[dated.agent_id].setdefault("reminders", []).append(dated)
     return found
 
 

@@ -76,6 +76,7 @@ _VISCII_TABLE = {
 
 # One letter and up to four accents: bounded, so hostile runs of accents cost nothing.
 _ACCENTED = re.compile("[A-Za-z\u00c0-\u024f\u1ea0-\u1ef9][\u0300-\u036f]{1,4}")
+_TWO_WIDE = re.compile("[\u3000-\u30ff\u4e00-\u9fff\uff01-\uff9f]{2}")
 _LABEL = re.compile(r"[a-z0-9][a-z0-9._:+-]{0,39}")
 
 
@@ -93,7 +94,7 @@ def decode(data: bytes, label: str = "") -> str:
 
 def _decode(data: bytes, label: str) -> str:
     if label in _ISO_2022_JP or (b"\x1b$" in data and data.isascii()):
-        return _iso_2022_jp(data) if data.isascii() else _strictest(data, ("cp932", "euc_jp"))
+        return _iso_2022_jp(data) if data.isascii() else _unescaped_japanese(data)
     if not label.startswith(("utf-16", "utf-32", "utf16", "utf-7", "hz", "iso-2022")):
         try:
             return data.decode("utf-8-sig")
@@ -175,13 +176,19 @@ def _mapped(data: bytes, table: dict[int, str]) -> str:
     return data.decode("latin-1").translate(table)
 
 
-def _strictest(data: bytes, names: tuple[str, ...]) -> str:
-    for name in names:
+def _unescaped_japanese(data: bytes) -> str:
+    """Read what is called ISO-2022-JP and is not seven bits wide: Japanese in another way.
+
+    A single wide letter among Latin ones is a stray byte that took its neighbour along.
+    """
+    for name in ("utf-8", "cp932", "euc_jp"):
         try:
-            return data.decode(name)
+            text = data.decode(name)
         except UnicodeDecodeError:
             continue
-    return data.decode(names[0], "replace")
+        if _TWO_WIDE.search(text) or name == "utf-8":
+            return text
+    return data.decode("ascii", "replace")
 
 
 def _is_chinese(sample: bytes) -> bool:

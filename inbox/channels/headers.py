@@ -29,6 +29,8 @@ _WELL_KNOWN = frozenset(
 )
 _ID = re.compile(r"<([^<>\s]{1,250})>")
 _DATE_CHARS = 128
+_MAIN = re.compile(r"\s*([^\s;,=]{1,160})(?:\s*,|\s)\s*")
+_CHARSET_INSIDE = re.compile(r"(?i)[a-z][a-z0-9_-]{2,19}'[a-z-]{0,9}'[^']*%[0-9a-f]{2}")
 
 
 @dataclass(slots=True)
@@ -212,12 +214,25 @@ def parameters(value: str) -> tuple[str, dict[str, str]]:
     Understands RFC 2231 (charset, percent, continuation), RFC 2047 words and plain bytes.
     """
     main, _, rest = value.partition(";")
+    if "=" in main:
+        main, rest = _apart(value)
     pieces: dict[str, dict[int, tuple[str, bool]]] = {}
     for written, text in _pairs(rest):
         name, number, extended = _parameter_name(written.lower())
-        pieces.setdefault(name, {}).setdefault(number, (text, extended))
+        parts = pieces.setdefault(name, {})
+        if number not in parts or (extended and not parts[number][1]):
+            parts[number] = (text, extended)
     result = {name: _join(parts) for name, parts in pieces.items()}
-    return "".join(main.split()).lower(), result
+    for name in ("filename", "name"):
+        if name in result:
+            result[name] = _unquoted(result[name])
+    return "".join(main.split()).strip("\"'").lower(), result
+
+
+def _apart(value: str) -> tuple[str, str]:
+    """Find where the main value ends when no semicolon says so: ``attachment filename=a``."""
+    match = _MAIN.match(value)
+    return (match[1], value[match.end() :]) if match else ("", value)
 
 
 def _pairs(rest: str) -> Iterator[tuple[str, str]]:
@@ -244,6 +259,11 @@ def _pairs(rest: str) -> Iterator[tuple[str, str]]:
             at = end
 
 
+def _unquoted(text: str) -> str:
+    """Take off quotation marks of the wrong kind."""
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] == "'" else text
+
+
 def _parameter_name(name: str) -> tuple[str, int, bool]:
     extended = name.endswith("*")
     base, star, number = name.rstrip("*").partition("*")
@@ -253,12 +273,13 @@ def _parameter_name(name: str) -> tuple[str, int, bool]:
 
 
 def _join(parts: dict[int, tuple[str, bool]]) -> str:
-    if -1 in parts:
+    if -1 in parts and (parts[-1][1] or len(parts) == 1):
         text, extended = parts[-1]
-        if not extended:
+        if not extended and not _CHARSET_INSIDE.match(text):
             return one_line(decode_words(text))
         charset, data = _percent(text, first=True)
         return one_line(decode(data, charset))
+    parts.pop(-1, None)  # for readers that know no more than that
     charset = ""
     joined = bytearray()
     words: list[str] = []

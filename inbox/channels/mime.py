@@ -7,10 +7,9 @@ said in ``notes``. Linear in the size of the mail. Still meant to run in the chi
 
 import hashlib
 import re
-import unicodedata
 from dataclasses import dataclass, field
 
-from inbox.channels import automatic, htmltext, language, tnef
+from inbox.channels import automatic, filenames, htmltext, language, tnef
 from inbox.channels.addresses import Address, normalise
 from inbox.channels.base import InboundAttachment, InboundMessage
 from inbox.channels.bounces import delivery_report
@@ -27,39 +26,19 @@ MAX_ATTACHMENT_BYTES = 20 * 1024 * 1024
 MAX_TEXT_CHARS = 1024 * 1024
 MAX_SUBJECT_CHARS = 1000
 MAX_NAME_CHARS = 200
-MAX_FILENAME_CHARS = 200
 
 NOTE_LIMITS = "Some headers or parts were over the limits and were left out."
 NOTE_ATTACHMENT = "An attachment over 20 MiB was left out: "  # its file name follows
 NOTE_AS_TEXT = "The HTML was too large or too complex and is shown as text."
 NOTE_TEXT_CUT = "The text was cut after 1 MiB."
 
-_EXTENSIONS = {
-    "image/jpeg": ".jpg",
-    "image/jpg": ".jpg",
-    "image/png": ".png",
-    "image/gif": ".gif",
-    "application/pdf": ".pdf",
-    "application/zip": ".zip",
-    "application/ms-tnef": ".dat",
-    "text/plain": ".txt",
-    "text/html": ".html",
-    "text/calendar": ".ics",
-    "text/vcard": ".vcf",
-    "text/x-vcard": ".vcf",
-    "message/rfc822": ".eml",
-    "message/delivery-status": ".txt",
-    "text/rfc822-headers": ".txt",
-    "application/pgp-signature": ".asc",
-    "application/pkcs7-signature": ".p7s",
-}
-_MADE_UP = "attachment-"
 _NO_ID = "@no-message-id.invalid"
+# The same words once more, for programs of one kind.
+_OTHER_FORMS = ("text/x-amp-html", "text/watch-html", "text/enriched", "text/richtext")
 _CALENDARS = ("text/calendar", "application/ics")
 _META_CHARSET = re.compile(
     rb"charset\s{0,5}=\s{0,5}[\"']?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE
 )
-_UNSAFE_NAME = re.compile(r'[\x00-\x1f\x7f"*<>?|:]')
 # Added or changed on the way; everything else is part of the mail's identity.
 _TRACE = (
     "received",
@@ -93,6 +72,7 @@ class _Segment:
 class _Content:
     segments: list[_Segment] = field(default_factory=list)
     attachments: list[InboundAttachment] = field(default_factory=list)
+    winmail: list[_Segment] = field(default_factory=list)  # words in winmail.dat
     notes: list[str] = field(default_factory=list)
 
     def note(self, sentence: str) -> None:
@@ -168,7 +148,7 @@ def parse(
 def _drop_second_calendar(content: _Content) -> None:
     """Leave out an invitation's nameless copy where a file has the same in it."""
     calendars = [item for item in content.attachments if item.content_type in _CALENDARS]
-    named = [item for item in calendars if not item.filename.startswith(_MADE_UP)]
+    named = [item for item in calendars if not filenames.is_made_up(item.filename)]
     if named:
         content.attachments = [
             item for item in content.attachments if item in named or item not in calendars
@@ -213,8 +193,7 @@ def _collect(part: Part, content: _Content, *, alone: bool = False) -> None:
         if part.kind == "multipart/alternative":
             _collect_alternative(part, content)
         else:
-            for inner in part.parts:
-                _collect(inner, content, alone=len(part.parts) == 1)
+            _collect_each(part, content)
         return
     if _is_body(part, alone=alone):
         _add_text(part, content)
@@ -222,11 +201,24 @@ def _collect(part: Part, content: _Content, *, alone: bool = False) -> None:
         _attach(part, content)
 
 
+def _collect_each(part: Part, content: _Content) -> None:
+    """Take part after part; what goes with an HTML text (RFC 2387) is a file, also HTML."""
+    documents = 0
+    for inner in part.parts:
+        if part.kind == "multipart/related" and documents and inner.kind == "text/html":
+            _attach(inner, content)
+        else:
+            _collect(inner, content, alone=len(part.parts) == 1)
+        documents += "text/html" in (inner.kind, *(one.kind for one in inner.parts))
+
+
 def _collect_alternative(part: Part, content: _Content) -> None:
     """Take the same words in two forms as one segment."""
     inside = _Content()
-    for inner in part.parts:
+    read = [inner for inner in part.parts if inner.kind not in _OTHER_FORMS or inner.filename]
+    for inner in read or part.parts:
         _collect(inner, inside)
+    content.winmail += inside.winmail
     content.attachments += inside.attachments
     for sentence in inside.notes:
         content.note(sentence)
@@ -268,6 +260,8 @@ def _add_text(part: Part, content: _Content) -> None:
 
 def _body(content: _Content) -> tuple[str, str]:
     """Return the text and the HTML of all segments, in order."""
+    if not any(one.plain.strip() or one.html.strip() for one in content.segments):
+        content.segments += content.winmail
     texts: list[str] = []
     htmls: list[str] = []
     for segment in content.segments:
@@ -296,55 +290,28 @@ def _as_html(text: str) -> str:
 
 def _attach(part: Part, content: _Content) -> None:
     name = part.filename
-    if not name and part.kind == "message/rfc822":
-        inner, _ = split_head(part.body)
-        name = inner.text("subject")[:80] + ".eml" if inner.has("subject") else ""
     data = part.decoded()
     if part.kind in _CALENDARS:
         for line in describe(data, part.params.get("charset", "")):
             content.note(line)
-    content_id = part.headers.get("content-id").strip("<> ")[:250]
     if tnef.is_tnef(part.kind, name):
-        opened = tnef.read(data)
-        for item in opened:
+        winmail = tnef.read(data)
+        for item in winmail.files:
             _keep(item.filename, item.content_type, item.data, "", content)
-        if opened:
+        content.winmail.append(_Segment(winmail.plain, winmail.html))
+        if winmail.files or winmail.plain or winmail.html:
             return
-    _keep(name, part.kind, data, content_id, content)
+    content_id = part.headers.get("content-id").strip("<> ")[:250]
+    _keep(filenames.name_of(part), part.kind, data, content_id, content)
 
 
 def _keep(name: str, kind: str, data: bytes, content_id: str, content: _Content) -> None:
     number = len(content.attachments) + 1
-    made_up = f"{_MADE_UP}{number}{_EXTENSIONS.get(kind, '.bin')}"
-    name = clean_filename(name) or made_up
+    name = filenames.clean_filename(name) or filenames.make_up(number, kind)
     if len(data) > MAX_ATTACHMENT_BYTES:
         content.note(NOTE_ATTACHMENT + name)
         return
     content.attachments.append(InboundAttachment(name, kind, data, content_id))
-
-
-def clean_filename(name: str) -> str:
-    """Make a file name safe to show and to offer: no path, controls, bidi or odd spaces."""
-    name = "".join(map(_plain_letter, name[: 4 * MAX_FILENAME_CHARS]))
-    name = unicodedata.normalize("NFC", name)
-    name = "".join(
-        char for char in name if unicodedata.category(char) not in ("Cc", "Cf", "Cs")
-    )
-    name = name.replace("\\", "/").rpartition("/")[2]
-    name = _UNSAFE_NAME.sub("_", name).strip(" .")
-    if len(name) <= MAX_FILENAME_CHARS:
-        return name
-    stem, dot, extension = name.rpartition(".")
-    keep = f"{dot}{extension}" if dot and len(extension) < 12 else ""
-    return (stem if keep else name)[: MAX_FILENAME_CHARS - len(keep)] + keep
-
-
-def _plain_letter(char: str) -> str:
-    """Return a letter that only looks like ASCII (a wide slash) as what it looks like."""
-    if char.isascii():
-        return char
-    plain = unicodedata.normalize("NFKC", char)
-    return plain if any(one.isascii() for one in plain) else char
 
 
 def dedupe_key(inbox_id: int, raw: bytes) -> str:

@@ -11,6 +11,17 @@ MAX_DEPTH = 20
 MAX_PARTS = 500
 _TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,80}/[a-z0-9!#$&^_.+-]{1,80}")
 _MAX_BOUNDARY = 200
+_ENCODINGS = {  # as some programs write them
+    "base-64": "base64",
+    "b64": "base64",
+    "quoted_printable": "quoted-printable",
+    "quotedprintable": "quoted-printable",
+    "x-uuencode": "uuencode",
+    "x-uue": "uuencode",
+}
+# The first line of a multipart whose own boundary is missing or another: a header follows it.
+_GUESSED = re.compile(rb"(?im)^--([^\s-][^\r\n]{0,199}?)[ \t]{0,9}\r?\ncontent-")
+_GUESS_WITHIN = 4096
 
 
 @dataclass(slots=True)
@@ -28,11 +39,12 @@ class Part:
     def decoded(self) -> bytes:
         """Return the content with its transfer encoding undone."""
         encoding = self.headers.get("content-transfer-encoding").lower().strip(" ;\"'")
+        encoding = _ENCODINGS.get(encoding, encoding)
         if encoding == "base64":
             return from_base64(self.body)
         if encoding == "quoted-printable":
             return binascii.a2b_qp(self.body)
-        if encoding in ("x-uuencode", "uuencode", "x-uue"):
+        if encoding == "uuencode":
             return uudecode(self.body)
         return self.body
 
@@ -62,14 +74,29 @@ def _read(raw: bytes, depth: int, budget: _Budget, default: str) -> Part:
     filename = more.get("filename") or params.get("name") or params.get("file", "")
     part = Part(headers, body, kind, params, disposition, filename)
     boundary = params.get("boundary", "")
+    if kind.startswith("multipart/") and not _has_mark(body, boundary):
+        boundary = _guess_boundary(body)
     if kind.startswith("multipart/") and boundary:
         if depth >= MAX_DEPTH:
             budget.over = True
             return part
         inner = "message/rfc822" if kind == "multipart/digest" else "text/plain"
-        for piece in _cut(body, boundary.encode("utf-8", "replace")[:_MAX_BOUNDARY], budget):
+        for piece in _cut(body, _as_bytes(boundary), budget):
             part.parts.append(_read(piece, depth + 1, budget, inner))
     return part
+
+
+def _has_mark(body: bytes, boundary: str) -> bool:
+    return bool(boundary) and b"--" + _as_bytes(boundary) in body
+
+
+def _as_bytes(boundary: str) -> bytes:
+    return boundary.encode("utf-8", "replace")[:_MAX_BOUNDARY]
+
+
+def _guess_boundary(body: bytes) -> str:
+    match = _GUESSED.search(body[:_GUESS_WITHIN])
+    return match[1].decode("utf-8", "replace") if match else ""
 
 
 def _mend(kind: str, default: str) -> str:

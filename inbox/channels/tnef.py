@@ -1,18 +1,26 @@
-"""Files inside Outlook's ``winmail.dat`` (MS-OXTNEF): names and bytes, nothing else."""
+"""What is inside Outlook's ``winmail.dat`` (MS-OXTNEF): files, and the words of the mail."""
 
 import re
 import struct
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from inbox.channels import rtf
+from inbox.channels.charsets import decode
 
 _SIGNATURE = b"\x78\x9f\x3e\x22"
 _KINDS = ("application/ms-tnef", "application/vnd.ms-tnef")
-_ATTACHMENT_LEVEL = 2
+_MESSAGE_LEVEL, _ATTACHMENT_LEVEL = 1, 2
 _HEAD = struct.Struct("<BII")
 _RENDERING = 0x00069002
 _TITLE = 0x00018010
 _DATA = 0x0006800F
 _PROPERTIES = 0x00069005
+_MESSAGE_PROPERTIES = 0x00069003
+_CODE_PAGE = 0x00069007
+_OLD_BODY = 0x0002800C
+_BODY, _BODY_RTF, _BODY_HTML = 0x1000, 0x1009, 0x1013
 _LONG_NAMES = (0x3707, 0x3001)
 _MEDIA_TYPE = 0x370E
 _CONTENT = 0x3701
@@ -46,32 +54,77 @@ class TnefFile:
     content_type: str = "application/octet-stream"
 
 
+@dataclass(slots=True)
+class Winmail:
+    """What was found inside; of the words only one form, the other is ""."""
+
+    files: list[TnefFile] = field(default_factory=list)
+    plain: str = ""
+    html: str = ""
+    page: str = "cp1252"
+
+
 def is_tnef(kind: str, filename: str) -> bool:
     """Tell by label or name whether a part is a winmail.dat."""
     return kind in _KINDS or filename.lower() == "winmail.dat"
 
 
-def read(data: bytes, depth: int = 0) -> list[TnefFile]:
-    """List the files inside, those of messages inside it too; [] when it is no TNEF.
+def read(data: bytes, depth: int = 0) -> Winmail:
+    """Read it, with the files of messages inside it; empty when it is no TNEF.
 
     Never raises.
     """
-    files: list[TnefFile] = []
+    found = Winmail()
     if data[:4] != _SIGNATURE:
-        return files
+        return found
+    files = found.files
     at = 6
     while at + _HEAD.size <= len(data) and len(files) <= _MAX_FILES:
         level, attribute, size = _HEAD.unpack_from(data, at)
         start = at + _HEAD.size
         value = data[start : start + size]
         at = start + size + 2  # a checksum follows
-        if level != _ATTACHMENT_LEVEL:
+        if level == _MESSAGE_LEVEL:
+            _fill_message(found, attribute, value)
+        elif level != _ATTACHMENT_LEVEL:
             continue
-        if attribute == _RENDERING:
+        elif attribute == _RENDERING:
             files.append(TnefFile())
         elif files:
             _fill(files[-1], attribute, value)
-    return _opened(files, depth)
+    found.files = _opened(files, depth)
+    return found
+
+
+def _fill_message(found: Winmail, attribute: int, value: bytes) -> None:
+    """Keep the words of the mail: its HTML before its RTF before its plain text."""
+    if attribute == _CODE_PAGE and len(value) >= 4:
+        found.page = f"cp{int.from_bytes(value[:4], 'little')}"
+    elif attribute == _OLD_BODY:
+        found.plain = found.plain or _text(_TEXT, value, found.page)
+    elif attribute == _MESSAGE_PROPERTIES:
+        _fill_words(found, value)
+
+
+def _fill_words(found: Winmail, value: bytes) -> None:
+    bodies: dict[int, tuple[int, bytes]] = {}
+    with suppress(struct.error):  # damaged properties: those before have to do
+        for kind, number, body in _properties(value):
+            if number in (_BODY, _BODY_RTF, _BODY_HTML):
+                bodies.setdefault(number, (kind, body))
+    if _BODY in bodies:
+        found.plain = _text(*bodies[_BODY], found.page)
+    if _BODY_HTML in bodies:
+        found.html = _text(*bodies[_BODY_HTML], found.page)
+    elif _BODY_RTF in bodies:
+        plain, found.html = rtf.read(rtf.unpack(bodies[_BODY_RTF][1]))
+        found.plain = found.plain or plain
+
+
+def _text(kind: int, body: bytes, page: str) -> str:
+    unicode = kind == _UNICODE
+    text = body.decode("utf-16-le", "replace") if unicode else decode(body, page)
+    return text.replace("\0", "").replace("\r\n", "\n")
 
 
 def _opened(files: list[TnefFile], depth: int) -> list[TnefFile]:
@@ -80,7 +133,7 @@ def _opened(files: list[TnefFile], depth: int) -> list[TnefFile]:
     for item in files:
         inner = item.data[_GUID_BYTES:]
         if inner[:4] == _SIGNATURE and depth < _MAX_DEPTH:
-            found += read(inner, depth + 1)
+            found += read(inner, depth + 1).files
         elif item.filename or item.data:
             found.append(item)
     return found[:_MAX_FILES]
@@ -93,10 +146,13 @@ def _fill(item: TnefFile, attribute: int, value: bytes) -> None:
         item.data = value
     elif attribute == _PROPERTIES:
         found: dict[int, str] = {}
-        with suppress(struct.error, UnicodeDecodeError):
+        with suppress(struct.error):
             # damaged properties: what was read before and the short name have to do
-            data = _read_properties(value, found)
-            item.data = item.data or data
+            for kind, number, body in _properties(value):
+                if number == _CONTENT and kind in (_BINARY, _OBJECT):
+                    item.data = item.data or body
+                elif number in (*_LONG_NAMES, _MEDIA_TYPE) and kind in (_UNICODE, _TEXT):
+                    found[number] = _text(kind, body, "cp1252")
         item.filename = next(
             (found[number] for number in _LONG_NAMES if found.get(number)), item.filename
         )
@@ -108,14 +164,10 @@ def _media_type(value: str) -> str:
     return value if _TYPE.fullmatch(value) else ""
 
 
-def _read_properties(value: bytes, found: dict[int, str]) -> bytes:
-    """Put the names among the MAPI properties of an attachment into ``found``.
-
-    Returns its content, where it is one of the properties.
-    """
+def _properties(value: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Walk MAPI properties: kind, number and bytes of each that is not of a fixed size."""
     (count,) = struct.unpack_from("<I", value)
     at = 4
-    content = b""
     for _ in range(min(count, _MAX_PROPERTIES)):
         kind, number = struct.unpack_from("<HH", value, at)
         at += 4
@@ -137,18 +189,7 @@ def _read_properties(value: bytes, found: dict[int, str]) -> bytes:
             (size,) = struct.unpack_from("<I", value, at)
             body = value[at + 4 : at + 4 + size]
             at += 4 + size + (-size % 4)
-            content = content or _keep(kind, number, body, found)
-    return content
-
-
-def _keep(kind: int, number: int, body: bytes, found: dict[int, str]) -> bytes:
-    """Keep a property that is a name; return it if it is the content."""
-    if number == _CONTENT and kind in (_BINARY, _OBJECT):
-        return body
-    if number in (*_LONG_NAMES, _MEDIA_TYPE) and kind in (_UNICODE, _TEXT):
-        text = body.decode("utf-16-le" if kind == _UNICODE else "cp1252", "replace")
-        found[number] = text.rstrip("\0")
-    return b""
+            yield kind, number, body
 
 
 def _skip_name(value: bytes, at: int) -> int:

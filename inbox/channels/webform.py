@@ -11,8 +11,8 @@ import msgspec
 
 from inbox.channels.addresses import normalise
 from inbox.channels.base import InboundAttachment, InboundMessage
+from inbox.channels.filenames import clean_filename
 from inbox.channels.language import detect
-from inbox.channels.mime import clean_filename
 from inbox.channels.words import one_line
 
 

@@ -99,6 +99,7 @@ def _as_dict(verdict: "Verdict") -> dict[str, Any]:
         "ok": verdict.findings == 0,
         "seals": verdict.seals,
         "rows": verdict.rows,
+        "redacted": verdict.redacted,
         "waiting": verdict.waiting,
         "last": last and {"number": last[0], "at": last[1].isoformat(), "hash": last[2]},
     }
@@ -106,6 +107,8 @@ def _as_dict(verdict: "Verdict") -> dict[str, Any]:
 
 def _print(verdict: "Verdict") -> None:
     click.echo(f"{verdict.rows} rows are as they were sealed, by {verdict.seals} seals.")
+    if verdict.redacted:
+        click.echo(f"Of {verdict.redacted} of them words were taken out: somebody was erased.")
     waiting = sum(verdict.waiting.values())
     if waiting:
         click.echo(f"The {waiting} newest are not sealed yet: the worker does it in seconds.")

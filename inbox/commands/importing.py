@@ -1,10 +1,10 @@
-"""``kip import``: earlier mail becomes conversations that are done, or open ones."""
+"""``kip import``: what came before Kịp: mail, and accounts with their contacts."""
 
 import asyncio
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -49,6 +49,70 @@ def mbox(
         f"{count.read} mails read: {count.imported} imported, {count.known} known already, "
         f"{count.quarantined} in quarantine"
     )
+
+
+@imports.command("csv")
+@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--encoding",
+    type=click.Choice(["utf-8", "windows-1258", "windows-1252"]),
+    default="utf-8",
+    help="How the file is written, where it does not say so itself (default: UTF-8).",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would happen; change nothing.")
+@click.option("--skip-wrong", is_flag=True, help="Bring in the others where rows are wrong.")
+@click.option("--json", "as_json", is_flag=True, help="Print what came of it as JSON.")
+def sheet(path: Path, encoding: str, dry_run: bool, skip_wrong: bool, as_json: bool) -> None:
+    """Import accounts and contacts from a CSV file, one contact a row.
+
+    Every row is judged before anything is written; with wrong rows nothing is, unless
+    --skip-wrong says so. Bringing the same file in again changes nothing. docs/accounts.md
+    lists the columns.
+    """
+    from inbox.settings import get_settings
+
+    facts = asyncio.run(_bring(get_settings(), path, encoding, dry_run, skip_wrong))
+    if as_json:
+        click.echo(json.dumps(facts))
+    else:
+        for row in facts["wrong_rows"]:
+            click.echo(f"line {row['line']}: {row['why']}", err=True)
+        click.echo(
+            f"{facts['rows']} rows: {facts['new']} new, {facts['changed']} changed, "
+            f"{facts['same']} as they were, {facts['wrong']} wrong"
+            + ("" if facts["written"] else "; nothing was changed")
+        )
+    if facts["wrong"] and not facts["written"]:
+        raise SystemExit(1)
+
+
+async def _bring(
+    settings: "Settings", path: Path, encoding: str, dry_run: bool, skip_wrong: bool
+) -> dict[str, Any]:
+    from inbox.db import Database
+    from inbox.exclusive import demand_own
+    from inbox.migrations import migrate
+    from inbox.sheets.command import bring_file
+    from inbox.staging import demand_room
+
+    demand_own(settings)
+    demand_room(settings.data_dir)
+    database = Database(settings.database)
+    try:
+        await migrate(database)
+        is_shown = sys.stderr.isatty()
+        with click.progressbar(length=0, label="Importing", file=sys.stderr) as bar:
+
+            def tell(done: int, total: int) -> None:
+                if is_shown:
+                    bar.length, bar.pos = total, done
+                    bar.update(0)
+
+            return await bring_file(
+                database, path, encoding, dry_run=dry_run, skip_wrong=skip_wrong, tell=tell
+            )
+    finally:
+        await database.close()
 
 
 async def _import(

@@ -37,6 +37,11 @@ def count_open(session: Session, changed: Changed) -> int:
     return int(session.execute(found).scalar_one())
 
 
+def count_beyond(session: Session, changed: Changed, *, is_whole: bool) -> int:
+    """Return how many are open where a preview did not look at all of them; else 0."""
+    return 0 if is_whole else count_open(session, changed)
+
+
 def begin(session: Session, changed: Changed, *, by: int, now: datetime) -> Following:
     """Have them follow from now on; what follows already begins again with what holds now."""
     found = find_running(session, changed)

@@ -43,6 +43,19 @@ class Effect:
 
 
 @dataclass(frozen=True, slots=True)
+class Effects:
+    """What would move; ``is_whole`` is false where more runs than was looked at."""
+
+    found: list[Effect]
+    is_whole: bool
+
+    @property
+    def numbers(self) -> set[int]:
+        """Return which conversations would change."""
+        return {one.number for one in self.found}
+
+
+@dataclass(frozen=True, slots=True)
 class Hours:
     """What a calendar says now."""
 
@@ -66,7 +79,7 @@ def sample_due(
     return arrival, calendar.due_at(arrival, target_s) if target_s is not None else None
 
 
-def open_effects(session: Session, calendar_id: int, now: datetime) -> list[Effect]:
+def open_effects(session: Session, calendar_id: int, now: datetime) -> Effects:
     """Return what applying the hours as they are now would move, nearest due time first.
 
     Looks at 5,000 running clocks at most; applying moves all of them.
@@ -77,14 +90,14 @@ def open_effects(session: Session, calendar_id: int, now: datetime) -> list[Effe
         .join(Conversation, conversations.id == live.conversation_id)
         .where(*running(calendar_id))
         .order_by(live.due_at, live.id)
-        .limit(MOST_SHOWN)
-    )
+        .limit(MOST_SHOWN + 1)
+    ).all()
     effects = []
-    for clock, promised_at in found:
+    for clock, promised_at in found[:MOST_SHOWN]:
         new = due_under(calendar, clock, promised_at, now)
         if new != clock.due_at:
             effects.append(Effect(clock.conversation_id, clock.kind.value, clock.due_at, new))
-    return effects
+    return Effects(effects, len(found) <= MOST_SHOWN)
 
 
 def running(calendar_id: int) -> tuple[Any, ...]:
@@ -104,7 +117,8 @@ def due_under(
     What is late stays late, nothing becomes late by it, and a first response is never put off
     beyond what was promised. What stands still has no due time to move.
     """
-    if clocks.stands_still(clock) or clock.due_at <= now:
+    is_word = clock.kind is ClockKind.WORD  # due when it was said, whatever the hours
+    if clocks.stands_still(clock) or clock.due_at <= now or is_word:
         return clock.due_at
     pauses = pauses_of(clock.pauses)
     due_at = calendar.due_at(clock.started_at, clock.target_s, pauses) or clocks.NEVER

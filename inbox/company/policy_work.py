@@ -146,6 +146,7 @@ def _changing(
     """Return those whose running clocks say something else than the rules do now."""
     rows: dict[int, list[SLAClock]] = {one.id: [] for one in found}
     query = select(SLAClock).where(*RUNS, live.conversation_id.in_(rows))
+    query = query.where(live.kind != ClockKind.WORD)  # no rule moves what was said
     for clock in session.execute(query.order_by(live.id)).scalars():
         rows[clock.conversation_id].append(clock)
     changing = {}

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select, update
-from sqlmodel import Session
+from sqlmodel import Session, SQLModel
 
 from inbox.clock import utcnow
 from inbox.company import rehearsing
@@ -32,6 +32,7 @@ from models import (
     Rehearsal,
     SLAPolicy,
     Status,
+    Team,
     TriagePrediction,
 )
 from models.base import columns
@@ -47,7 +48,7 @@ log = logging.getLogger(__name__)
 BATCH = 500  # conversations at a turn
 USUAL_DAYS, MOST_DAYS = 30, 400
 SHOWN = 20  # of the last ones
-NOTHING_DIFFERS = N_("Change a time or hours: the draft is what the rules say already.")
+NOTHING_DIFFERS = N_("Change a time, hours or a team: the draft is what the rules say already.")
 WRONG_DAYS = N_("Write a number of days from 1 to 400.")
 GONE = N_("A rule or a calendar of the draft is gone. Begin again.")
 
@@ -63,7 +64,8 @@ class Batch(NamedTuple):
 def begin(session: Session, draft: dict[str, Any], *, by: int, now: datetime) -> Rehearsal:
     """Ask for a rehearsal; the worker plays it.
 
-    ``draft`` has ``days``, ``rules`` and ``calendars`` (``rehearsing.drafted_book``).
+    ``draft`` has ``days``, ``rules`` and ``calendars`` (``rehearsing.drafted_book``), and may
+    have ``routes``: by request type the id of the team that gets it instead.
 
     Raises
     ------
@@ -78,7 +80,7 @@ def begin(session: Session, draft: dict[str, Any], *, by: int, now: datetime) ->
             seconds = values.get(name)
             if seconds is not None and not 0 < seconds <= MOST_TARGET_S:
                 raise Invalid(N_("Write a number above nought, and 1000 hours at most."))
-    if not draft["rules"] and not draft["calendars"]:
+    if not draft["rules"] and not draft["calendars"] and not draft.get("routes"):
         raise Invalid(NOTHING_DIFFERS)
     _check_there(session, draft)
     made = Rehearsal(made_by_id=by, created_at=now, draft=draft)
@@ -99,8 +101,14 @@ def _check_there(session: Session, draft: dict[str, Any]) -> None:
         for values in draft["rules"].values()
         if values.get("calendar_id") is not None
     ]
-    there = all(session.get(SLAPolicy, key) is not None for key in rules)
-    if not there or not all(session.get(Calendar, key) is not None for key in hours):
+    routes = draft.get("routes", {})
+    wanted: list[tuple[type[SQLModel], int]] = [
+        *((SLAPolicy, key) for key in rules),
+        *((Calendar, key) for key in hours),
+        *((Team, key) for key in routes.values()),
+    ]
+    types = load_rulebook(session).types if routes else {}
+    if any(session.get(table, key) is None for table, key in wanted) or routes.keys() - types:
         raise Invalid(GONE)
 
 
@@ -164,7 +172,9 @@ def load_batch(session: Session, rehearsal: Rehearsal) -> Batch:
         for row, tier in found
     ]
     known = load_calendars(session, (what for one in talks for what in one.happened))
-    return Batch(talks, dict(known), Play(book, draft, zone, rehearsal.created_at))
+    teams = rehearsal.draft.get("routes", {})
+    play = Play(book, draft, zone, rehearsal.created_at, teams)
+    return Batch(talks, dict(known), play)
 
 
 def _load_happened(session: Session, numbers: list[int]) -> dict[int, list[Happened]]:

@@ -15,7 +15,7 @@ from inbox.errors import Invalid
 from inbox.rulebook import About, Promise, Rulebook
 from inbox.sla.calendar import WorkingCalendar
 from inbox.sla.chat import chat_targets, is_hastened
-from inbox.sla.history import Clock, Kind, replay
+from inbox.sla.history import TARGETED, Clock, Kind, replay
 from inbox.sla.promise import promised_at
 from inbox.timeline import Calendars, Happened, facts_of
 from models import EventKind, SLAPolicy
@@ -47,6 +47,7 @@ class Play:
     draft: Rulebook
     zone: ZoneInfo
     now: datetime
+    teams: Mapping[str, int] = field(default_factory=dict)  # of types that others get instead
     known: dict[Any, tuple[Promise, Promise] | None] = field(default_factory=dict)
 
     def promises(
@@ -170,8 +171,8 @@ def empty() -> dict[str, Any]:
     """Return the figures of nothing."""
     return {
         "after": 0,
-        "now": {kind.value: dict.fromkeys(OUTCOMES, 0) for kind in Kind},
-        "draft": {kind.value: dict.fromkeys(OUTCOMES, 0) for kind in Kind},
+        "now": {kind.value: dict.fromkeys(OUTCOMES, 0) for kind in TARGETED},
+        "draft": {kind.value: dict.fromkeys(OUTCOMES, 0) for kind in TARGETED},
         "types": {},
         "hours": {"now": [0] * 24, "draft": [0] * 24},
         "days": {},
@@ -213,6 +214,8 @@ def _count(
     place = 0 if side == "now" else 1
     of_type = figures["types"].setdefault(talk.request_type, [[0, 0], [0, 0]])[place]
     for clock in clocks:
+        if clock.kind not in TARGETED:  # our word is no rule's
+            continue
         outcome = outcome_of(clock, play.now)
         figures[side][clock.kind.value][outcome] += 1
         if outcome in ("met", "missed"):
@@ -221,7 +224,8 @@ def _count(
             local = clock.due_at.astimezone(play.zone)
             figures["hours"][side][local.hour] += 1
             figures["days"].setdefault(local.date().isoformat(), [0, 0])[place] += 1
-            team = str(talk.team_id or 0)
+            other = play.teams.get(talk.request_type) if side == "draft" else None
+            team = str(other or talk.team_id or 0)
             figures["teams"].setdefault(team, [0, 0])[place] += 1
 
 

@@ -14,7 +14,7 @@ from sqlmodel import Session
 from inbox.auth import hash_password
 from inbox.clock import utcnow
 from inbox.db import Database
-from inbox.demo import company, texts
+from inbox.demo import accounts, company, texts
 from inbox.demo.history import History
 from inbox.demo.letters import Predict
 from inbox.demo.texts import Story
@@ -63,6 +63,8 @@ async def seed(
     await asyncio.to_thread(plan, history, stories, rulebook, predict)
     while history.goes_on:
         await database.write(history.turn)
+    if left:
+        await database.write(accounts.create, now)
 
 
 async def _create(database: Database, now: datetime) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from sqlmodel import Session
 
@@ -89,7 +89,7 @@ def act(scene: Scene, due: Due, silence: Silence) -> Outcome:
         elif action == Action.RAISE:
             _raise(scene, due, outcome)
     for action in due.actions:
-        for agent_id, role in _audience(scene, due, action, outcome):
+        for agent_id, role in audience(scene, due, action, outcome):
             outcome.told.setdefault(agent_id, role)
     told = {one: role for one, role in outcome.told.items() if scene.is_here(one)}
     left_alone = {one for one in told if (due.clock_id, one) in silence.graced}
@@ -133,8 +133,20 @@ def _raise(scene: Scene, due: Due, outcome: Outcome) -> None:
         outcome.data["raised"] = new.value
 
 
-def _audience(
-    scene: Scene, due: Due, action: str, outcome: Outcome
+class Concerned(Protocol):
+    """Whose something is."""
+
+    @property
+    def owner_id(self) -> int | None:
+        """Who has it."""
+
+    @property
+    def team_id(self) -> int | None:
+        """Whose team it is with."""
+
+
+def audience(
+    scene: Scene, due: Concerned, action: str, outcome: Outcome
 ) -> Iterable[tuple[int, str]]:
     """Return whom an action tells, and as what. Without an owner that is the team on duty."""
     owner_id = due.owner_id if scene.is_here(due.owner_id) else None

@@ -14,7 +14,7 @@ from sqlmodel import Session
 
 from inbox.escalating.due import Due
 from inbox.sla.ladder import Action
-from models import EscalationStep, Event, EventKind, Notice
+from models import ClockKind, EscalationStep, Event, EventKind, Notice
 from models.base import columns
 
 notices = columns(Notice)
@@ -125,8 +125,9 @@ def _silent(session: Session, taking: Sequence[Due]) -> set[int]:
         since = before.get(one.clock_id, one.started_at)
         # Given to somebody shortly before, it is not they who left it lying.
         fair = since + (one.at - since) / 2
-        if (acted is None or acted < one.started_at) and given.get(
-            one.conversation_id, since
-        ) <= fair:
+        idle = acted is None or acted < one.started_at
+        # Our word begins with an answer of theirs: that is not what is owed since then.
+        idle = idle or (one.kind is ClockKind.WORD and acted == one.started_at)
+        if idle and given.get(one.conversation_id, since) <= fair:
             silent.add(one.clock_id)
     return silent

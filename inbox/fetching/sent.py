@@ -6,6 +6,7 @@ The ledger has a line for each, without words where it is none of our business.
 
 import asyncio
 import logging
+from datetime import timedelta
 from typing import Any, Protocol
 
 from sqlalchemy import select
@@ -19,17 +20,19 @@ from inbox.clock import utcnow
 from inbox.db import Database
 from inbox.errors import Rejected, Unavailable
 from inbox.later.elsewhere import NOTHING_HERE, Head, find_answered, is_known
-from inbox.mailboxes import BATCH, Box, Job, write
+from inbox.mailboxes import BATCH, Box, Job, load, write
 from inbox.staging import HEAD_BYTES, MAX_MAIL_BYTES, Arrival, stage
 from inbox.store import ledger
 from inbox.store.ledger import Place, Sighting
-from models import ChannelKind, LedgerState, LedgerVia, RawMessage, RawState
+from models import ChannelKind, LedgerState, LedgerVia, Mailbox, RawMessage, RawState
 from models.base import columns
 
 log = logging.getLogger(__name__)
 
 raws = columns(RawMessage)
 
+COUNTED_BACK = timedelta(days=30)
+MOST_MISSED = 100  # that one count looks at; the next goes on
 MARKED = "*"  # whichever folder the server marks as that of sent mail
 
 
@@ -57,8 +60,11 @@ async def read(database: Database, job: Job, box: SentBox, secret: bytes) -> int
         return 0
     state = {"uidvalidity": folder.uidvalidity, "folder": name}
     if job.sent.get("uidvalidity") != folder.uidvalidity or job.sent.get("folder") != name:
-        await database.write(_save, job, {**state, "last_uid": folder.uidnext - 1})
+        fresh = {"first_uid": folder.uidnext, "last_uid": folder.uidnext - 1}
+        await database.write(_save, job, {**state, **fresh})
         return 0
+    if "first_uid" in job.sent:
+        state["first_uid"] = job.sent["first_uid"]
     last, count = int(job.sent["last_uid"]), 0
     if last + 1 >= folder.uidnext:
         return 0
@@ -71,6 +77,48 @@ async def read(database: Database, job: Job, box: SentBox, secret: bytes) -> int
         await database.write(_save, job, {**state, "last_uid": batch[-1]})
     await database.write(_save, job, {**state, "last_uid": folder.uidnext - 1})
     return count
+
+
+async def recount(database: Database, job: Job, box: SentBox, secret: bytes) -> None:
+    """Count the last month of sent mail against the ledger, and look at what was missed.
+
+    Raises
+    ------
+    Unavailable
+        If the connection breaks; the next look counts again.
+    """
+    job = await database.read(load, job.id)
+    if not job.sent_folder or "uidvalidity" not in job.sent:
+        return
+    folder, name = await _open(database, job, box)
+    state = job.sent
+    if folder is None or (folder.uidvalidity, name) != (
+        state["uidvalidity"],
+        state.get("folder"),
+    ):
+        return  # the next look begins anew there
+    place = (job.id, folder.uidvalidity)
+    first = state.get("first_uid") or await database.read(ledger.first_uid, *place)
+    if first is None:
+        return
+    bounds = (first, int(state["last_uid"]), LedgerVia.SENT)
+    since = (utcnow() - COUNTED_BACK).date()
+    there = set(await box.search(*bounds[:2], since)) if first <= bounds[1] else set()
+    missed = there - await database.read(ledger.known_uids, *place, *bounds)
+    if missed and not await database.read(_has_waiting, job.inbox_id):
+        for uid, mail in sorted((await box.describe(sorted(missed)[:MOST_MISSED])).items()):
+            await _look(database, job, box, mail, Place(*place, uid), secret)
+    known = await database.read(ledger.known_uids, *place, *bounds)
+    facts = {"server": len(there), "ledger": len(there & known), "missed": len(missed & known)}
+    if missed:
+        log.warning("mailbox %d: %d sent mails had been missed", job.id, len(missed))
+    await database.write(_keep_count, job, facts)
+
+
+def _keep_count(session: Session, job: Job, facts: dict[str, int]) -> None:
+    row = session.get(Mailbox, job.id)
+    if row is not None:
+        write(session, job.id, tally={**row.tally, "sent": facts})
 
 
 async def _open(database: Database, job: Job, box: SentBox) -> tuple[Folder | None, str]:

@@ -19,8 +19,9 @@ from inbox.db import Database
 from inbox.errors import Conflict, Invalid
 from inbox.importing.mbox import Found, read_mails
 from inbox.importing.taking import IMPORTED
-from inbox.staging import HEAD_BYTES, MAX_MAIL_BYTES, Arrival, stage
+from inbox.staging import HEAD_BYTES, MAX_MAIL_BYTES, Arrival, head_words, stage
 from inbox.store import ledger
+from inbox.store.erased import find_erased
 from inbox.store.ledger import Sighting
 from inbox.store.raw import MAX_FAILURES, Claimed
 from models import (
@@ -176,7 +177,7 @@ def _stage_all(
 ) -> list[Claimed]:
     """Store mails under a lease of ours, and return those that were not known."""
     claimed = []
-    for arrival, at in arrivals:
+    for arrival, at in _of_nobody_erased(session, arrivals):
         staged = stage(session, arrival, at)
         if not staged.is_new:
             continue
@@ -192,6 +193,19 @@ def _stage_all(
         state, via = LedgerState.QUARANTINED, LedgerVia.IMPORTED
         ledger.sight(session, Sighting(plan.inbox_id, state, via, reason=reason), now)
     return claimed
+
+
+def _of_nobody_erased(
+    session: Session, arrivals: list[tuple[Arrival, datetime]]
+) -> list[tuple[Arrival, datetime]]:
+    """Leave out what is from or to somebody who was erased."""
+    about = [
+        {head_words(arrival.body)["sender"], *arrival.meta["rcpt"]} for arrival, _ in arrivals
+    ]
+    erased = find_erased(session, "email", set().union(*about))
+    if not erased:
+        return arrivals
+    return [one for one, said in zip(arrivals, about, strict=True) if not said & erased]
 
 
 def _lease_again(session: Session, ids: list[int], now: datetime) -> set[int]:

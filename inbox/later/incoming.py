@@ -74,6 +74,7 @@ def new_conversation(
         public_token=raw.public_token or random_token(),
         inbox_id=raw.inbox_id,
         contact_id=contact.id,
+        account_id=contact.account_id,
         channel=raw.kind,
         subject=_subject(message),
         language=_language(message, contact, context),

@@ -20,7 +20,7 @@ from inbox.rulebook import Rulebook
 from inbox.sla.history import Clock
 from inbox.store import conversations as rows
 from inbox.store import merges, people
-from inbox.store.changes import changed, moved, place_of
+from inbox.store.changes import add_event, changed, moved, place_of
 from inbox.store.people import Person
 from inbox.templating import N_, translator
 from inbox.timeline import Happened, Terms
@@ -74,8 +74,16 @@ def pair(session: Session, one: Conversation, other: Conversation) -> Pair:
         raise Conflict(NOT_IN_WORK)
     if not may_be_one(one, other):
         raise Invalid(TWO_CUSTOMERS, {"other": TWO_CUSTOMERS})
+    part, whole = in_order(session, one, other)
+    return Pair(whole.id, part.id)
+
+
+def in_order(
+    session: Session, one: Conversation, other: Conversation
+) -> tuple[Conversation, Conversation]:
+    """Return two as they are locked, everywhere: what would be the part first."""
     ranked = sorted((one, other), key=lambda row: (-_reach(session, row), row.id))
-    return Pair(ranked[0].id, ranked[1].id)
+    return ranked[1], ranked[0]
 
 
 def may_be_one(one: Conversation, other: Conversation) -> bool:
@@ -212,6 +220,27 @@ def _tell_visitor(
         )
     )
     chat.tell_visitors(session, part)
+
+
+def keep_apart(
+    session: Session, one: Conversation, other: Conversation, *, by: Person, now: datetime
+) -> None:
+    """Say that two are two matters: neither is proposed for the other any more.
+
+    Both loaded to change, in order. A person can merge them all the same.
+
+    Raises
+    ------
+    Invalid
+        If it is one and the same.
+    """
+    if one.id == other.id:
+        raise Invalid(ITSELF, {"other": ITSELF})
+    if other.id in merges.kept_apart(session, one.id):
+        return
+    for row, number in ((one, other.id), (other, one.id)):
+        add_event(session, row.id, EventKind.KEPT_APART, now, {"number": number}, by=by.id)
+        changed(session, row.id)
 
 
 # ---- taken back ------------------------------------------------------------------------

@@ -15,11 +15,15 @@ AFTER_CORRECTIONS = 25
 
 @dataclass(frozen=True, slots=True)
 class Habits:
-    """``after`` corrections it trains, 0 is never; ``agreement_below`` is a share in [0, 1]."""
+    """``after`` corrections it trains, 0 is never; ``agreement_below`` is a share in [0, 1].
+
+    ``semantic``: models learn and use a second half, of meaning (``inbox.triage.meaning``).
+    """
 
     after: int = AFTER_CORRECTIONS
     nightly: bool = True
     agreement_below: float = 0.8
+    semantic: bool = False
 
 
 def habits_of(company: Company | None) -> Habits:

@@ -23,6 +23,7 @@ from inbox.learning.productheads import About, learn_products
 from inbox.triage.candidates import Candidate, make_candidates
 from inbox.triage.evaluate import Outcome, evaluate
 from inbox.triage.gate import Judged, Reason, Verdict, judge
+from inbox.triage.meaning import Remembering, load_encoder
 from inbox.triage.model import TriageModel
 from inbox.triage.prediction import UNSURE_BELOW, Example, Thresholds, UrgencyCosts
 from inbox.triage.rules import predict_by_rules
@@ -62,7 +63,7 @@ class Judge:
                 said = model.predict(
                     true.subject, true.text, allowed_types=known, costs=self._costs
                 )
-            zones = Thresholds() if model is None else model.thresholds
+            zones = Thresholds() if model is None else model.zones
             said = inherit(said, self._heirs, zones)
             level = None if true.urgency is None else said.urgency
             pair = (true.request_type, said.request_type)
@@ -87,12 +88,16 @@ def work(folder: Path) -> dict[str, Any]:
     own = [example for _, example in _read(folder / "own.jsonl", types)]
     holdout = list(_read(folder / "holdout.jsonl", types))
     live = TriageModel.load(Path(job["live"]), job["live_sha256"]) if job["live"] else None
+    encoder = Remembering(load_encoder()) if job["semantic"] else None
+    if live is not None:
+        live = live.with_encoder(encoder)
     found = make_candidates(
         own,
         starter=_starter(types, heirs) if job["starter"] else (),
         live=live,
         costs=costs,
         progress=lambda step, share: tell(step, share * JUDGING_FROM / 100),
+        encoder=encoder,
     )
     tell("judging", JUDGING_FROM / 100)
     ask = Judge(holdout, types, heirs, costs)
@@ -120,6 +125,7 @@ def work(folder: Path) -> dict[str, Any]:
         "champion": _figures(before, live, costs),
         "own": candidate.evaluation,
         "products": learned.figures,
+        "semantic": encoder is not None,
         "messages": len(own),
         "candidates": [
             {"kind": one.kind.value, "cpu_s": one.cpu_s, "gate": _plain(verdict)}
@@ -151,7 +157,7 @@ def _plain(verdict: Verdict) -> dict[str, Any]:
 def _figures(
     outcomes: list[Outcome], model: TriageModel | None, costs: UrgencyCosts
 ) -> dict[str, Any]:
-    start = model.thresholds.auto_from if model is not None else None
+    start = model.zones.auto_from if model is not None else None
     return evaluate(outcomes, UNSURE_BELOW if start is None else start, costs)
 
 

@@ -10,7 +10,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Any
 
-from inbox.triage.gate import Judged, Reason, judge
+from inbox.triage.evaluate import by_label
+from inbox.triage.gate import Judged, Reason, Verdict, judge
 from inbox.triage.model import TriageModel
 from inbox.triage.prediction import NO_GROUP, Example
 from inbox.triage.products import words_of
@@ -73,14 +74,32 @@ def learn_products(
     ]
     trained = train(given, features=model.features)
     with_head = replace(model, products=trained.model.types)
-    verdict = judge(_judged(live, holdout, words), _judged(with_head, holdout, words))
+    judged = _judged(with_head, holdout, words)
+    verdict = judge(_judged(live, holdout, words), judged)
     figures = {"groups": len(groups), "reason": verdict.reason.value, **verdict.figures}
     by_group = trained.evaluation["by_type"]
     said = [(one["precision"], n) for name, n in counts.items() if (one := by_group.get(name))]
     right = sum(share * n for share, n in said) / max(sum(n for _, n in said), 1)
     passed = verdict.accepted or (verdict.reason is Reason.TOO_FEW and right >= PRECISION)
     figures |= {"precision": round(right, 4), "accepted": passed}
+    figures |= _by_group(verdict, judged, by_group)
     return Learned(with_head if passed else model, figures)
+
+
+def _by_group(
+    verdict: Verdict, judged: Sequence[Judged], unseen: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
+    """Return precision, recall and support of each group, and on what they were measured.
+
+    On the holdout as guesses are shown, doubtful ones counting as none; where that is too
+    small, on the messages learned from, each by a model that had not seen it.
+    """
+    if verdict.reason is Reason.TOO_FEW:
+        return {"measured_on": "unseen", "by_group": unseen}
+    return {
+        "measured_on": "holdout",
+        "by_group": by_label([(one.true_type, one.said_type) for one in judged]),
+    }
 
 
 def _judged(

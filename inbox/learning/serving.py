@@ -18,11 +18,14 @@ from sqlmodel import Session
 from inbox.clock import utcnow
 from inbox.db import Database
 from inbox.errors import Invalid
+from inbox.learning.costs import costs_of
+from inbox.learning.habits import habits_of
 from inbox.learning.heirs import inherit
 from inbox.learning.versions import CHANGED, GONE, refuse
 from inbox.store.learning import list_heirs
 from inbox.store.setup import LiveModel, find_live_model, find_shadow
 from inbox.triage import files
+from inbox.triage.meaning import Encoder, load_encoder
 from inbox.triage.model import TriageModel
 from inbox.triage.prediction import (
     DEFAULT_COSTS,
@@ -32,7 +35,7 @@ from inbox.triage.prediction import (
     UrgencyCosts,
 )
 from inbox.triage.rules import predict_by_rules
-from models import TriageModelFiles
+from models import Company, TriageModelFiles
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +51,7 @@ class Chosen:
     shadow: LiveModel | None
     heirs: Mapping[str, str]
     costs: UrgencyCosts = DEFAULT_COSTS
+    semantic: bool = False  # whether second halves are asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ class Sorter:
             said = predict_by_rules(subject, text, allowed_types=known)
             return inherit(said, self.heirs, Thresholds())
         said = self.model.predict(subject, text, allowed_types=known, costs=self.costs)
-        return inherit(said, self.heirs, self.model.thresholds)
+        return inherit(said, self.heirs, self.model.zones)
 
     def guess_product(self, subject: str, text: str) -> Guess | None:
         """Return which product group it may be about, though it names none."""
@@ -80,12 +84,18 @@ class Sorter:
             return None
         known = types | self.heirs.keys()
         said = self.shadow.predict(subject, text, allowed_types=known, costs=self.costs)
-        return inherit(said, self.heirs, self.shadow.thresholds)
+        return inherit(said, self.heirs, self.shadow.zones)
 
 
-def choose(session: Session, costs: UrgencyCosts = DEFAULT_COSTS) -> Chosen:
-    """Read which models are to sort now; ``costs`` are those of the company."""
-    return Chosen(find_live_model(session), find_shadow(session), list_heirs(session), costs)
+def choose(session: Session, company: Company | None = None) -> Chosen:
+    """Read which models are to sort now, and what the company has set."""
+    return Chosen(
+        find_live_model(session),
+        find_shadow(session),
+        list_heirs(session),
+        costs_of(company),
+        habits_of(company).semantic,
+    )
 
 
 def folder_of(data_dir: Path, sha256: str) -> Path:
@@ -100,6 +110,8 @@ class Serving:
         self._database = database
         self._data_dir = data_dir
         self._loaded: dict[str, TriageModel] = {}  # by hash: the live one and the shadow
+        self._encoder: Encoder | None = None
+        self._was_refused = False  # the package is missing or broken: said once
 
     async def sorter(self, chosen: Chosen) -> Sorter:
         """Return what sorts now; a model that may not answer is passed over and noted."""
@@ -107,14 +119,29 @@ class Serving:
         shadow = await self._usable(chosen.shadow) if chosen.shadow is not None else None
         kept = {one.sha256 for one in (live, chosen.shadow) if one is not None}
         self._loaded = {key: value for key, value in self._loaded.items() if key in kept}
+        encoder = await self._encoder_for(model, shadow) if chosen.semantic else None
         return Sorter(
-            model,
+            model.with_encoder(encoder) if model is not None else None,
             live.id if live is not None and model is not None else None,
-            shadow,
+            shadow.with_encoder(encoder) if shadow is not None else None,
             chosen.shadow.id if chosen.shadow is not None and shadow is not None else None,
             chosen.heirs,
             chosen.costs,
         )
+
+    async def _encoder_for(self, *models: TriageModel | None) -> Encoder | None:
+        """Return what second halves are asked with; loaded once, when a model has one.
+
+        Without the package the words alone sort, as they were measured alone too.
+        """
+        wanted = any(one is not None and one.meaning is not None for one in models)
+        if self._encoder is None and wanted and not self._was_refused:
+            try:
+                self._encoder = await asyncio.to_thread(load_encoder)
+            except Invalid as error:
+                self._was_refused = True
+                log.warning("%s", error.message)
+        return self._encoder
 
     async def _first_usable(
         self, live: LiveModel | None

@@ -16,23 +16,31 @@ from asyncio.subprocess import PIPE, Process
 from pathlib import Path
 from typing import Any, TextIO
 
+from sqlmodel import Session
+
 from inbox.clock import utcnow
 from inbox.db import Database
 from inbox.failpoints import failpoint
 from inbox.learning import samples, trainings, types
+from inbox.learning.habits import habits_of
 from inbox.learning.serving import bytes_of, folder_of, put_files
 from inbox.learning.trainings import FAILED, NOTHING, Job, Trained
 from inbox.learning.versions import Made
 from inbox.processes import die_with_parent
+from inbox.store.company import find_company
 from inbox.store.learning import Label, list_heirs, list_labels, list_later_labels
 from inbox.store.products import list_terms
 from inbox.triage import files
+from inbox.triage.meaning import is_installed
 
 log = logging.getLogger(__name__)
 
 FOLDER = "learning"
 BATCH = 500
-KEPT = ("kind", "gate", "holdout", "own", "messages", "candidates", "cpu_s", "products")
+KEPT = (
+    *("kind", "gate", "holdout", "own", "messages", "candidates", "cpu_s", "products"),
+    "semantic",
+)
 RENEW_S = 5.0
 LOOK_EVERY_S = 30.0  # whether it is time to train by itself
 REHOME_EVERY_S = 1.0
@@ -124,6 +132,7 @@ class Learn:
             "live": str(live) if live is not None else None,
             "live_sha256": job.live.sha256 if job.live is not None else None,
             "products": await self._database.read(list_terms),
+            "semantic": is_installed() and await self._database.read(_is_semantic),
         }
         (folder / "job.json").write_text(json.dumps(about))
         return count > 0
@@ -222,6 +231,10 @@ class Rehome:
             return True
         self._heirs, self._again_at = heirs, time.monotonic() + LOOK_AGAIN_S
         return False
+
+
+def _is_semantic(session: Session) -> bool:
+    return habits_of(find_company(session)).semantic
 
 
 def _line(one: Label) -> str:

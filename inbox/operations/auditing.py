@@ -41,6 +41,7 @@ class Verdict:
 
     seals: int = 0
     rows: int = 0  # proved by a seal
+    redacted: int = 0  # of them: words were taken out, as a row of redactions says
     findings: int = 0
     waiting: dict[str, int] = field(default_factory=dict)  # newest rows, not sealed yet
     last: tuple[int, datetime, str] | None = None  # number, moment and hash of the last seal
@@ -124,24 +125,55 @@ class Reading:
         while rows := await self._database.read(
             seals.list_seals_of, link.source, after=done, upto=last, limit=BATCH
         ):
+            redacted = await self._redacted(link.source, rows, claimed)
             for row_id, row_hash in rows:
-                self._check_row(link.source, row_id, row_hash, claimed)
+                self._check_row(link.source, row_id, row_hash, claimed, redacted)
             done = rows[-1][0]
             self._progress(len(rows))
         for row_id in sorted(claimed):
             self._find(link.source, row_id, MISSING)
         self._done[link.source] = max(self._done[link.source], last)
 
+    async def _redacted(
+        self, source: str, rows: list[tuple[int, str]], claimed: dict[int, str]
+    ) -> set[int]:
+        """Return which of the rows differ from their seal by what erasure took out only."""
+        odd = {key: value for key, value in rows if value and claimed.get(key, value) != value}
+        if not odd:
+            return set()
+        told = await self._database.read(seals.list_redactions, source, list(odd))
+        return {key for key in odd if _leads_to(claimed[key], odd[key], told.get(key, {}))}
+
     def _check_row(
-        self, source: str, row_id: int, row_hash: str, claimed: dict[int, str]
+        self,
+        source: str,
+        row_id: int,
+        row_hash: str,
+        claimed: dict[int, str],
+        redacted: set[int],
     ) -> None:
         wanted = claimed.pop(row_id, None)
         if wanted is None:
             self._find(source, row_id, UNSEALED)
+        elif row_id in redacted:
+            self._verdict.rows += 1
+            self._verdict.redacted += 1
         elif wanted != row_hash or not row_hash:
             self._find(source, row_id, CHANGED)
         else:
             self._verdict.rows += 1
+
+
+def _leads_to(sealed: str, found: str, steps: dict[str, str]) -> bool:
+    """Tell whether redactions, one after the other, lead from what was sealed to what is there.
+
+    They are sealed themselves, and so are checked as rows of their own.
+    """
+    for _ in range(len(steps)):
+        if sealed == found or sealed not in steps:
+            break
+        sealed = steps[sealed]
+    return sealed == found
 
 
 def _claimed(link: Link) -> dict[int, str] | None:

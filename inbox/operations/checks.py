@@ -210,6 +210,15 @@ def check_mailboxes(failing: list[tuple[str, str]]) -> list[Finding]:
     ] or [ok("mailboxes", "none is failing")]
 
 
+def check_senders(failing: list[tuple[str, str]]) -> list[Finding]:
+    """Look at how the inboxes' own servers did when mail last went to them."""
+    mend = "Settings, Ways in, the inbox, Sending: Test says what is wrong."
+    return [
+        wrong("own server", f"{address}: {error or 'it takes no mail'}", mend)
+        for address, error in failing
+    ] or [ok("own servers", "none is failing")]
+
+
 def _lag(name: str, text: str, age_s: float) -> Finding:
     if age_s > LATE_S:
         mend = "Start Kịp; if it runs, look at the worker's lines in its log."

@@ -21,6 +21,7 @@ from inbox.operations.checks import (
     Finding,
     check_mailboxes,
     check_model,
+    check_senders,
     check_sqlite,
     check_work,
     check_zones,
@@ -158,6 +159,7 @@ def _check_content(session: Session) -> list[Finding]:
         named = (str(spec.get("timezone", "")) for spec in rules.calendars.values())
         zones = list(dict.fromkeys([*ALWAYS, company.time_zone, *named]))
     findings += [check_zones(zones), *check_mailboxes(health.failing_mailboxes(session))]
+    findings += check_senders(health.failing_senders(session))
     return findings + check_work(health.look(session, utcnow()))
 
 

@@ -31,7 +31,8 @@ from inbox.store.rowdata import plain_table, row_hash
 
 BATCH = 500
 BATCH_BYTES = 16 * 1024 * 1024
-APPEND_ONLY = frozenset({"events", "audit_entries", "audit_seals"})  # the database sees to it
+# The database sees to it.
+APPEND_ONLY = frozenset({"events", "audit_entries", "audit_seals", "redactions", "looks"})
 
 Key = tuple[Any, ...]
 Row = tuple[Any, ...]

@@ -13,6 +13,7 @@ from sqlmodel import Session
 from inbox import clocks, record
 from inbox.db import after_commit
 from inbox.errors import Conflict, NotFound
+from inbox.outgoing.word import given_again
 from inbox.queue import CLOCKS, OUTBOX
 from inbox.store import merges
 from inbox.store.changes import add_event, changed, moved
@@ -90,11 +91,13 @@ def _answered_now(
     session: Session, conversation: Conversation, row: Outbox, by: int, now: datetime
 ) -> dict[str, Any]:
     """Let the clocks be met again by an answer that was taken back when it failed."""
-    owed = record.owes_answer(session, conversation.id)
-    if row.kind is not OutboxKind.REPLY or not owed:
+    if row.kind is not OutboxKind.REPLY:
+        return {}
+    word = given_again(session, conversation.id, row.message_id, by, now)
+    if not word and not record.owes_answer(session, conversation.id):
         return {}
     said = Happened(EventKind.REPLIED, now, {"message": row.message_id}, by)
-    values = record.keep(session, conversation.id, said, now=now)
+    values = record.keep(session, conversation.id, said, *word, now=now)
     if conversation.first_responded_at is None:
         values["first_responded_at"] = now
     return values

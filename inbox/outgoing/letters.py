@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlmodel import Session
@@ -14,8 +15,8 @@ from inbox.auth import random_token
 from inbox.channels import letter
 from inbox.channels.addresses import is_strict, normalise, parse_list
 from inbox.channels.base import OutboundMessage, as_facts
+from inbox.channels.filenames import clean_filename
 from inbox.channels.letter import Quoted
-from inbox.channels.mime import clean_filename
 from inbox.errors import Invalid
 from inbox.store import merges
 from inbox.store.changes import door_address, last_inbound_id
@@ -61,16 +62,20 @@ class File:
 class Extras:
     """What a colleague sends besides their words.
 
-    ``anyway``: also to an address that mail cannot be delivered to.
+    ``anyway``: also to an address that mail cannot be delivered to. ``word``: until when the
+    customer is told that they have the next answer. ``remind_at``: when whoever sends it wants
+    to hear that no answer came.
     """
 
     cc: tuple[str, ...] = ()
     bcc: tuple[str, ...] = ()
     files: tuple[File, ...] = ()
     anyway: bool = False
+    word: datetime | None = None
+    remind_at: datetime | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.cc or self.bcc or self.files)
+        return bool(self.cc or self.bcc or self.files or self.word or self.remind_at)
 
 
 NOTHING_MORE = Extras()

@@ -16,9 +16,11 @@ from inbox.acknowledgement import Caps
 from inbox.outgoing.marks import find_marked
 from inbox.store.changes import add_event, changed
 from inbox.store.company import find_company
-from models import DeliveryState, EventKind, Outbox, OutboxKind
+from models import Contact, Conversation, DeliveryState, EventKind, Outbox, OutboxKind
 from models.base import columns
 
+contacts = columns(Contact)
+conversations = columns(Conversation)
 outbox = columns(Outbox)
 
 TO_CUSTOMERS = (
@@ -28,8 +30,9 @@ TO_CUSTOMERS = (
     OutboxKind.FOLLOW_UP,
     OutboxKind.CLOSING,
 )
-BOUNCED, TOO_MANY = "bounced", "too_many"
+BOUNCED, TOO_MANY, RESTRICTED = "bounced", "too_many", "restricted"
 SAID = {
+    RESTRICTED: "This person’s data is restricted: nothing is sent to them.",
     BOUNCED: "This address takes no mail.",
     TOO_MANY: "This address got enough automatic mail for an hour.",
 }
@@ -53,15 +56,17 @@ class Waiting(Protocol):
 
 def stop(session: Session, jobs: Sequence[Waiting], now: datetime) -> set[int]:
     """Take back what may not leave, and say so on its conversation; return their ids."""
-    ours = [job for job in jobs if job.kind in TO_CUSTOMERS]
-    if not ours:
+    outward = [job for job in jobs if job.kind in (*TO_CUSTOMERS, OutboxKind.REPLY)]
+    restricted = _restricted(session, outward)
+    ours = [job for job in outward if job.kind in TO_CUSTOMERS and job.id not in restricted]
+    if not ours and not restricted:
         return set()
     addresses = sorted({job.to_address for job in ours})
     marked = find_marked(session, addresses)
     company = find_company(session)
     most = Caps.of(company.settings if company else {}).automatic_an_hour
     had = _had(session, addresses, now)
-    stopped: dict[int, str] = {}
+    stopped = dict.fromkeys(sorted(restricted), RESTRICTED)
     for job in ours:
         if job.to_address in marked:
             stopped[job.id] = BOUNCED
@@ -70,7 +75,8 @@ def stop(session: Session, jobs: Sequence[Waiting], now: datetime) -> set[int]:
         else:
             had[job.to_address] += 1
             continue
-        if job.conversation_id is not None:
+    for job in outward:
+        if job.id in stopped and job.conversation_id is not None:
             data = {"kind": str(job.kind), "reason": stopped[job.id]}
             add_event(session, job.conversation_id, EventKind.MAIL_STOPPED, now, data)
             changed(session, job.conversation_id)
@@ -82,6 +88,21 @@ def stop(session: Session, jobs: Sequence[Waiting], now: datetime) -> set[int]:
             .values(state=DeliveryState.CANCELLED, error=SAID[reason])
         )
     return set(stopped)
+
+
+def _restricted(session: Session, jobs: Sequence[Waiting]) -> set[int]:
+    """Return which of the mails would go to somebody whose data is restricted."""
+    numbers = {job.conversation_id for job in jobs if job.conversation_id is not None}
+    if not numbers:
+        return set()
+    found = set(
+        session.execute(
+            select(conversations.id)
+            .join(Contact, contacts.id == conversations.contact_id)
+            .where(conversations.id.in_(numbers), contacts.restricted_at.is_not(None))
+        ).scalars()
+    )
+    return {job.id for job in jobs if job.conversation_id in found}
 
 
 def _had(session: Session, addresses: Sequence[str], now: datetime) -> Counter[str]:

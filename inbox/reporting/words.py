@@ -12,12 +12,14 @@ PROMISES = {
     "next_response": N_("Next reply in time"),
     "resolution": N_("Solved in time"),
     "promise": N_("Promise kept"),
+    "word": N_("Our word kept"),
 }
 LISTED = {
     "first_response": N_("First replies"),
     "next_response": N_("Next replies"),
     "resolution": N_("Solutions"),
     "promise": N_("Promises to customers"),
+    "word": N_("Times that answers named"),
 }
 HAPPENED = {
     "received": N_("Received"),

@@ -1,15 +1,17 @@
 """Several connections side by side, so that no slow server or domain holds up the others.
 
-Mail to one domain keeps to one lane: never two connections for it at once. A domain whose
-server says "not now" is left alone for a while that doubles, up to ten minutes, and then
-tried with one mail. An inbox's own server has lanes of its own.
+Mail to one domain keeps to one lane: a worker never has two connections for it at once. A
+domain whose server says "not now" is left alone by every worker for a while that doubles
+(``inbox.sending.paces``), and then tried with one mail. An inbox's own server has lanes of its
+own.
 """
 
 import asyncio
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
+
+from sqlmodel import Session
 
 from inbox import delivery
 from inbox.channels.smtp import Server, SmtpSession, read_url
@@ -18,22 +20,14 @@ from inbox.courier import Courier, postpone
 from inbox.db import Database
 from inbox.delivery import Job
 from inbox.errors import Unavailable
-from inbox.sending import servers
+from inbox.sending import paces, servers
 from inbox.sending.servers import Own, Signers, Ways
+from inbox.settings import Settings
 from inbox.vault import Vault
 
 LANES = 4  # connections to one server at once
-FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=15), timedelta(minutes=10)
 
 Key = tuple[str, int]  # the inbox's address, or "" for the installation's server; which lane
-
-
-@dataclass
-class Pace:
-    """How slow a domain is: nothing goes there before ``until``."""
-
-    pause: timedelta
-    until: datetime
 
 
 class Lane:
@@ -54,18 +48,21 @@ class Lane:
 class Lanes:
     """Hands batches of claimed mail over."""
 
-    def __init__(self, database: Database, smtp_url: str, secret: bytes) -> None:
+    def __init__(self, database: Database, settings: Settings, secret: bytes) -> None:
         self._database = database
-        self.default = read_url(smtp_url)
+        self.default = read_url(settings.smtp_url)
+        self._token_services = settings.own_token_services
         self._vault = Vault(secret)
         self._signers = Signers(self._vault)
         self._lanes: dict[Key, Lane] = {}
-        self._paces: dict[str, Pace] = {}
+        self._paces: dict[str, datetime] = {}
 
-    def slow(self) -> frozenset[str]:
-        """Return the domains that are to be left alone now."""
-        now = utcnow()
-        return frozenset(domain for domain, one in self._paces.items() if one.until > now)
+    async def claim(self, most: int) -> list[Job]:
+        """Claim mail whose time has come, none of it for domains that are left alone."""
+        if not await self._database.read(_waits):
+            return []
+        jobs, self._paces = await self._database.write(_claim, most)
+        return jobs
 
     async def settle(self) -> None:
         """Write down how the last mails went, where that is not done yet."""
@@ -111,13 +108,15 @@ class Lanes:
             session = await self._connect(lane, own)
             while left:
                 job = left[0]
-                if job.domain in self.slow():
+                is_slow = job.domain in paces.slow(self._paces, utcnow())
+                if is_slow:
                     await self._put_back(job)
                 else:
                     await lane.courier.deliver(session, job)
-                    self._learn(job.domain, lane.courier.slowed)
                 left.pop(0)
                 waiting.remove(job)
+                if not is_slow:
+                    await self._learn(job.domain, lane.courier.slowed)
         except Unavailable as error:
             await self._note(own, error.message)
             await postpone(self._database, left, error.message)
@@ -128,16 +127,29 @@ class Lanes:
 
     async def _connect(self, lane: Lane, own: Own | None) -> SmtpSession:
         """Return the lane's connection, opened where it is not."""
-        server = self.default
-        if own is not None:
-            server = await servers.server_of(own, self._database, self._vault)
+        server = self.default if own is None else await self._server_of(own)
         if lane.session is None or lane.session.is_broken or lane.server != server:
             await lane.close()
-            opened = SmtpSession(server, self._signers.seal, plain_sender=own is not None)
-            await opened.__aenter__()
+            try:
+                opened = await self._open(server, own)
+            except Unavailable as error:
+                if own is None or not server.token or not error.code:
+                    raise
+                server = await self._server_of(own, anew=True)  # it may have been taken back
+                opened = await self._open(server, own)
             lane.session, lane.server = opened, server
             await self._note(own, "")
         return lane.session
+
+    async def _server_of(self, own: Own, *, anew: bool = False) -> Server:
+        return await servers.server_of(
+            own, self._database, self._vault, self._token_services, anew=anew
+        )
+
+    async def _open(self, server: Server, own: Own | None) -> SmtpSession:
+        opened = SmtpSession(server, self._signers.seal, plain_sender=own is not None)
+        await opened.__aenter__()
+        return opened
 
     async def _note(self, own: Own | None, problem: str) -> None:
         if own is not None:
@@ -147,19 +159,29 @@ class Lanes:
     async def _put_back(self, job: Job) -> None:
         """Let a claimed mail wait with its domain."""
         now = utcnow()
-        wait_s = int((self._paces[job.domain].until - now).total_seconds()) + 1
+        wait_s = int((self._paces[job.domain] - now).total_seconds()) + 1
         reason = "Its server asked for a pause a moment ago."
         await self._database.write(delivery.put_off, job, reason, now, wait_s)
 
-    def _learn(self, domain: str, slowed: Unavailable | None) -> None:
+    async def _learn(self, domain: str, slowed: Unavailable | None) -> None:
         """Keep a domain's pace after a mail to it."""
-        if slowed is None:
-            self._paces.pop(domain, None)
-            return
-        before = self._paces.get(domain)
-        pause = FIRST_PAUSE if before is None else min(2 * before.pause, LONGEST_PAUSE)
-        wait = max(pause, timedelta(seconds=slowed.wait_s))
-        self._paces[domain] = Pace(pause, utcnow() + wait)
+        now = utcnow()
+        if slowed is not None:
+            self._paces[domain] = await self._database.write(
+                paces.slow_down, domain, slowed.wait_s, now
+            )
+        elif self._paces.pop(domain, None) is not None:
+            await self._database.write(paces.take_up, domain, now)
+
+
+def _waits(session: Session) -> bool:
+    now = utcnow()
+    return delivery.waits(session, now, paces.slow(paces.known(session), now))
+
+
+def _claim(session: Session, most: int) -> tuple[list[Job], dict[str, datetime]]:
+    now, found = utcnow(), paces.known(session)
+    return delivery.claim(session, now, most, paces.slow(found, now)), found
 
 
 def _key(job: Job, ways: Ways) -> Key:

@@ -1,7 +1,7 @@
 """By which server a mail goes out, and what signs it: looked up once a batch, by its sender."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -10,6 +10,7 @@ from sqlmodel import Session
 
 from inbox.channels import dkim
 from inbox.channels.dkim import Signer
+from inbox.channels.oauth import NoConsent
 from inbox.channels.smtp import Server
 from inbox.db import Database
 from inbox.errors import ChannelError, Unavailable
@@ -85,9 +86,17 @@ def find_mailboxes(session: Session, inbox_ids: Iterable[int]) -> dict[int, Mail
 
 
 async def server_of(
-    own: Own, database: Database, vault: Vault, *, password: str = ""
+    own: Own,
+    database: Database,
+    vault: Vault,
+    token_services: Collection[str] = (),
+    *,
+    password: str = "",
+    anew: bool = False,
 ) -> Server:
     """Return a stored server with its sign-in; ``password`` is one that was just typed.
+
+    ``anew`` asks for another token, where the last one was refused before its time.
 
     Raises
     ------
@@ -104,10 +113,8 @@ async def server_of(
             return replace(made, user=row.username, password=secret)
         if box is None:
             raise Unavailable("It signs in as the inbox's mailbox, and there is none.")
-        as_box = await server_for(database, box, vault)
-    except ChannelError as error:
-        raise Unavailable(error.message) from error
-    except Sealed as error:
+        as_box = await server_for(database, box, vault, token_services, anew=anew)
+    except (ChannelError, NoConsent, Sealed) as error:
         raise Unavailable(error.message) from error
     return replace(made, user=as_box.username, password=as_box.password, token=as_box.token)
 

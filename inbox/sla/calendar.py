@@ -161,6 +161,15 @@ class WorkingCalendar:
         spans = between(ticks(start), ticks(end), pauses)
         return sum(self._worked(opens, closes) for opens, closes in spans) / SECOND
 
+    def reaching(self, start: datetime, due_at: datetime) -> "WorkingCalendar":
+        """Return the hours by which time from ``start`` on ends at ``due_at`` exactly.
+
+        These, unless a person named a time outside of them: then every hour counts.
+        """
+        length_s = self.working_seconds(start, due_at)
+        fits = length_s > 0 and self.due_at(start, length_s) == due_at
+        return self if fits else always_open(self.timezone)
+
     def is_open(self, at: datetime) -> bool:
         """Whether the instant is working time."""
         tick = ticks(at)

@@ -15,9 +15,14 @@ class Kind(StrEnum):
     FIRST_RESPONSE = "first_response"
     NEXT_RESPONSE = "next_response"
     RESOLUTION = "resolution"
+    WORD = "word"  # the time that an answer of ours named for the next one
 
 
 REPLIES = frozenset({Kind.FIRST_RESPONSE, Kind.NEXT_RESPONSE})
+ANSWERS = REPLIES | {Kind.WORD}
+"""What an answer of ours meets."""
+TARGETED = (Kind.FIRST_RESPONSE, Kind.NEXT_RESPONSE, Kind.RESOLUTION)
+"""The kinds whose time a rule sets, and which may stand still."""
 
 
 class Wait(StrEnum):
@@ -45,13 +50,13 @@ class Rule:
     ladder_id: int | None = None
 
     def target_s(self, kind: Kind) -> int | None:
-        """Return a clock's target in working seconds; None: there is no such clock."""
+        """Return a clock's target in working seconds; None: the rule sets none."""
         targets = {
             Kind.FIRST_RESPONSE: self.targets.first_response_s,
             Kind.NEXT_RESPONSE: self.targets.next_response_s,
             Kind.RESOLUTION: self.targets.resolution_s,
         }
-        return targets[kind]
+        return targets.get(kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +136,14 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
+class GaveWord:
+    """The answer given at ``at`` said until when the customer has the next one."""
+
+    at: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class TakenBack:
     """The answer given at ``answered_at`` never left: what it met runs on from its start."""
 
@@ -192,7 +205,7 @@ class Restored:
     at: datetime
 
 
-_Ours = Ruled | Rescheduled | Carried | Promised | Answered | TakenBack | Excused
+_Ours = Ruled | Rescheduled | Carried | Promised | Answered | GaveWord | TakenBack | Excused
 _Joined = Voided | Restored | Merged | Parted
 Fact = _Ours | _Joined | Asked | Paused | Resumed | Resolved | Reopened
 
@@ -204,7 +217,8 @@ class Clock:
     ``breached_at`` is the first due time that passed unmet and was moved afterwards: moving a
     due time never takes a breach back. ``generation`` counts the moves. ``counted_from`` is
     the message since which its rule holds, None if from its start; ``not_after`` what another
-    conversation, one with this now, was due.
+    conversation, one with this now, was due. ``until`` is the time that our word names: it is
+    due then, whatever the rules say.
     """
 
     kind: Kind
@@ -220,6 +234,21 @@ class Clock:
     generation: int = 1
     counted_from: datetime | None = None
     not_after: datetime | None = None
+    until: datetime | None = None
+
+    @property
+    def hours(self) -> WorkingCalendar:
+        """Return by what its ladder is counted: a word may name a time outside of all hours."""
+        calendar = self.rule.calendar
+        if self.kind is not Kind.WORD or self.due_at is None:
+            return calendar
+        return calendar.reaching(self.started_at, self.due_at)
+
+    def length_s(self) -> int:
+        """Return its target in working seconds; of a word what there is until then."""
+        if self.until is None:
+            return self.rule.target_s(self.kind) or 0
+        return round(self.rule.calendar.working_seconds(self.started_at, self.until))
 
     @property
     def is_live(self) -> bool:

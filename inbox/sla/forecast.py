@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from inbox.sla.calendar import WorkingCalendar
+from inbox.sla.instants import Pause
 
 NEVER = datetime(9000, 1, 1, tzinfo=UTC)
 
@@ -27,12 +28,16 @@ class Owed:
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A person at work; ``pace_s`` is their usual working time for one answer, in seconds."""
+    """A person at work; ``pace_s`` is their usual working time for one answer, in seconds.
+
+    ``busy`` is when they are in meetings, and answer nothing.
+    """
 
     id: int
     teams: frozenset[int]
     calendar: WorkingCalendar
     pace_s: float
+    busy: tuple[Pause, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,9 @@ class Forecast:
     def room_s(self, workers: Iterable[Worker], until: datetime) -> dict[int, float]:
         """Return the working seconds that each person has left before an instant."""
         return {
-            worker.id: worker.calendar.working_seconds(self.free_at[worker.id], until)
+            worker.id: worker.calendar.working_seconds(
+                self.free_at[worker.id], until, worker.busy
+            )
             for worker in workers
         }
 
@@ -95,5 +102,5 @@ def _finish(worker: Worker, start: datetime) -> datetime:
     """Return when one more answer is done; NEVER on a calendar that no longer opens."""
     if start >= NEVER:
         return NEVER
-    done = worker.calendar.due_at(start, worker.pace_s)
+    done = worker.calendar.due_at(start, worker.pace_s, worker.busy)
     return NEVER if done is None else done

@@ -10,13 +10,16 @@ from datetime import datetime
 from functools import singledispatchmethod
 
 from inbox.sla.facts import (
+    ANSWERS,
     REPLIES,
+    TARGETED,
     Answered,
     Asked,
     Carried,
     Clock,
     Excused,
     Fact,
+    GaveWord,
     Kind,
     Merged,
     Parted,
@@ -35,13 +38,16 @@ from inbox.sla.facts import (
 )
 
 __all__ = [
+    "ANSWERS",
     "REPLIES",
+    "TARGETED",
     "Answered",
     "Asked",
     "Carried",
     "Clock",
     "Excused",
     "Fact",
+    "GaveWord",
     "Kind",
     "Merged",
     "Parted",
@@ -100,6 +106,8 @@ class _Clocks:
         self._voided: list[Clock] = []
         # By the other conversation's number: each clock that changed, and as it was before.
         self._joined: dict[int, list[tuple[Clock, Clock | None]]] = {}
+        # By the answer that gave it: the clock of our word, as it was before, and its time.
+        self._words: dict[datetime, tuple[Clock, Clock | None, datetime]] = {}
 
     @singledispatchmethod
     def take(self, fact: Fact) -> None:
@@ -110,7 +118,9 @@ class _Clocks:
     def _ruled(self, fact: Ruled) -> None:
         self._rule = fact.rule
         for clock in self._live(fact.kinds):
-            if fact.rule.target_s(clock.kind) is None:
+            if clock.kind is Kind.WORD:
+                clock.rule = fact.rule  # its ladder; the time that was said stays
+            elif fact.rule.target_s(clock.kind) is None:
                 clock.excused_at, clock.excuse = fact.at, "policy"
             elif fact.since is None or clock.started_at >= fact.since:
                 clock.rule, clock.counted_from = fact.rule, None
@@ -154,7 +164,7 @@ class _Clocks:
         """Owe an answer from the first unanswered message on."""
         if self._waiting is not None and self._waiting.wait is not Wait.THIRD_PARTY:
             self._resume(fact.at)
-        if not self.all:
+        if all(clock.kind is Kind.WORD for clock in self.all):
             self._start(Kind.FIRST_RESPONSE, fact.at)
             self._start(Kind.RESOLUTION, fact.at)
             return
@@ -165,8 +175,34 @@ class _Clocks:
 
     @take.register
     def _answered(self, fact: Answered) -> None:
-        for clock in self._live(REPLIES):
+        for clock in self._live(ANSWERS):
             clock.met_at = fact.at
+
+    @take.register
+    def _gave_word(self, fact: GaveWord) -> None:
+        """Owe what was said; another time in place of one that is owed does not keep that."""
+        words = [clock for clock in self.all if clock.kind is Kind.WORD]
+        last = words[-1] if words else None
+        if last is not None and last.excused_at is None and last.met_at in (None, fact.at):
+            self._words[fact.at] = last, replace(last), fact.until
+            last.met_at, last.until, last.not_after = None, fact.until, None
+            self._reckon(last, fact.at)
+        elif self._rule is not None:
+            clock = Clock(Kind.WORD, self._rule, fact.at, fact.until, until=fact.until)
+            self.all.append(clock)
+            self._words[fact.at] = clock, None, fact.until
+
+    def _take_word_back(self, answered_at: datetime) -> None:
+        """Nobody was told the time that an answer named; what was said before it holds."""
+        clock, before, until = self._words.pop(answered_at, (None, None, None))
+        if clock is None or clock.excused_at is not None or clock.until != until:
+            return  # or another time was said since
+        if before is None:
+            clock.met_at, clock.excused_at, clock.excuse = None, answered_at, "never_said"
+            return
+        clock.until, clock.not_after = before.until, before.not_after
+        clock.due_at, clock.breached_at = before.due_at, before.breached_at
+        clock.generation += 1
 
     @take.register
     def _taken_back(self, fact: TakenBack) -> None:
@@ -174,8 +210,9 @@ class _Clocks:
 
         Whoever is owed an answer is not done with.
         """
+        self._take_word_back(fact.answered_at)
         for clock in self.all:
-            met_by_it = clock.kind in REPLIES and clock.met_at == fact.answered_at
+            met_by_it = clock.kind in ANSWERS and clock.met_at == fact.answered_at
             if met_by_it and not self._live({clock.kind}):
                 clock.met_at = None
                 clock.generation += 1
@@ -184,14 +221,14 @@ class _Clocks:
 
     @take.register
     def _excused(self, fact: Excused) -> None:
-        for clock in self._live(REPLIES):
+        for clock in self._live(ANSWERS):
             clock.excused_at, clock.excuse = fact.at, fact.reason
 
     @take.register
     def _paused(self, fact: Paused) -> None:
         self._resume(fact.at)
         self._waiting = fact
-        for clock in self._live(fact.kinds):
+        for clock in self._live(fact.kinds - {Kind.WORD}):  # it was said, whoever waits
             clock.paused_at = fact.at
             self._reckon(clock, fact.at)
 
@@ -242,7 +279,7 @@ class _Clocks:
             oldest = merged([mine], [other])[0]
             mine.rule, mine.started_at = oldest.rule, oldest.started_at
             mine.pauses, mine.counted_from = list(oldest.pauses), oldest.counted_from
-            mine.paused_at = oldest.paused_at
+            mine.paused_at, mine.until = oldest.paused_at, oldest.until
             if dues and mine.paused_at is not None:  # it runs if either did
                 if mine.paused_at < fact.at:
                     mine.pauses.append((mine.paused_at, fact.at))
@@ -261,7 +298,7 @@ class _Clocks:
                 continue
             clock.started_at, clock.rule = before.started_at, before.rule
             clock.pauses, clock.counted_from = list(before.pauses), before.counted_from
-            clock.not_after = before.not_after
+            clock.not_after, clock.until = before.not_after, before.until
             clock.paused_at = before.paused_at if self._waiting is not None else None
             self._reckon(clock, fact.at)
 
@@ -305,6 +342,8 @@ class _Clocks:
 
     def _due(self, clock: Clock) -> datetime | None:
         target_s = clock.rule.target_s(clock.kind)
+        if clock.until is not None:
+            return min(clock.until, clock.not_after or clock.until)
         if target_s is None:
             return None
         start = clock.counted_from or clock.started_at

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from inbox.sla.calendar import WorkingCalendar
-from inbox.sla.history import REPLIES, Kind
+from inbox.sla.history import REPLIES, TARGETED, Kind
 from inbox.sla.instants import Pause
 
 DUE = 100  # per cent of a target
@@ -104,7 +104,7 @@ class Step:
 
     moment: Moment
     actions: tuple[str, ...]
-    kinds: frozenset[Kind] = frozenset(Kind)
+    kinds: frozenset[Kind] = frozenset(TARGETED)
     loud: bool = False
     every: int = 0
     times: int = 0
@@ -139,7 +139,11 @@ DEFAULT_STEPS = (
 
 
 def steps_for(steps: Iterable[Step], kind: Kind) -> list[Step]:
-    """Return the steps that a clock of this kind has, the last one as often as it repeats."""
+    """Return the steps that a clock of this kind has, the last one as often as it repeats.
+
+    Our word has those of a next reply.
+    """
+    kind = Kind.NEXT_RESPONSE if kind is Kind.WORD else kind
     found = [step for step in steps if kind in step.kinds]
     if found and found[-1].times:
         last = found[-1]

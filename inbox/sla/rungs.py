@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from inbox.sla.history import Kind
+from inbox.sla.history import TARGETED, Kind
 from inbox.sla.ladder import DUE, GROUP, MOST_REPEATS, PERSON, Action, Moment, Step
 
 MOST_STEPS = 20
@@ -45,8 +45,8 @@ def _written(step: Step) -> dict[str, Any]:
     if moment.minutes:
         at = {"minutes": moment.minutes} | ({"plain": True} if moment.plain else {})
     found: dict[str, Any] = {"at": at, "do": [str(action) for action in step.actions]}
-    if step.kinds != frozenset(Kind):
-        found["clocks"] = [kind.value for kind in Kind if kind in step.kinds]
+    if step.kinds != frozenset(TARGETED):
+        found["clocks"] = [kind.value for kind in TARGETED if kind in step.kinds]
     if step.loud:
         found["loud"] = True
     if step.times:
@@ -80,7 +80,7 @@ def _read(number: int, row: object) -> Step:
         return Step(
             moment,
             tuple(str(action) for action in row["do"]),
-            frozenset(Kind(kind) for kind in row.get("clocks", Kind)),
+            frozenset(Kind(kind) for kind in row.get("clocks", TARGETED)),
             bool(row.get("loud", False)),
             int(repeat.get("every", 0)),
             int(repeat.get("times", 0)),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, select, update
 from sqlmodel import Session
 
 from inbox.store.duty import AT_WORK, is_away
@@ -59,10 +59,11 @@ _AWAY = (
     )
     .order_by(agents.id)
 )
+HAS_ROOM = and_(AT_WORK, OPEN_COUNT.element < agents.open_cap)
 _WITH_ROOM = (
     select(members.team_id)
     .join(Agent, agents.id == members.agent_id)
-    .where(members.leads.is_(False), AT_WORK, OPEN_COUNT.element < agents.open_cap)
+    .where(members.leads.is_(False), HAS_ROOM)
     .distinct()
 )
 _GIVES_BY = select(teams.id, teams.gives_by)

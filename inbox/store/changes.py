@@ -7,10 +7,10 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlmodel import Session
 
-from inbox.db import after_commit
+from inbox.db import after_commit, before_commit
 from inbox.queue import conversation_name
+from inbox.store import accounts, merges
 from inbox.store import conversations as rows
-from inbox.store import merges
 from models import ChannelKind, Conversation, Direction, Event, EventKind, Inbox, Message
 from models.base import columns, core
 
@@ -29,6 +29,7 @@ def add_event(
     by: int | None = None,
 ) -> None:
     """Write down that something happened."""
+    _touch(session, conversation_id, at)
     session.execute(_ADD_EVENT, _event(conversation_id, kind, at, data or {}, by))
 
 
@@ -40,6 +41,21 @@ def add_happened(
     found = [_event(*what) for what in happened]
     if found:
         session.execute(_ADD_EVENT, found)
+        for one in found:
+            _touch(session, one["conversation_id"], one["at"])
+
+
+def _touch(session: Session, conversation_id: int, at: datetime) -> None:
+    """Remember whose figures are to be counted again; written once, before the commit."""
+    touched: dict[int, datetime] = session.info.setdefault("touched", {})
+    touched[conversation_id] = at
+    before_commit(session, _mark)
+
+
+def _mark(session: Session) -> None:
+    touched: dict[int, datetime] = session.info.pop("touched", {})
+    if touched:
+        accounts.mark_touched(session, touched, max(touched.values()))
 
 
 def _event(

@@ -11,9 +11,10 @@ from sqlmodel import Session
 
 from inbox.errors import Conflict, NotFound
 from inbox.store.asks import asked_of
-from inbox.store.counts import looker, seen_by, visible_to
+from inbox.store.counts import looker, may_open, seen_by
 from inbox.store.people import Person
 from models import (
+    Account,
     Attachment,
     Contact,
     ContactIdentity,
@@ -28,6 +29,7 @@ from models import (
 )
 from models.base import columns
 
+accounts = columns(Account)
 conversations = columns(Conversation)
 contacts = columns(Contact)
 identities = columns(ContactIdentity)
@@ -69,6 +71,7 @@ class Listed:
     version: int
     contact_name: str
     contact_tier: str
+    account_name: str | None
 
 
 # Who gave no name is called by the address; "raw" and "chat" only number what has neither.
@@ -84,10 +87,14 @@ LIST_COLUMNS = (
     *(
         conversations[name]
         for name in Listed.__dataclass_fields__
-        if name not in ("contact_name", "contact_tier")
+        if name not in ("contact_name", "contact_tier", "account_name")
     ),
     SHOWN_NAME,
     contacts.tier,
+    select(accounts.name)
+    .where(accounts.id == conversations.account_id)
+    .correlate(Conversation)
+    .scalar_subquery(),
 )
 
 
@@ -215,7 +222,7 @@ def get_for_agent(
     Conflict
         If it is to be changed and was merged into another.
     """
-    seen = or_(visible_to(who), asked_of(who)) if or_asked else visible_to(who)
+    seen = or_(may_open(who), asked_of(who)) if or_asked else may_open(who)
     query = select(Conversation).where(conversations.id == conversation_id, seen)
     if to_change:
         query = query.with_for_update()

@@ -4,14 +4,38 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Select, bindparam, func, or_, select, true, union
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Select,
+    and_,
+    bindparam,
+    func,
+    or_,
+    select,
+    true,
+    union,
+)
 from sqlmodel import Session
 
 from inbox.store.people import Person
-from models import Ask, Conversation, Notice, RawMessage, RawState, Status, Triage
+from models import (
+    Account,
+    Ask,
+    Contact,
+    Conversation,
+    Notice,
+    RawMessage,
+    RawState,
+    Role,
+    Status,
+    Triage,
+)
 from models.base import columns
 
+accounts = columns(Account)
 asks = columns(Ask)
+contacts = columns(Contact)
 conversations = columns(Conversation)
 notices = columns(Notice)
 raws = columns(RawMessage)
@@ -38,6 +62,18 @@ def shown(count: int) -> str:
     return str(count) if count <= MOST else f"{MOST}+"
 
 
+_IS_RESTRICTED = contacts.restricted_at.is_not(None)
+NOT_RESTRICTED: ColumnElement[bool] = or_(
+    conversations.contact_id.not_in(select(contacts.id).where(_IS_RESTRICTED).correlate(None)),
+    func.coalesce(conversations.last_inbound_at, conversations.created_at)
+    > select(contacts.restricted_at)
+    .where(contacts.id == conversations.contact_id)
+    .correlate(Conversation)
+    .scalar_subquery(),
+)
+"""Nobody works on what is kept of somebody whose data is restricted, until they write again."""
+
+
 def visible_to(who: Person) -> ColumnElement[bool]:
     """Return the condition for the conversations a person may see."""
     return _seen(who.sees_all, who.team_ids, who.id)
@@ -49,7 +85,9 @@ def seen_by(sees_all: bool) -> ColumnElement[bool]:
 
 
 def _seen(sees_all: bool, team_ids: Any, agent_id: Any) -> ColumnElement[bool]:
-    return true() if sees_all else or_(*_ways(team_ids, agent_id))
+    if sees_all:
+        return NOT_RESTRICTED
+    return and_(or_(*_ways(team_ids, agent_id)), NOT_RESTRICTED)
 
 
 def _ways(team_ids: Any, agent_id: Any) -> list[ColumnElement[bool]]:
@@ -61,10 +99,32 @@ def _ways(team_ids: Any, agent_id: Any) -> list[ColumnElement[bool]]:
     ]
 
 
-def sees(who: Person, conversation: Conversation) -> bool:
-    """Tell the same of a conversation at hand."""
+def _kept_by(who: Person) -> Select[int]:
+    """Return the accounts that a person looks after, as owner or as backup."""
+    theirs = or_(accounts.owner_id == who.id, accounts.backup_id == who.id)
+    return select(accounts.id).where(theirs)
+
+
+def may_open(who: Person) -> ColumnElement[bool]:
+    """Return the condition for the conversations a person may read and work on.
+
+    Those of ``visible_to``, which lists show, and all of the accounts that they look after.
+    """
+    if who.role is Role.ADMIN:
+        return true()  # who answers for what is restricted
+    if who.sees_all:
+        return NOT_RESTRICTED
+    ways = _ways(who.team_ids, who.id)
+    return and_(or_(*ways, conversations.account_id.in_(_kept_by(who))), NOT_RESTRICTED)
+
+
+def sees(session: Session, who: Person, conversation: Conversation) -> bool:
+    """Tell whether a person may open a conversation at hand."""
     is_theirs = conversation.team_id in who.team_ids or conversation.owner_id == who.id
-    return who.sees_all or is_theirs or conversation.owner_id is None
+    if who.sees_all or is_theirs or conversation.owner_id is None:
+        return True
+    kept = _kept_by(who).where(accounts.id == conversation.account_id)
+    return conversation.account_id is not None and session.execute(kept).first() is not None
 
 
 def looker(who: Person) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from sqlmodel import Session
 
 from inbox.errors import NotFound
 from inbox.store.asks import asked_of
-from inbox.store.counts import visible_to
+from inbox.store.counts import may_open
 from inbox.store.people import Person
 from models import Attachment, Blob, Conversation, Message, MessageHtml
 from models.base import columns
@@ -56,7 +56,7 @@ def get_design(session: Session, number: int, message_id: int, who: Person) -> D
         .where(
             messages.id == message_id,
             conversations.id == number,
-            or_(visible_to(who), asked_of(who)),
+            or_(may_open(who), asked_of(who)),
         )
     ).scalar_one_or_none()
     if html is None:

@@ -21,6 +21,7 @@ from models import (
     EscalationStep,
     Inbox,
     Mailbox,
+    MailSender,
     Outbox,
     RawMessage,
     Status,
@@ -33,6 +34,7 @@ steps = columns(EscalationStep)
 conversations = columns(Conversation)
 counters = columns(Counter)
 mailboxes = columns(Mailbox)
+senders = columns(MailSender)
 
 MOST = 10_000  # rows waiting are counted up to here
 RECENT = 1_000  # mails looked at for how sending goes
@@ -67,6 +69,7 @@ class Numbers:
     last_backup_at: datetime | None
     model_problem: str = ""  # why the chosen model does not answer
     adrift: int = 0  # unfinished, and nothing would bring them back; counted up to ``MOST``
+    senders_failing: int = 0  # inboxes' own servers that take nothing just now
 
     def late_work(self) -> dict[str, float]:
         """Return the kinds of work that nobody seems to do, and for how many seconds."""
@@ -100,6 +103,7 @@ def look(session: Session, now: datetime) -> Numbers:
         last_backup_at=last_backup_at(session),
         model_problem=find_problem(session),
         adrift=len(list_adrift(session, MOST)),
+        senders_failing=len(failing_senders(session)),
     )
 
 
@@ -129,6 +133,60 @@ def failing_mailboxes(session: Session) -> list[tuple[str, str]]:
         .order_by(mailboxes.id)
     )
     return [(str(address), str(error)) for address, error in rows]
+
+
+def failing_senders(session: Session) -> list[tuple[str, str]]:
+    """Return whose own servers take no mail just now: the inbox's address, and why."""
+    rows = session.execute(
+        select(columns(Inbox).handle, senders.last_error)
+        .join(Inbox, columns(Inbox).id == senders.inbox_id)
+        .where(senders.is_active.is_(True), senders.failing_since.is_not(None))
+        .order_by(senders.id)
+    )
+    return [(str(address), str(error)) for address, error in rows]
+
+
+def failing_ways(session: Session, now: datetime) -> dict[str, list[str]]:
+    """Return the addresses whose mailbox, or whose own server, fails for a minute or more."""
+    since = now - timedelta(seconds=LATE_S)
+    found: dict[str, list[str]] = {}
+    for name, row in (("mailbox", mailboxes), ("sending server", senders)):
+        addresses = session.execute(
+            select(columns(Inbox).handle)
+            .where(columns(Inbox).id == row.inbox_id)
+            .where(row.is_active.is_(True), row.failing_since <= since)
+            .order_by(row.id)
+        ).scalars()
+        found[name] = [str(address) for address in addresses]
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class SenderState:
+    """How an inbox's own server goes; ``inbox_id`` is whose settings it belongs to."""
+
+    inbox_id: int
+    address: str
+    failing_since: datetime | None
+    error: str
+    last_ok_at: datetime | None
+
+
+def list_senders(session: Session) -> list[SenderState]:
+    """Return every inbox's own server that is in use."""
+    rows = session.execute(
+        select(
+            senders.inbox_id,
+            columns(Inbox).handle,
+            senders.failing_since,
+            senders.last_error,
+            senders.last_ok_at,
+        )
+        .join(Inbox, columns(Inbox).id == senders.inbox_id)
+        .where(senders.is_active.is_(True))
+        .order_by(senders.id)
+    )
+    return [SenderState(*row) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from sqlmodel import Session
 
 from models import (
     ChannelKind,
+    Contact,
     Conversation,
     Correction,
     Direction,
@@ -31,6 +32,7 @@ types = columns(RequestType)
 samples = columns(TriageSample)
 labels = columns(MessageLabel)
 corrections = columns(Correction)
+contacts = columns(Contact)
 conversations = columns(Conversation)
 messages = columns(Message)
 events = columns(Event)
@@ -84,8 +86,8 @@ def list_labels(
 ) -> tuple[list[Label], int]:
     """Return the next sampled conversations with labels and words, and the last number seen.
 
-    What holds no words any more (somebody was erased) or no label (it was taken back) is left
-    out. The number is 0 at the end.
+    What holds no words any more (somebody was erased), no label (it was taken back) or is of
+    somebody whose data is restricted is left out. The number is 0 at the end.
     """
     found = session.execute(
         select(
@@ -98,7 +100,12 @@ def list_labels(
             conversations.product_group,
         )
         .join(Conversation, conversations.id == samples.conversation_id)
-        .where(samples.conversation_id > after)
+        .where(
+            samples.conversation_id > after,
+            conversations.contact_id.not_in(
+                select(contacts.id).where(contacts.restricted_at.is_not(None))
+            ),
+        )
         .order_by(samples.conversation_id)
         .limit(limit)
     ).all()

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import bindparam, case, func, or_, select, update
+from sqlalchemy import bindparam, case, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session
 
@@ -129,14 +129,53 @@ def wait_again(session: Session, inbox_id: int) -> None:
     )
 
 
+def thin(session: Session, before: datetime, limit: int) -> int:
+    """Forget lines without words from before a time, at most ``limit``; return how many.
+
+    Those are of sent mail that was none of our business, and of copies. What lies in a
+    mailbox stays, or it would be missed there and fetched again.
+    """
+    old = (
+        select(entries.id)
+        .where(
+            entries.seen_at < before,
+            entries.state.in_([LedgerState.IGNORED, LedgerState.DUPLICATE]),
+            entries.via != LedgerVia.IMAP,
+            entries.sender == "",
+            entries.subject == "",
+        )
+        .order_by(entries.seen_at)
+        .limit(limit)
+    )
+    done = session.execute(delete(LedgerEntry).where(entries.id.in_(old)))
+    return int(done.rowcount)  # type: ignore[attr-defined]
+
+
+def first_uid(session: Session, mailbox_id: int, uidvalidity: int) -> int | None:
+    """Return the first number of a folder of sent mail that the ledger has."""
+    found: int | None = session.execute(
+        select(func.min(entries.uid)).where(
+            entries.mailbox_id == mailbox_id,
+            entries.via == LedgerVia.SENT,
+            entries.uidvalidity == uidvalidity,
+        )
+    ).scalar_one()
+    return found
+
+
 def known_uids(
-    session: Session, mailbox_id: int, uidvalidity: int, first: int, last: int
+    session: Session,
+    mailbox_id: int,
+    uidvalidity: int,
+    first: int,
+    last: int,
+    via: LedgerVia = LedgerVia.IMAP,
 ) -> set[int]:
     """Return which of a mailbox's numbers the ledger has, from ``first`` to ``last``."""
     found = session.execute(
         select(entries.uid).where(
             entries.mailbox_id == mailbox_id,
-            entries.via == LedgerVia.IMAP,
+            entries.via == via,
             entries.uidvalidity == uidvalidity,
             entries.uid.between(first, last),
         )

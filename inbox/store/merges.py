@@ -1,14 +1,16 @@
 """Conversations that became one: which goes on, and what belongs to it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlmodel import Session
 
-from models import Conversation, Direction, Message, Status
+from models import Conversation, Direction, Event, EventKind, Message, Status
 from models.base import columns
 
 conversations = columns(Conversation)
+events = columns(Event)
 messages = columns(Message)
 
 MOST_STEPS = 20  # of a chain: one merged into one that was merged itself
@@ -71,6 +73,25 @@ def find_whole(session: Session, conversation: Conversation) -> Conversation:
             break
         conversation = session.get_one(Conversation, conversation.merged_into_id)
     return conversation
+
+
+def others_apart(happened: Iterable[Event]) -> frozenset[int]:
+    """Return what a person said is another matter, or took out again, of its own events."""
+    told = (EventKind.KEPT_APART, EventKind.UNMERGED)
+    numbers = (
+        one.data.get("number", one.data.get("into")) for one in happened if one.kind in told
+    )
+    return frozenset(int(one) for one in numbers if one is not None)
+
+
+def kept_apart(session: Session, number: int) -> frozenset[int]:
+    """Return what a person said is another matter than this."""
+    found = session.execute(
+        select(Event).where(
+            events.conversation_id == number, events.kind == EventKind.KEPT_APART
+        )
+    )
+    return others_apart(found.scalars())
 
 
 def last_spoken(

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlmodel import Session
 
 from inbox.store.chat import visitors_of
-from inbox.store.counts import visible_to
+from inbox.store.counts import may_open
 from inbox.store.deliveries import Delivery, list_deliveries, list_marks
 from inbox.store.designs import list_designed
 from inbox.store.merges import Part, list_parts
@@ -52,7 +52,7 @@ def other_open(
         select(conversations.id, conversations.subject)
         .where(
             conversations.contact_id == conversation.contact_id,
-            visible_to(who),
+            may_open(who),
             conversations.id != conversation.id,
             conversations.status == Status.OPEN,
         )

@@ -23,7 +23,7 @@ from models import (
     Team,
     TeamMember,
 )
-from models.base import columns
+from models.base import columns, core
 
 agents = columns(Agent)
 contacts = columns(Contact)
@@ -196,6 +196,12 @@ def create_contact(
     return theirs
 
 
+def is_restricted(session: Session, contact_id: int) -> bool:
+    """Tell whether nothing may be done with what is kept of a contact."""
+    found = select(contacts.restricted_at).where(contacts.id == contact_id)
+    return session.execute(found).scalar() is not None
+
+
 def list_identities(session: Session, contact_id: int) -> dict[str, Sequence[str]]:
     """Return a contact's addresses by kind."""
     rows = session.execute(
@@ -239,3 +245,19 @@ def add_identity(
                 contact_id=contact_id, kind=kind, value=value, created_at=now
             )
         )
+
+
+_VERIFY = (
+    update(core(ContactIdentity))
+    .where(
+        identities.kind == bindparam("its_kind"),
+        identities.value == bindparam("its_value"),
+        identities.verified_at.is_(None),
+    )
+    .values(verified_at=bindparam("at"))
+)
+
+
+def verify(session: Session, kind: str, value: str, now: datetime) -> None:
+    """Note that an address is known to be its contact's, unless it is already."""
+    session.execute(_VERIFY, {"its_kind": kind, "its_value": value, "at": now})

@@ -10,16 +10,18 @@ from sqlmodel import Session
 
 from inbox.db import insert_into
 from inbox.store.rowdata import Row, canonical, plain_table, row_hash
-from models import AuditEntry, AuditSeal, Event
+from models import AuditEntry, AuditSeal, Event, Redaction
 from models.base import columns, core
 
 SOURCES: dict[str, Table] = {
-    table.name: plain_table(table) for table in (core(Event), core(AuditEntry))
+    table.name: plain_table(table)
+    for table in (core(Event), core(AuditEntry), core(Redaction))
 }
 BATCH = 500  # rows of one seal
 FIRST, LAST = -(2**63), 2**63 - 1  # what an id can be, whoever gave it
 
 seals = columns(AuditSeal)
+redactions = columns(Redaction)
 _SEAL = plain_table(core(AuditSeal))
 
 
@@ -136,6 +138,19 @@ def list_seals_of(
         wanted = {"after": after, "upto": upto, "most": limit}
         ids = session.execute(_ids(key), wanted).scalars()
         return [(row_id, _hash_of(session, source, row_id)) for row_id in ids.all()]
+
+
+def list_redactions(session: Session, source: str, ids: list[int]) -> dict[int, dict[str, str]]:
+    """Return what was taken out of these rows: for each its hash before, and the one after."""
+    rows = session.execute(
+        select(redactions.row_id, redactions.before_hash, redactions.after_hash).where(
+            redactions.source == source, redactions.row_id.in_(ids)
+        )
+    )
+    found: dict[int, dict[str, str]] = {}
+    for row_id, before, after in rows:
+        found.setdefault(row_id, {})[before] = after
+    return found
 
 
 def _hash_of(session: Session, source: str, row_id: int) -> str:

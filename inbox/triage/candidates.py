@@ -12,9 +12,11 @@ from enum import StrEnum
 from typing import Any
 
 from inbox.triage.gate import Judged
+from inbox.triage.halves import add_meaning
+from inbox.triage.meaning import Encoder
 from inbox.triage.model import TriageModel
 from inbox.triage.prediction import DEFAULT_COSTS, Example, UrgencyCosts
-from inbox.triage.training import Trained, train
+from inbox.triage.training import train
 
 OWN_WEIGHT = 20.0  # of a confirmed message beside a starter sentence
 WARM_FROM = 50_000  # messages
@@ -48,6 +50,7 @@ def make_candidates(
     costs: UrgencyCosts = DEFAULT_COSTS,
     info: dict[str, Any] | None = None,
     progress: Progress | None = None,
+    encoder: Encoder | None = None,
 ) -> list[Candidate]:
     """Train every kind of candidate that these messages allow.
 
@@ -55,6 +58,7 @@ def make_candidates(
     ``starter`` the shipped sentences, already limited to types in use. Above 50,000
     messages only one is trained, in bounded time: ``WARM`` if a live model is given that
     knows all of the types. ``progress`` hears a kind's name and the share done in [0, 1].
+    With an ``encoder`` each has a second half, of meaning.
 
     Raises
     ------
@@ -67,7 +71,13 @@ def make_candidates(
     for place, kind in enumerate(kinds):
         told(kind.value, place / len(kinds))
         began = time.process_time()
-        trained = _train(kind, confirmed, starter, live, costs, {**(info or {}), "kind": kind})
+        given = _examples(kind, confirmed, starter)
+        about = {**(info or {}), "kind": kind}
+        trained = train(
+            given, costs=costs, info=about, start=live if kind is Kind.WARM else None
+        )
+        if encoder is not None:
+            trained = add_meaning(trained, given, encoder, costs=costs)
         cpu_s = round(time.process_time() - began, 1)
         found.append(Candidate(kind, trained.model, trained.evaluation, cpu_s))
     told("done", 1.0)
@@ -107,19 +117,12 @@ def _kinds(
     return [Kind.TOGETHER, Kind.OWN] if starter else [Kind.OWN]
 
 
-def _train(
-    kind: Kind,
-    confirmed: Sequence[Example],
-    starter: Sequence[Example],
-    live: TriageModel | None,
-    costs: UrgencyCosts,
-    info: dict[str, Any],
-) -> Trained:
+def _examples(
+    kind: Kind, confirmed: Sequence[Example], starter: Sequence[Example]
+) -> list[Example]:
+    """Return what a kind of candidate is trained on."""
     own = [replace(one, is_own=True, weight=1.0) for one in confirmed]
-    if kind is Kind.TOGETHER:
-        weighed = [replace(one, weight=OWN_WEIGHT) for one in own]
-        given = [replace(one, is_own=False) for one in starter]
-        return train([*given, *weighed], costs=costs, info=info)
-    if kind is Kind.WARM:
-        return train(own, costs=costs, info=info, start=live)
-    return train(own, costs=costs, info=info)
+    if kind is not Kind.TOGETHER:
+        return own
+    given = [replace(one, is_own=False) for one in starter]
+    return [*given, *(replace(one, weight=OWN_WEIGHT) for one in own)]

@@ -54,7 +54,7 @@ def evaluate_model(
                 zone=said.zone,
             )
         )
-    threshold = model.thresholds.auto_from
+    threshold = model.zones.auto_from
     return evaluate(outcomes, UNSURE_BELOW if threshold is None else threshold, costs)
 
 
@@ -77,7 +77,7 @@ def evaluate(
     placed = [_zone(outcome, zones) for outcome in outcomes]
     if Zone.AUTO in placed:
         covered = np.array([zone is Zone.AUTO for zone in placed], dtype=np.bool_)
-    by_type = _by_label([(o.true_type, o.said_type) for o in outcomes])
+    by_type = by_label([(o.true_type, o.said_type) for o in outcomes])
     with_support = [scores["f1"] for scores in by_type.values() if scores["support"]]
     return {
         "messages": len(outcomes),
@@ -184,7 +184,8 @@ def _reliability(
     ]
 
 
-def _by_label(pairs: Sequence[tuple[str, str]]) -> dict[str, dict[str, Any]]:
+def by_label(pairs: Sequence[tuple[str, str]]) -> dict[str, dict[str, Any]]:
+    """Return precision, recall, f1 (0 to 1) and support by label, of pairs (true, said)."""
     true, said = Counter(t for t, _ in pairs), Counter(s for _, s in pairs)
     right = Counter(t for t, s in pairs if t == s)
     figures = {}
@@ -219,7 +220,7 @@ def _urgency(outcomes: Sequence[Outcome], costs: UrgencyCosts) -> dict[str, Any]
         "top_level": LEVELS[top],
         "top_recall": _mean(np.array([s >= top for t, s in pairs if t == top])),
         "top_flagged": _mean(np.array([s >= top for s in said])),
-        "by_level": _by_label([(LEVELS[t], LEVELS[s]) for t, s in pairs]),
+        "by_level": by_label([(LEVELS[t], LEVELS[s]) for t, s in pairs]),
     }
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from inbox.triage import files
 from inbox.triage.features import Features, Row
+from inbox.triage.meaning import Encoder, Meaning, read_meaning, readable
 from inbox.triage.prediction import (
     DEFAULT_COSTS,
     GENERAL,
@@ -110,6 +111,8 @@ class TriageModel:
     urgency: UrgencyPolicy = field(default_factory=UrgencyPolicy)
     thresholds: Thresholds = field(default_factory=Thresholds)
     info: dict[str, Any] = field(default_factory=dict)
+    meaning: Meaning | None = None  # the second half, asked only with an ``encoder``
+    encoder: Encoder | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def load(cls, path: Path, sha256: str | None = None) -> Self:
@@ -136,13 +139,7 @@ class TriageModel:
                 "trust": self.urgency.trust,
                 "without": list(self.urgency.without),
             },
-            "thresholds": {
-                "auto_from": self.thresholds.auto_from,
-                "auto_types": sorted(self.thresholds.auto_types),
-                "by_type": dict(self.thresholds.by_type),
-                "ask_below": self.thresholds.ask_below,
-                "known_from": self.thresholds.known_from,
-            },
+            "thresholds": self.thresholds.plain(),
             "info": self.info,
         }
         heads = {"types": self.types, "levels": self.levels, "products": self.products}
@@ -151,6 +148,10 @@ class TriageModel:
                 arrays[f"{name}_coef"] = head.coef
                 arrays[f"{name}_intercept"] = head.intercept
                 meta[name] = {"labels": list(head.labels), "sharpness": head.sharpness}
+        if self.meaning is not None:
+            arrays["meaning_coef"] = self.meaning.coef
+            arrays["meaning_intercept"] = self.meaning.intercept
+            meta["meaning"] = self.meaning.plain()
         return files.write(path, arrays, meta)
 
     @classmethod
@@ -171,8 +172,6 @@ class TriageModel:
                 if name == "levels" and not set(labels) <= set(LEVELS):
                     raise ValueError("unknown urgency levels")
                 heads[name] = Head(labels, coef, intercept, float(meta[name]["sharpness"]))
-        thresholds = dict(meta["thresholds"])
-        thresholds["auto_types"] = frozenset(thresholds["auto_types"])
         urgency = dict(meta["urgency"])
         urgency["without"] = tuple(urgency["without"])
         return cls(
@@ -181,8 +180,9 @@ class TriageModel:
             levels=heads.get("levels"),
             products=heads.get("products"),
             urgency=UrgencyPolicy(**urgency),
-            thresholds=Thresholds(**thresholds),
+            thresholds=Thresholds.of_plain(meta["thresholds"]),
             info=meta["info"],
+            meaning=read_meaning(arrays, meta, len(heads["types"].labels)),
         )
 
     def predict(
@@ -202,11 +202,11 @@ class TriageModel:
         """
         document = prepare(subject, text)
         row = self.features.row(document.forms)
-        candidates = self._candidates(row, allowed_types)
+        candidates = self._candidates(row, allowed_types, self._meant(document))
         first, confidence = candidates[0]
         levels = self._levels(row)
         level, certainty, reason = self._urgency(levels, document, costs, facts)
-        zone = self.thresholds.zone(first, confidence, row.known_share)
+        zone = self.zones.zone(first, confidence, row.known_share)
         terms = self._why(document, row, first)
         return Prediction(
             request_type=first,
@@ -217,7 +217,7 @@ class TriageModel:
             needs_review=zone is not Zone.AUTO,
             candidates=tuple(candidates),
             why=terms[0],
-            clock_candidates=self.thresholds.clocks(candidates),
+            clock_candidates=self.zones.clocks(candidates),
             zone=zone,
             against=terms[1],
             levels=levels,
@@ -241,12 +241,35 @@ class TriageModel:
         terms = strongest_terms(document, row.shares(self.products.pull(row, best)))
         return Guess(labels[best], float(shares[best]), terms)
 
+    def with_encoder(self, encoder: Encoder | None) -> "TriageModel":
+        """Return the same model asking its second half too, if it has one for this encoder."""
+        known = self.meaning.encoder if self.meaning is not None else None
+        fits = encoder is not None and encoder.name == known
+        return replace(self, encoder=encoder if fits else None)
+
+    @property
+    def zones(self) -> Thresholds:
+        """What may pass without a person, by the halves that are asked."""
+        if self.meaning is None or self.encoder is None:
+            return self.thresholds
+        return self.meaning.thresholds
+
     def with_thresholds(self, thresholds: Thresholds) -> "TriageModel":
         """Return the same model with other zones."""
         return replace(self, thresholds=thresholds)
 
+    def _meant(self, document: Document) -> NDArray[np.float64] | None:
+        """Return the second half's score of each type; None where it is not asked."""
+        if self.meaning is None or self.encoder is None:
+            return None
+        said = readable(document)
+        return self.meaning.scores(self.encoder.vectors([said])[0]) if said else None
+
     def _candidates(
-        self, row: Row, allowed_types: Collection[str] | None
+        self,
+        row: Row,
+        allowed_types: Collection[str] | None,
+        meant: NDArray[np.float64] | None,
     ) -> list[tuple[str, float]]:
         labels = self.types.labels
         columns = [
@@ -261,6 +284,8 @@ class TriageModel:
         if row.known_share < STRANGE_BELOW and GENERAL in keys:
             shares = np.full(len(keys), (1 - _STRANGE_GENERAL) / len(keys))
             shares[keys.index(GENERAL)] += _STRANGE_GENERAL
+        if meant is not None:
+            shares = (shares + softmax(meant[columns])) / 2
         order = np.argsort(-shares, kind="stable")
         return [(keys[place], float(shares[place])) for place in order]
 

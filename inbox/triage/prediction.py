@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any, Self
 
 GENERAL = "general"
 LEVELS = ("low", "normal", "high", "urgent")  # in rising order
@@ -157,6 +158,21 @@ class Thresholds:
     by_type: Mapping[str, float] = field(default_factory=dict)
     ask_below: float = UNSURE_BELOW
     known_from: float = 0.0
+
+    def plain(self) -> dict[str, Any]:
+        """Return them as JSON can carry them."""
+        return {
+            "auto_from": self.auto_from,
+            "auto_types": sorted(self.auto_types),
+            "by_type": dict(self.by_type),
+            "ask_below": self.ask_below,
+            "known_from": self.known_from,
+        }
+
+    @classmethod
+    def of_plain(cls, plain: Mapping[str, Any]) -> Self:
+        """Return what ``plain`` made values of."""
+        return cls(**{**plain, "auto_types": frozenset(plain["auto_types"])})
 
     def zone(self, request_type: str, confidence: float, known_share: float = 1.0) -> Zone:
         """Return how far this type may be trusted."""

@@ -55,15 +55,7 @@ MANY_A_TYPE = 400  # messages; from there a softer machine does better
 
 
 @dataclass(frozen=True, slots=True)
-class Trained:
-    """A model and its figures on messages it had not seen (each fold by the others)."""
-
-    model: TriageModel
-    evaluation: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class _Data:
+class Data:
     """The examples as the machines read them.
 
     ``folds`` are -1 for what is never held out, ``known`` the share of words that are known.
@@ -74,12 +66,12 @@ class _Data:
     folds: Ints
     known: Floats
 
-    def part(self, rows: Ints) -> "_Data":
-        return _Data(self.matrix[rows], self.weights[rows], self.folds[rows], self.known[rows])
+    def part(self, rows: Ints) -> "Data":
+        return Data(self.matrix[rows], self.weights[rows], self.folds[rows], self.known[rows])
 
 
 @dataclass(frozen=True, slots=True)
-class _Machine:
+class Machine:
     """How a head is fitted, how it is fitted to be measured, and how sure it usually is."""
 
     fit: Fit
@@ -88,11 +80,27 @@ class _Machine:
 
 
 @dataclass(frozen=True, slots=True)
-class _Unseen:
+class Unseen:
     """Scores of the rows that a fold's model had not seen, and which rows those are."""
 
     rows: Ints
     scores: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A model and its figures on messages it had not seen (each fold by the others).
+
+    ``unseen`` are the scores of types on those, ``said_levels`` the levels, by number of the
+    example; ``folds`` and ``known`` are as ``Data`` has them, of every example.
+    """
+
+    model: TriageModel
+    evaluation: dict[str, Any]
+    unseen: Unseen
+    said_levels: dict[int, str]
+    folds: Ints
+    known: Floats
 
 
 def train(
@@ -134,11 +142,12 @@ def train(
     # What is measured never starts from weights that have seen the messages held out.
     cold = separating(softness, stretched=measured and all(one.is_own for one in examples))
     fit = cold if start is None else going_on(start.types, kinds, softness)
-    machine = _Machine(fit, cold, 2.0)
-    types, unseen = _head(kinds, None, data, machine, calm=doubt(data.known))
+    machine = Machine(fit, cold, 2.0)
+    types, unseen = fit_head(kinds, None, data, machine, calm=doubt(data.known))
     levels, unseen_levels = _levels_head(examples, data)
     said_levels = _said_levels(levels, unseen_levels, costs)
-    outcomes = _outcomes(examples, types, unseen, said_levels)
+    shares = softmax(unseen.scores * types.sharpness)
+    outcomes = outcomes_of(examples, types.labels, unseen.rows, shares, said_levels)
     zones = thresholds_of(outcomes, data.known[unseen.rows]) if measured else Thresholds()
     model = TriageModel(
         features=features,
@@ -149,7 +158,8 @@ def train(
         info={**_provenance(examples), **(info or {})},
     )
     start_at = UNSURE_BELOW if zones.auto_from is None else zones.auto_from
-    return Trained(model, evaluate(outcomes, start_at, costs, zones))
+    figures = evaluate(outcomes, start_at, costs, zones)
+    return Trained(model, figures, unseen, said_levels, data.folds, data.known)
 
 
 def corpus_hash(examples: Sequence[Example]) -> str:
@@ -169,14 +179,14 @@ def _forms(examples: Sequence[Example]) -> list[Forms]:
     ]
 
 
-def _data(features: Features, examples: Sequence[Example], forms: Sequence[Forms]) -> _Data:
+def _data(features: Features, examples: Sequence[Example], forms: Sequence[Forms]) -> Data:
     made, known = features.rows(forms)
     shape = (len(forms), len(features))
     # The SVM wants double precision: better once here than a copy for every fold.
     values = made.values.astype(np.float64)
     matrix = sparse.csr_matrix((values, made.indices, made.starts), shape=shape)
     weights = np.array([example.weight for example in examples])
-    return _Data(matrix, weights, _folds(examples, forms), known)
+    return Data(matrix, weights, _folds(examples, forms), known)
 
 
 def _folds(examples: Sequence[Example], forms: Sequence[Forms]) -> Ints:
@@ -205,14 +215,14 @@ def _folds(examples: Sequence[Example], forms: Sequence[Forms]) -> Ints:
     return np.array([fold_of.get(group, -1) for group in groups], dtype=np.intp)
 
 
-def _head(
+def fit_head(
     labels: Sequence[str],
     order: Sequence[str] | None,
-    data: _Data,
-    machine: _Machine,
+    data: Data,
+    machine: Machine,
     *,
     calm: Floats | None = None,
-) -> tuple[Head, _Unseen]:
+) -> tuple[Head, Unseen]:
     """Fit one head, after fitting it without each fold in turn to see how sure it may be.
 
     ``calm`` are factors on the scores of each message, as prediction will apply them.
@@ -222,14 +232,14 @@ def _head(
     targets = np.array([number[label] for label in labels], dtype=np.intp)
     unseen = _score_unseen(targets, len(names), data, machine.unseen_fit)
     factors = np.ones(len(unseen.rows)) if calm is None else calm[unseen.rows]
-    unseen = _Unseen(unseen.rows, unseen.scores * factors[:, None])
+    unseen = Unseen(unseen.rows, unseen.scores * factors[:, None])
     sharpness = _sharpness(unseen.scores, targets[unseen.rows], machine.usual_sharpness)
     coef, intercept = _fit_all(machine.fit, data.matrix, targets, data.weights, len(names))
     head = Head(tuple(names), coef.astype(np.float32), intercept.astype(np.float32), sharpness)
     return head, unseen
 
 
-def _score_unseen(targets: Ints, n_labels: int, data: _Data, fit: Fit) -> _Unseen:
+def _score_unseen(targets: Ints, n_labels: int, data: Data, fit: Fit) -> Unseen:
     rows, scores = [], []
     for fold in _used_folds(data.folds):
         seen, held = np.flatnonzero(data.folds != fold), np.flatnonzero(data.folds == fold)
@@ -241,7 +251,7 @@ def _score_unseen(targets: Ints, n_labels: int, data: _Data, fit: Fit) -> _Unsee
             )
             rows.append(held)
             scores.append(np.asarray(data.matrix[held] @ coef) + intercept)
-    return _Unseen(
+    return Unseen(
         np.concatenate([np.empty(0, dtype=np.intp), *rows]),
         np.concatenate([np.empty((0, n_labels)), *scores]),
     )
@@ -289,19 +299,19 @@ def _sharpness(scores: Floats, targets: Ints, usual: float) -> float:
     return float(np.exp(best.x))
 
 
-def _levels_head(examples: Sequence[Example], data: _Data) -> tuple[Head | None, _Unseen]:
+def _levels_head(examples: Sequence[Example], data: Data) -> tuple[Head | None, Unseen]:
     rated = [place for place, example in enumerate(examples) if example.urgency is not None]
     said = [str(examples[place].urgency) for place in rated]
     unknown = sorted(set(said) - set(LEVELS))
     if unknown:
         raise Invalid(f"Unknown urgency {unknown[0]!r}: it must be one of {', '.join(LEVELS)}.")
     if not rated:
-        return None, _Unseen(np.empty(0, dtype=np.intp), np.empty((0, 0)))
+        return None, Unseen(np.empty(0, dtype=np.intp), np.empty((0, 0)))
     order = [level for level in LEVELS if level in said]
     rows = np.array(rated, dtype=np.intp)
-    machine = _Machine(fit_logistic, fit_logistic, 1.0)
-    head, unseen = _head(said, order, data.part(rows), machine)
-    return head, _Unseen(rows[unseen.rows], unseen.scores)
+    machine = Machine(fit_logistic, fit_logistic, 1.0)
+    head, unseen = fit_head(said, order, data.part(rows), machine)
+    return head, Unseen(rows[unseen.rows], unseen.scores)
 
 
 def _policy(
@@ -314,26 +324,27 @@ def _policy(
     return UrgencyPolicy(rules_are_floor=False, without=contradicted(seen, costs))
 
 
-def _outcomes(
+def outcomes_of(
     examples: Sequence[Example],
-    head: Head,
-    unseen: _Unseen,
+    labels: Sequence[str],
+    rows: Ints,
+    shares: Floats,
     level_of: dict[int, str],
 ) -> list[Outcome]:
-    shares = softmax(unseen.scores * head.sharpness)
+    """Return what was said of the examples in ``rows``, from each label's probability."""
     return [
         Outcome(
             true_type=examples[row].request_type,
-            said_type=head.labels[int(share.argmax())],
+            said_type=labels[int(share.argmax())],
             confidence=float(share.max()),
             true_level=examples[row].urgency,
             said_level=level_of.get(row),
         )
-        for row, share in zip(unseen.rows.tolist(), shares, strict=True)
+        for row, share in zip(rows.tolist(), shares, strict=True)
     ]
 
 
-def _said_levels(head: Head | None, unseen: _Unseen, costs: UrgencyCosts) -> dict[int, str]:
+def _said_levels(head: Head | None, unseen: Unseen, costs: UrgencyCosts) -> dict[int, str]:
     if head is None:
         return {}
     places = [LEVELS.index(label) for label in head.labels]

@@ -9,11 +9,12 @@ from litestar.params import FromPath
 from litestar.response import Redirect
 from sqlmodel import Session
 
-from inbox import closing, corrections, passing, ruling, waits
+from inbox import closing, corrections, passing, ruling
 from inbox import conversations as service
 from inbox.clock import utcnow
 from inbox.closing import ReasonNeeded
 from inbox.conversations import NewerMessage, NoDelivery
+from inbox.dates import answering
 from inbox.errors import Conflict, Invalid, NotFound, TooLarge
 from inbox.house import load_house
 from inbox.rulebook import load_rulebook
@@ -24,6 +25,7 @@ from inbox.templating import N_
 from inbox.views.extras import (
     MAX_FORM_BYTES,
     asks_first,
+    put_by,
     read_extras,
     refuse_with_note,
     said_why,
@@ -106,7 +108,10 @@ async def answered(
     return flash(request, back, sentence, **values)
 
 
-WRITTEN = ("body", "kind", "key", "seen", "then", "cc", "bcc", "files", "anyway")
+WRITTEN = (
+    *("body", "kind", "key", "seen", "then", "cc", "bcc", "files", "anyway"),
+    *("word", "remind", "kept"),
+)
 
 
 @post(
@@ -124,7 +129,7 @@ async def write_message(request: HttpRequest, number: FromPath[int]) -> Response
     try:
         if len(text) > MAX_TEXT:
             raise Invalid("This is too long for one message.")
-        extras = await read_extras(request, fields)
+        extras = await read_extras(request, number, fields)
         if is_note:
             refuse_with_note(extras)
             loaded = await act(request, number, service.note, "asked", text=text, key=key)
@@ -132,8 +137,9 @@ async def write_message(request: HttpRequest, number: FromPath[int]) -> Response
             loaded = await act(
                 request,
                 number,
-                waits.reply_and_wait if fields.get("then") == "wait" else service.reply,
+                answering.answer,
                 "house",
+                then_wait=fields.get("then") == "wait",
                 text=text,
                 key=key,
                 seen=number_of(fields.get("seen", "")),
@@ -155,13 +161,18 @@ async def write_message(request: HttpRequest, number: FromPath[int]) -> Response
 async def _again(
     request: HttpRequest, number: int, fields: dict[str, str], status: int, **said: Any
 ) -> Response[Any]:
-    """Show the composer again with the text in it; files have to be chosen once more."""
+    """Show the composer again with the text in it; its files are put by."""
     loaded = await read(request, load_opened, number, person(request))
+    size = (await speaker_for(request)).size
+    kept = await put_by(request, number)
     changes = {
         "draft": fields.get("body", ""),
         "kind": "note" if fields.get("kind") == "note" else "reply",
         "cc": fields.get("cc", ""),
         "bcc": fields.get("bcc", ""),
+        "word": fields.get("word", ""),
+        "remind": fields.get("remind", ""),
+        "kept": [(token, name, size(count)) for token, name, count in kept],
         **said,
     }
     return await composer(request, loaded, status, None, **changes)

@@ -175,7 +175,7 @@ def _load_ask(session: Session, ask_id: int, who: Person) -> dict[str, Any]:
         "rows": [found],
         "colleagues": people.list_colleagues(session),
         "teams": people.team_names(session),
-        "may_withdraw": sees(who, talks.get(session, found.conversation_id)),
+        "may_withdraw": sees(session, who, talks.get(session, found.conversation_id)),
     }
 
 

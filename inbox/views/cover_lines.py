@@ -9,6 +9,14 @@ from inbox.views.words import Speaker
 from models import Absence, AwayKind, Conversation
 
 BY_RULE = N_("Given to %(name)s: the rule “%(route)s” sends it to %(team)s.")
+TO_ACCOUNT = N_("Given to %(name)s, who looks after this customer.")
+TO_BACKUP = N_("Given to %(name)s, the backup for this customer: %(first)s cannot take it now.")
+LATER_TO_ACCOUNT = N_(
+    "Given to %(name)s, who looks after this customer: it had waited until they could take it."
+)
+NO_KEEPER = N_(
+    "Given to %(name)s of %(team)s: nobody who looks after this customer can take it now."
+)
 LATER = N_("Given to %(name)s: it had waited until somebody of %(team)s could take it.")
 GIVEN = {
     "least_open": N_(
@@ -49,8 +57,15 @@ RELIEVED_NOTE = N_(
 
 def given(data: Mapping[str, Any]) -> str:
     """Return why the machine gave it to somebody; "" if it did not."""
+    if data["reason"] in ("account_owner", "account_backup"):
+        if data.get("later"):
+            return LATER_TO_ACCOUNT
+        is_backup = data["reason"] == "account_backup" and data.get("first") is not None
+        return TO_BACKUP if is_backup else TO_ACCOUNT
     if data.get("later"):
         return LATER
+    if data.get("account") and data["reason"] in GIVEN:
+        return NO_KEEPER
     if "rule" in data and data["reason"] in GIVEN:
         return BY_RULE
     return GIVEN.get(data["reason"], "")

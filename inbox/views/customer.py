@@ -20,6 +20,7 @@ from inbox.sla.promise import hours_text, promised_at, spoken_moment
 from inbox.staging import Arrival, Staged, stage
 from inbox.store import conversations as rows
 from inbox.store import merges
+from inbox.store.dates import MilestoneRow, list_public
 from inbox.store.pages import Thread, load_thread
 from inbox.store.people import team_names
 from inbox.templating import N_
@@ -35,7 +36,14 @@ from inbox.views.present import present_message
 from inbox.views.render import language, page
 from inbox.views.site import HttpRequest, read, site, write
 from inbox.views.words import speaker
-from models import ChannelKind, Conversation, Direction, RawMessage, Status
+from models import (
+    ChannelKind,
+    Conversation,
+    Direction,
+    MilestoneState,
+    RawMessage,
+    Status,
+)
 from models.base import columns
 
 raws = columns(RawMessage)
@@ -60,6 +68,7 @@ class CustomerView:
     is_new: bool
     is_added: bool
     messages: list[Entry]
+    milestones: list[tuple[str, str, bool]]  # title, when, whether it is reached
     form_token: str
     key: str
     can_close: bool = False
@@ -121,7 +130,8 @@ async def _status_page(
         )
         response.headers["refresh"] = "2"
         return private(response)
-    shown = _status(request, thread, teams, speak, token)
+    public = await read(request, list_public, thread.conversation)
+    shown = _status(request, thread, public, teams, speak, token)
     say = speak.say
     response = await page(
         request,
@@ -153,7 +163,12 @@ def _expected(row: Conversation, speak: Any) -> str:
 
 
 def _status(
-    request: HttpRequest, thread: Thread, teams: dict[int, str], speak: Any, token: str
+    request: HttpRequest,
+    thread: Thread,
+    public: list[MilestoneRow],
+    teams: dict[int, str],
+    speak: Any,
+    token: str,
 ) -> CustomerView:
     row: Conversation = thread.conversation
     now = speak.now
@@ -181,6 +196,10 @@ def _status(
             present_message(one, thread, speak, {})
             for one in thread.messages
             if one.direction in (Direction.INBOUND, Direction.OUTBOUND) and not one.is_machine
+        ],
+        milestones=[
+            (one.title, speak.date(one.due_at), one.state is MilestoneState.REACHED)
+            for one in public
         ],
         form_token=page_token(request, f"status:{token}"),
         key=random_token(),

@@ -10,7 +10,7 @@ from sqlmodel import Session
 from inbox.auth import hash_token
 from inbox.clock import utcnow
 from inbox.db import DatabaseGone, DatabaseReplaced
-from inbox.errors import Forbidden
+from inbox.errors import Forbidden, InboxError
 from inbox.store import health
 from inbox.store.sessions import find_token_person
 from inbox.views import metrics
@@ -37,20 +37,36 @@ async def ready(request: HttpRequest) -> Response[Any]:
     """Say whether this process can serve; 503 when the database does not answer.
 
     With ``?work=1`` also whether the work behind it gets done: 503 when messages, mails or
-    clocks have waited for more than a minute. That is for whoever watches, not for a load
-    balancer: a web process without a worker still has to take messages.
+    clocks have waited for more than a minute, or an inbox's mailbox or own sending server
+    fails for so long (whoever may see the numbers is told which). That is for whoever
+    watches, not for a load balancer: a web process without a worker still takes messages.
     """
     try:
         await read(request, _ping)
         if "work" not in request.query_params:
             return Response("ok", media_type="text/plain")
         late = (await read(request, health.look, utcnow())).late_work()
+        failing = await read(request, health.failing_ways, utcnow())
     except DatabaseReplaced:
         return _unready("The database's file was replaced or deleted: stop Kịp and look at it.")
     except DatabaseGone as error:
         return _unready(error.message)
     said = "".join(f"{name}: nothing done for {age:.0f} s\n" for name, age in late.items())
-    return Response(said or "ok", media_type="text/plain", status_code=503 if late else 200)
+    named = await _is_scraper(request)
+    for name, addresses in failing.items():
+        if addresses:
+            who = ", ".join(addresses) if named else str(len(addresses))
+            said += f"{name} failing: {who}\n"
+    return Response(said or "ok", media_type="text/plain", status_code=503 if said else 200)
+
+
+async def _is_scraper(request: HttpRequest) -> bool:
+    """Tell whether whoever asks may know the inboxes' addresses."""
+    try:
+        await _demand_scraper(request)
+    except InboxError:
+        return False
+    return True
 
 
 def _unready(sentence: str) -> Response[Any]:

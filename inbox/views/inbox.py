@@ -1,7 +1,8 @@
 """The list and one conversation."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from litestar import Response, get
@@ -14,12 +15,20 @@ from inbox import conversations as service
 from inbox.clock import utcnow
 from inbox.db import DatabaseGone
 from inbox.store import conversations as rows
-from inbox.store import counts, people, setup
+from inbox.store import counts, looks, people, setup
 from inbox.store.conversations import Cursor, Listed
 from inbox.store.people import Colleague, Person
 from inbox.store.setup import Type
+from inbox.views import looking
 from inbox.views.models import ConversationPage, ListPage, Row, ScopeCounts
 from inbox.views.opened import Opened, load_opened, own_row, shown_conversation
+from inbox.views.present_dates import (
+    NO_DATES,
+    DateRows,
+    dates_of_person,
+    end_of_day,
+    present_dates,
+)
 from inbox.views.present_list import (
     present_list,
     present_row,
@@ -45,6 +54,7 @@ class ListRows:
     types: dict[str, Type]
     colleagues: dict[int, Colleague]
     excerpt: str = ""
+    dates: DateRows = NO_DATES  # of their own, until the end of the day
 
 
 async def speaker_for(request: HttpRequest) -> Speaker:
@@ -62,6 +72,7 @@ def load_list(
     *,
     with_excerpt: bool,
     status: Status = Status.OPEN,
+    until: datetime | None = None,
 ) -> ListRows:
     """Load a page of the list in a fixed number of queries."""
     mine = scope == "mine"
@@ -75,6 +86,7 @@ def load_list(
         setup.named_types(session),
         people.list_colleagues(session),
         excerpt,
+        dates_of_person(session, who, until) if until is not None else NO_DATES,
     )
 
 
@@ -90,10 +102,18 @@ async def list_page(
     who = person(request)
     text = request.query_params.get("after") or None
     after = read_cursor(text)
-    loaded = await read(
-        request, load_list, who, scope, after, with_excerpt=with_excerpt, status=status
-    )
     speak = await speaker_for(request)
+    own = scope == "mine" and after is None and status is Status.OPEN
+    loaded = await read(
+        request,
+        load_list,
+        who,
+        scope,
+        after,
+        with_excerpt=with_excerpt,
+        status=status,
+        until=end_of_day(speak) if own else None,
+    )
     shown = present_list(
         loaded.rows,
         speak,
@@ -105,6 +125,9 @@ async def list_page(
         current=current,
         after=text,
     )
+    if own:
+        dates = present_dates(loaded.dates, speak, loaded.colleagues, who)
+        shown = replace(shown, dates=dates if dates.items else None)
     first = next((row for row in loaded.rows if row.next_due_at is not None), None)
     up = None
     if first is not None and after is None:
@@ -185,14 +208,24 @@ async def show_conversation(request: HttpRequest, number: FromPath[int]) -> Resp
     who = person(request)
     loaded = await read(request, load_opened, number, who)
     response = await _shown(request, loaded)
-    looks = request.headers.get("hx-preloaded") != "true" and loaded.may_act
-    if looks and _is_unread(loaded.listed):
+    if request.headers.get("hx-preloaded") == "true":
+        return response
+    contact_id = loaded.thread.conversation.contact_id
+    look = looking.unseen(request, looks.CONVERSATION, contact_id, number)
+    unread = loaded.may_act and _is_unread(loaded.listed)
+    if look is not None or unread:
         # After the answer: reading must not wait for the writers' turn.
-        response.background = BackgroundTask(_note_reading, request, number)
+        response.background = BackgroundTask(_note_reading, request, number, look, unread)
     return response
 
 
-async def _note_reading(request: HttpRequest, number: int) -> None:
+async def _note_reading(
+    request: HttpRequest, number: int, look: looks.Seen | None, unread: bool
+) -> None:
+    if look is not None:
+        await looking.keep(request, look)
+    if not unread:
+        return
     try:
         await write(request, _mark_read, number, person(request))
     except DatabaseGone as error:

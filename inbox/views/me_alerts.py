@@ -32,6 +32,8 @@ KIND_NAMES = {
     Alert.FORECAST: N_("Something may become late"),
     Alert.STAGE: N_("Something stands still for too long"),
     Alert.SHIFT: N_("Shifts and taking over"),
+    Alert.REMINDER: N_("Reminders of my own"),
+    Alert.MILESTONE: N_("Milestones that come near or have passed"),
 }
 FIELDS = (
     *("mail", "telegram", "push", "any_time", "day_mail"),

@@ -27,10 +27,10 @@ from inbox.views.site import HttpRequest, number_of, person, read, site, write
 MOST_DRAFT = 20_000
 
 
-def _merge(
+def merge_two(
     session: Session, number: int, other: int, who: Person, settings: Settings, secret: bytes
 ) -> int:
-    """Merge two; return the number of the one that goes on."""
+    """Merge two that this person may see; return the number of the one that goes on."""
     seen = [rows.get_for_agent(session, one, who) for one in (number, other)]
     chosen = merging.pair(session, *seen)
     part, whole = (
@@ -46,20 +46,26 @@ def _merge(
     return whole.id
 
 
-@post("/inbox/{number:int}/merge", opt={"access": "agent", "fields": ("other",)})
-async def merge(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
-    """Make one of this request and the one that is named by its number."""
+async def _other(request: HttpRequest) -> int:
     typed = (await form_fields(request)).get("other", "").strip().removeprefix("#")
     other = number_of(typed)
     if other is None:
         raise Invalid(merging.ITSELF, {"other": merging.ITSELF})
+    return other
+
+
+@post("/inbox/{number:int}/merge", opt={"access": "agent", "fields": ("other",)})
+async def merge(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
+    """Make one of this request and the one that is named by its number."""
+    other = await _other(request)
     where, who = site(request), person(request)
     work = number, other, who, where.settings, where.secret
-    whole = await write(request, _merge, *work)
+    whole = await write(request, merge_two, *work)
     return _go(request, whole, N_("Merged: it goes on here."))
 
 
-def _unmerge(session: Session, number: int, who: Person) -> None:
+def take_out(session: Session, number: int, who: Person) -> None:
+    """Let a part be on its own again; both have to be seen."""
     part = rows.get_for_agent(session, number, who, to_change=True, or_merged=True)
     if part.merged_into_id is not None:
         rows.get_for_agent(session, part.merged_into_id, who)
@@ -69,8 +75,22 @@ def _unmerge(session: Session, number: int, who: Person) -> None:
 @post("/inbox/{number:int}/merge/undo", opt={"access": "agent", "fields": ()})
 async def unmerge(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     """Let it be on its own again."""
-    await write(request, _unmerge, number, person(request))
+    await write(request, take_out, number, person(request))
     return _go(request, number, N_("It is on its own again."))
+
+
+def _keep_apart(session: Session, number: int, other: int, who: Person) -> None:
+    seen = [rows.get_for_agent(session, one, who) for one in (number, other)]
+    ordered = [one.id for one in merging.in_order(session, *seen)]
+    one, two = (rows.get_for_agent(session, it, who, to_change=True) for it in ordered)
+    merging.keep_apart(session, one, two, by=who, now=utcnow())
+
+
+@post("/inbox/{number:int}/merge/dismissal", opt={"access": "agent", "fields": ("other",)})
+async def keep_apart(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
+    """Say that the other one is another matter: it is not proposed again."""
+    await write(request, _keep_apart, number, await _other(request), person(request))
+    return _go(request, number, N_("They are two matters: this is not proposed again."))
 
 
 def _go(request: HttpRequest, number: int, sentence: str) -> Response[Any]:

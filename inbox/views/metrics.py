@@ -27,6 +27,7 @@ def render(numbers: Numbers, process: Mapping[str, float], *, database: str) -> 
         ("kip_intake_lag_seconds", "How long the first of them waits.", numbers.waiting_s),
         ("kip_intake_quarantined", "Messages that cannot be read.", numbers.quarantined),
         ("kip_mailboxes_failing", "Mailboxes unread for now.", numbers.mailboxes_failing),
+        ("kip_senders_failing", "Inboxes' own servers failing now.", numbers.senders_failing),
         ("kip_outbox_lag_seconds", "How long the first mail waits.", numbers.sending_s),
         ("kip_clock_lag_seconds", "How late the first unfired step is.", numbers.steps_s),
         ("kip_conversations_open", "Open conversations.", numbers.open),

@@ -41,6 +41,7 @@ class Row:
     reasons: str
     asked_again: int
     excerpt: str = ""
+    account_name: str = ""  # where it is not the contact's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ class ListPage:
     next_cursor: str | None
     version: str
     after: str | None = None
+    dates: "Dates | None" = None  # of one's own until the end of the day, above one's list
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +210,46 @@ class AskItem:
     may_withdraw: bool
 
 
+@dataclass(frozen=True, slots=True)
+class CustomerShort:
+    """A conversation's customer in short; ``files`` are (blob, name, when), the newest."""
+
+    path: str  # of the person's page
+    account_path: str = ""  # empty: of no account
+    account_name: str = ""
+    status: str = ""
+    keepers: str = ""  # who looks after the account
+    care: str = ""  # why it needs care
+    notes: list[tuple[str, str]] = field(default_factory=list)  # text, by whom and when
+    files: list[tuple[str, str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class DateItem:
+    """One date; ``kind`` is milestone or reminder, ``about`` what it is about elsewhere."""
+
+    kind: str
+    id: int
+    title: str
+    due: Sla
+    state: str  # "" while it is to come
+    who: str
+    about: str
+    href: str
+    is_public: bool
+    is_open: bool
+    may_change: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Dates:
+    """The dates of a place; ``path`` is its page, ``add`` the page that plans more."""
+
+    path: str
+    add: str
+    items: list[DateItem] = field(default_factory=list)
+
+
 @dataclass(slots=True)
 class ConversationPage:
     """One conversation, complete."""
@@ -250,6 +292,9 @@ class ConversationPage:
     by_mail: bool = False  # an answer goes out by mail: copies and files may go with it
     cc: str = ""
     bcc: str = ""
+    word: str = ""  # times as they were typed, where the composer is shown again
+    remind: str = ""
+    kept: list[tuple[str, str, str]] = field(default_factory=list)  # files: token, name, size
     anyway: bool = False  # it is asked whether to send to an address that takes no mail
     bounced: list[Banner] = field(default_factory=list)
     owner_id: int = 0
@@ -261,6 +306,7 @@ class ConversationPage:
     product_group: str = ""
     alerts: int = 0  # that whoever looks was told, and did not take note of
     asks: list[AskItem] = field(default_factory=list)
+    dates: Dates | None = None  # milestones and reminders, where one may set them
     cover_text: str = ""  # who is away and who covers
     is_thanked: bool = False  # its last message only thanked
     is_spam: bool = False
@@ -278,3 +324,4 @@ class ConversationPage:
     parts: list[tuple[int, str]] = field(default_factory=list)  # what was merged into it
     may_merge: bool = False
     alike: list[Alike] = field(default_factory=list)
+    customer: CustomerShort | None = None  # None: not for who looks

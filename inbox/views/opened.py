@@ -1,6 +1,6 @@
 """One conversation's page: loaded as rows, and shown."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,9 +11,11 @@ from inbox.duty import list_team_on_duty
 from inbox.learning.queues import Opinion, opinions
 from inbox.store import conversations as rows
 from inbox.store import counts, owners, people, setup
+from inbox.store.accountpage import Short, Whose, load_short
 from inbox.store.asks import AskRow, list_about
 from inbox.store.conversations import Listed
 from inbox.store.duty import list_running
+from inbox.store.files import FileRow, list_files
 from inbox.store.owners import Assignable
 from inbox.store.pages import Thread, load_glance, load_thread
 from inbox.store.people import Colleague, Person
@@ -25,11 +27,14 @@ from inbox.views import cover_lines
 from inbox.views.models import Alike, ConversationPage, Row
 from inbox.views.present import present_choices, present_conversation
 from inbox.views.present_asks import present_asks
+from inbox.views.present_dates import NO_DATES, DateRows, dates_of, present_dates
 from inbox.views.present_list import present_opinions, present_row
+from inbox.views.present_short import present_short
 from inbox.views.words import Speaker
 from models import Absence, Conversation
 
 ENOUGH_CONFIRMED = 200
+SHORT_FILES = 3
 ANSWER_CHARS = 280  # of an answer that is shown beside; all of it goes into the reply
 ONLY_NOTES = N_("Your team was asked something about this request: read it, and keep notes.")
 
@@ -52,6 +57,9 @@ class Opened:
     opinions: list[Opinion]  # of the type, where people do not agree
     away: Mapping[int, Absence]  # those of owner and first owner who are absent
     helped: list[Helped]  # what was answered before, and began alike
+    dates: DateRows  # milestones and reminders
+    short: Short | None = None  # the customer; not for who may only note
+    files: Sequence[FileRow] = ()  # the customer's newest
 
 
 def load_opened(session: Session, number: int, who: Person) -> Opened:
@@ -69,6 +77,8 @@ def load_opened(session: Session, number: int, who: Person) -> Opened:
 def opened(session: Session, conversation: Conversation, who: Person) -> Opened:
     """Load everything on the page of a conversation that was loaded for this person."""
     thread = load_thread(session, conversation, who)
+    may_act = counts.sees(session, who, conversation)
+    whose = Whose(None, thread.contact, (conversation.contact_id,), who.sees_all)
     return Opened(
         thread=thread,
         listed=rows.get_listed(session, conversation.id),
@@ -80,7 +90,7 @@ def opened(session: Session, conversation: Conversation, who: Person) -> Opened:
         assignable=_assignable(session, conversation),
         calendars=load_calendars(session, happened_of(thread.events)),
         asks=list_about(session, conversation.id),
-        may_act=counts.sees(who, conversation),
+        may_act=may_act,
         opinions=opinions(session, conversation.id),
         away=list_running(
             session,
@@ -88,6 +98,9 @@ def opened(session: Session, conversation: Conversation, who: Person) -> Opened:
             [conversation.owner_id or 0, conversation.covered_for_id or 0],
         ),
         helped=list_answered(session, conversation.id, who),
+        dates=dates_of(session, conversation_id=conversation.id),
+        short=load_short(session, conversation) if may_act else None,
+        files=list_files(session, whose, who, SHORT_FILES) if may_act else (),
     )
 
 
@@ -108,6 +121,7 @@ def glanced(session: Session, conversation: Conversation, listed: Listed) -> Ope
         opinions=opinions(session, conversation.id),
         away={},
         helped=[],
+        dates=NO_DATES,
     )
 
 
@@ -142,12 +156,16 @@ def shown_conversation(loaded: Opened, speak: Speaker, who: Person) -> Conversat
         loaded.teams,
         may_withdraw=loaded.may_act,
     )
+    if loaded.may_act and loaded.dates.place.conversation_id is not None:
+        shown.dates = present_dates(loaded.dates, speak, loaded.colleagues, who)
     row = loaded.thread.conversation
     shown.opinions = present_opinions(loaded.opinions, loaded.types, speak.language)
     shown.alike = [
         Alike(one.number, one.subject, round(100 * one.likeness), one.answer[:ANSWER_CHARS])
         for one in loaded.helped
     ]
+    if loaded.short is not None:
+        shown.customer = present_short(loaded.short, loaded.files, speak, loaded.colleagues)
     shown.cover_text = cover_lines.header(row, loaded.away, speak, loaded.colleagues)
     if not loaded.may_act:
         shown.may_act, shown.can_reply = False, False

@@ -11,32 +11,24 @@ from urllib.parse import quote
 from litestar import Response, get, post
 from litestar.params import FromPath
 from litestar.response import Redirect
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlmodel import Session
 
 from inbox.clock import utcnow
 from inbox.db import after_commit
 from inbox.errors import NotFound
 from inbox.queue import INTAKE
-from inbox.store import conversations as rows
-from inbox.store import merges
 from inbox.store import raw as raws
-from inbox.store.asks import asked_of
-from inbox.store.counts import visible_to
-from inbox.store.people import Person
+from inbox.store.files import get_file
 from inbox.templating import N_
 from inbox.views.flash import flash
 from inbox.views.inbox import speaker_for
 from inbox.views.render import page
 from inbox.views.security import page_policy
 from inbox.views.site import HttpRequest, person, read, site, write
-from models import Attachment, Blob, Conversation, Message, RawMessage, SinkMail
+from models import RawMessage, SinkMail
 from models.base import columns
 
-conversations = columns(Conversation)
-attachments = columns(Attachment)
-messages = columns(Message)
-blobs = columns(Blob)
 sink = columns(SinkMail)
 
 SHOWN_RAW_BYTES = 64 * 1024
@@ -117,43 +109,10 @@ def _retry(session: Session, raw_id: int, by: int) -> bool:
     return raws.try_again(session, raw_id, utcnow(), by=by)
 
 
-def _file(session: Session, blob_id: str, who: Person) -> tuple[str, bytes]:
-    row = session.execute(
-        select(attachments.filename, blobs.content)
-        .join(Blob, blobs.id == attachments.blob_id)
-        .join(Message, messages.id == attachments.message_id)
-        .join(Conversation, conversations.id == messages.conversation_id)
-        .where(attachments.blob_id == blob_id, or_(visible_to(who), asked_of(who)))
-    ).one_or_none()
-    if row is None:
-        row = _of_part(session, blob_id, who)
-    if row is None:
-        raise NotFound("There is no such file.")
-    return row.filename, row.content
-
-
-def _of_part(session: Session, blob_id: str, who: Person) -> Any:
-    """Return a file of what was merged into a conversation that this person may see."""
-    row = session.execute(
-        select(attachments.filename, blobs.content, messages.conversation_id)
-        .join(Blob, blobs.id == attachments.blob_id)
-        .join(Message, messages.id == attachments.message_id)
-        .where(attachments.blob_id == blob_id)
-    ).one_or_none()
-    if row is None:
-        return None
-    part = session.get_one(Conversation, row.conversation_id)
-    whole = merges.find_whole(session, part)
-    if whole.id == part.id:
-        return None
-    rows.get_for_agent(session, whole.id, who, or_asked=True)
-    return row
-
-
 @get("/files/{blob_id:str}", opt={"access": "agent"})
 async def download(request: HttpRequest, blob_id: FromPath[str]) -> Response[bytes]:
     """Give an attachment, always as a download: it was written by a stranger."""
-    name, content = await read(request, _file, blob_id, person(request))
+    name, content = await read(request, get_file, blob_id, person(request))
     return Response(
         content,
         media_type="application/octet-stream",

@@ -9,6 +9,7 @@ from inbox.closing import REASONS
 from inbox.later.merging import IN_WORK
 from inbox.ruling import STANDARD
 from inbox.sla.promise import spoken_moment
+from inbox.store.merges import others_apart
 from inbox.store.owners import Assignable
 from inbox.store.pages import Thread
 from inbox.store.people import Colleague
@@ -177,6 +178,7 @@ def present_choices(
 def _contact(thread: Thread, speak: Speaker, identities: Mapping[str, Any]) -> ContactCard:
     contact = thread.contact
     since = speak.say("Customer since %(date)s") % {"date": speak.date(contact.created_at)}
+    apart = others_apart(thread.events)
     address = present_chat.address(thread, identities)
     return ContactCard(
         name=contact.name or address or speak.say("Unknown"),
@@ -185,7 +187,7 @@ def _contact(thread: Thread, speak: Speaker, identities: Mapping[str, Any]) -> C
         phone=(identities.get("phone") or [""])[0],
         language_name=LANGUAGE_NAMES.get(contact.language, contact.language),
         since_text=since,
-        other_open=[(*one, one[0] in thread.twins) for one in thread.other_open],
+        other_open=[(*one, one[0] in thread.twins - apart) for one in thread.other_open],
         address_note=present_chat.address_note(thread, speak) if address else "",
         tier="" if contact.tier == STANDARD else contact.tier,
     )
@@ -332,8 +334,9 @@ def _owner_reason(thread: Thread, speak: Speaker, colleagues: Mapping[int, Colle
 
 
 def _hint(thread: Thread, speak: Speaker) -> Hint | None:
+    apart = others_apart(thread.events)
     for event in thread.events:
-        if event.kind == EventKind.HINTED:
+        if event.kind == EventKind.HINTED and int(event.data["number"]) not in apart:
             number = int(event.data["number"])
             text = speak.say(HINT_TEXT[thread.conversation.channel == ChannelKind.CHAT])
             if event.data.get("asks_again"):

@@ -22,6 +22,8 @@ WORDS = {
     Alert.FORECAST: N_("It may become late"),
     Alert.STAGE: N_("It stands still for too long"),
     Alert.SHIFT: N_("Who works when has changed"),
+    Alert.REMINDER: N_("You wanted to be reminded"),
+    Alert.MILESTONE: N_("A milestone"),
 }
 ICON = {
     Alert.LATE: "clock-alert",
@@ -29,6 +31,8 @@ ICON = {
     Alert.ASKED: "circle-help",
     Alert.FORECAST: "chart-column",
     Alert.SHIFT: "calendar",
+    Alert.REMINDER: "bell",
+    Alert.MILESTONE: "flag",
 }
 LATE_STEPS = ("due", "overdue")  # of notices that older versions wrote
 HANDED_TO_YOU = N_("%(count)s requests of %(before)s are yours now, this one first")

@@ -34,6 +34,8 @@ THINGS = {
     "dkim_key": N_("Signing key"),
     "address": N_("Address that takes no mail"),
     "mail_rule": N_("Rule for mail"),
+    "privacy": N_("Personal data"),
+    "import": N_("Sheet of accounts"),
 }
 DONE = {
     # events of a conversation
@@ -61,6 +63,10 @@ DONE = {
     "marked_spam": N_("set apart as spam"),
     "restored": N_("no spam"),
     "reread": N_("reads as another topic"),
+    "gave_word": N_("our word given"),
+    "merged": N_("merged"),
+    "unmerged": N_("taken apart again"),
+    "kept_apart": N_("said to be two matters"),
     "imported": N_("brought in from a file"),
     "mail_stopped": N_("automatic mail stopped"),
     "mail_retried": N_("mail sent again or taken back"),
@@ -77,6 +83,7 @@ DONE = {
     "deactivated": N_("deactivated"),
     "activated": N_("activated"),
     "handed_over": N_("handed over"),
+    "exported": N_("given out"),
 }
 FIELDS = {
     "status": N_("state"),

@@ -19,7 +19,11 @@ CLOCK_LABEL = {
     ClockKind.FIRST_RESPONSE: N_("First reply"),
     ClockKind.NEXT_RESPONSE: N_("Next reply"),
     ClockKind.RESOLUTION: N_("Solved"),
+    ClockKind.WORD: N_("Our word"),
 }
+RULED_LABEL = {kind: text for kind, text in CLOCK_LABEL.items() if kind is not ClockKind.WORD}
+"""The clocks that rules give: our word is none of them."""
+
 MET_TEXT = {  # by: is it the resolution, was it late
     (False, False): N_("answered in %(time)s"),
     (False, True): N_("answered %(time)s late"),
@@ -69,6 +73,9 @@ def _history(thread: Thread, calendars: Calendars) -> dict[int, Clock]:
 def _steps(clock: SLAClock, known: Clock | None, speak: Speaker) -> list[str]:
     """Say arrival, rule, every stretch that counted, every pause, and when that ends."""
     say = speak.say
+    if clock.kind is ClockKind.WORD:
+        told = {"said": speak.clock(clock.started_at), "time": speak.clock(clock.due_at)}
+        return [say("Said to the customer %(said)s: an answer before %(time)s.") % told]
     arrived = say("Arrived %(time)s.") % {"time": speak.clock(clock.started_at)}
     target = speak.span(clock.target_s)
     rule = say("Rule: %(rule)s, %(target)s of working time.")
@@ -112,7 +119,8 @@ def _shown_clocks(thread: Thread) -> list[SLAClock]:
     order = {
         ClockKind.FIRST_RESPONSE: 0,
         ClockKind.NEXT_RESPONSE: 1,
-        ClockKind.RESOLUTION: 2,
+        ClockKind.WORD: 2,
+        ClockKind.RESOLUTION: 3,
     }
     return sorted(last.values(), key=lambda clock: order[clock.kind])
 

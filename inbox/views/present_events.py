@@ -48,10 +48,12 @@ ICON = {
     EventKind.REREAD: "sparkles",
     EventKind.MERGED: "link",
     EventKind.UNMERGED: "undo-2",
+    EventKind.KEPT_APART: "x",
     EventKind.MAIL_STOPPED: "circle-pause",
     EventKind.MAIL_RETRIED: "send",
     EventKind.ADDRESS_BOUNCED: "triangle-alert",
     EventKind.ADDRESS_CLEARED: "check",
+    EventKind.GAVE_WORD: "flag",
 }
 WITHHELD = {
     "automatic": N_("No automatic reply: the mail came from a machine."),
@@ -70,6 +72,7 @@ OWNER_REASONS = {
     "nobody_on_duty": N_("No owner yet: nobody in %(team)s is on duty."),
     "all_full": N_("No owner yet: everybody in %(team)s is at the cap."),
     "handed_over": N_("%(owner)s has it now: it was handed over when %(before)s left."),
+    "account_handed": N_("%(owner)s has it now: this customer was handed over by %(before)s."),
     "left_to_team": N_("No owner: %(before)s left, and it waits for the team."),
     "team_closed": N_("Moved to %(team)s: its team was closed."),
     "kept": N_("%(name)s keeps it: %(team)s handles %(type)s too."),
@@ -88,6 +91,8 @@ LINES = {
     EventKind.FOLLOWED_UP: N_("Nobody answered: asked once more, waiting until %(until)s"),
     EventKind.EXCUSED: N_("No answer is owed: %(excuse)s"),
     EventKind.TAKEN_NOTE: N_("%(name)s was told and has it"),
+    EventKind.GAVE_WORD: N_("%(name)s gave our word: an answer before %(until)s"),
+    EventKind.KEPT_APART: N_("%(name)s: #%(number)s is another matter"),
     EventKind.DEPARTMENT_ASKED: N_("%(name)s asked %(team)s, to be answered before %(asked)s"),
 }
 WAITED = {

@@ -15,7 +15,7 @@ from inbox.views.models import Sla
 from inbox.views.words import Speaker
 from models import Conversation, ReportFact, SLAClock
 from models.base import columns
-from models.report import DECIDED
+from models.report import OF_A_CLOCK
 
 talks = columns(Conversation)
 clocks = columns(SLAClock)
@@ -63,7 +63,7 @@ class About:
 def load_about(session: Session, found: list[ReportFact], names: Names) -> About:
     """Read what belongs to facts, in a few questions."""
     numbers = sorted({one.conversation_id for one in found})
-    sources = sorted({one.source_id for one in found if one.what.value in DECIDED[:3]})
+    sources = sorted({one.source_id for one in found if one.what.value in OF_A_CLOCK})
     subjects: dict[int, str] = {}
     ended: dict[int, datetime | None] = {}
     for begin in range(0, len(numbers), AT_ONCE):
@@ -106,7 +106,7 @@ def stamp(at: datetime, speak: Speaker) -> str:
 def _late(fact: ReportFact, about: About, speak: Speaker) -> Sla | None:
     if fact.outcome.value != "missed" or fact.due_at is None:
         return None
-    ended = about.ended.get(fact.source_id) if fact.what.value in DECIDED[:3] else fact.at
+    ended = about.ended.get(fact.source_id) if fact.what.value in OF_A_CLOCK else fact.at
     over = ((ended or speak.now) - fact.due_at).total_seconds()
     text = words.duration(max(int(over // 60), 0), speak.say)
     if over < 60:

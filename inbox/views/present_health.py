@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-from inbox.store.health import LATE_S, MailboxState, Numbers
+from inbox.store.health import LATE_S, MailboxState, Numbers, SenderState
 from inbox.templating import N_
 from inbox.views.words import Speaker
 
@@ -32,7 +32,11 @@ class Line:
 
 
 def lines(
-    numbers: Numbers, mailboxes: list[MailboxState], redis: bool, speak: Speaker
+    numbers: Numbers,
+    mailboxes: list[MailboxState],
+    senders: list[SenderState],
+    redis: bool,
+    speak: Speaker,
 ) -> list[Line]:
     """Return every line, in the order of a message's way."""
     return [
@@ -52,6 +56,7 @@ def lines(
             numbers.sending_s,
             speak,
         ),
+        *(_sender(one, speak) for one in senders),
         _sent(numbers, speak.say),
         _work(
             N_("Clocks"),
@@ -96,6 +101,20 @@ def _mailbox(box: MailboxState, speak: Speaker) -> Line:
         )
     text = speak.say("Last looked into at %(time)s.") % {"time": speak.clock(box.last_ok_at)}
     return Line(name, Health.OK, text, "", f"/settings/inboxes/{box.inbox_id}")
+
+
+def _sender(server: SenderState, speak: Speaker) -> Line:
+    name = speak.say("Sending server of %(address)s") % {"address": server.address}
+    href = f"/settings/inboxes/{server.inbox_id}/sending"
+    if server.failing_since is not None:
+        since = speak.say("It takes no mail since %(time)s.")
+        text = since % {"time": speak.clock(server.failing_since)}
+        mend = speak.say("Its mail waits. Test the connection to see what is wrong.")
+        return Line(name, Health.WRONG, f"{text} {server.error}".strip(), mend, href)
+    if server.last_ok_at is None:
+        return Line(name, Health.NOTE, speak.say("No mail went out by it yet."), "", href)
+    text = speak.say("Last reached at %(time)s.") % {"time": speak.clock(server.last_ok_at)}
+    return Line(name, Health.OK, text, "", href)
 
 
 def _work(name: str, count: int, text: str, age_s: float, speak: Speaker) -> Line:

@@ -38,6 +38,7 @@ CLOCKS = {
     ClockKind.FIRST_RESPONSE: N_("First reply"),
     ClockKind.NEXT_RESPONSE: N_("Next reply"),
     ClockKind.RESOLUTION: N_("Solved"),
+    ClockKind.WORD: N_("Our word"),
 }
 COMING = N_("%(time)s: %(does)s")
 DID = {

@@ -154,6 +154,13 @@ def present_counted(box: Mailbox, address: str, speak: Speaker) -> Counted:
         text = speak.say("%(n)s there are from before our time and left alone.")
         details.append(text % {"n": tally["older"]})
     agrees = tally["server"] == tally["ledger"]
+    if sent := tally.get("sent"):
+        text = speak.say("Sent mail of a month: %(server)s there, %(ledger)s in the ledger.")
+        details.append(text % {"server": sent["server"], "ledger": sent["ledger"]})
+        if sent["missed"]:
+            text = speak.say("%(n)s of the sent mail had been missed and were looked at now.")
+            details.append(text % {"n": sent["missed"]})
+        agrees = agrees and sent["server"] == sent["ledger"]
     text = speak.say("%(server)s there, %(ledger)s of them in the ledger; counted %(time)s.")
     said = text % {
         "server": tally["server"],

@@ -91,6 +91,7 @@ def present_row(
         reasons=_reasons(row, speak, deadline.text),
         asked_again=row.asked_again,
         excerpt=excerpt,
+        account_name="" if row.account_name == row.contact_name else row.account_name or "",
     )
 
 

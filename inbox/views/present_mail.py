@@ -41,6 +41,7 @@ ICONS = {
 STOPPED = {
     "bounced": N_("Not sent (%(kind)s): this address takes no mail."),
     "too_many": N_("Not sent (%(kind)s): this address got enough automatic mail for an hour."),
+    "restricted": N_("Not sent (%(kind)s): this person’s data is restricted."),
 }
 AGAIN, BACK = (
     N_("%(name)s had it sent again (%(kind)s)"),

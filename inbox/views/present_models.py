@@ -45,6 +45,12 @@ VERDICT = {
         "Not used: it would lose “%(type)s”, right of these fall from %(was)s to %(will)s."
     ),
 }
+GUESSED = N_("Where a message names none, the group is guessed from learned words.")
+NOT_GUESSED = N_("Learned words do not guess groups well enough: they are not used.")
+MEASURED_ON = {
+    "holdout": N_("Measured on %(n)s messages kept aside."),
+    "unseen": N_("Measured on %(n)s confirmed messages, by models that had not seen them."),
+}
 PLOT = 240  # the side of the square that charts are drawn in
 LEFT, TOP = 44, 12
 
@@ -82,6 +88,14 @@ class Figures:
 
 
 @dataclass(frozen=True, slots=True)
+class ProductFigures:
+    """How well a model guesses the product groups of messages that name none."""
+
+    text: str
+    by_group: list[tuple[str, str, str, int]]  # name, precision, recall, support
+
+
+@dataclass(frozen=True, slots=True)
 class VersionRow:
     """A line of the table of models."""
 
@@ -99,6 +113,7 @@ class VersionRow:
     trained: str = ""
     answered: str = ""
     kinds: list[str] = field(default_factory=list)
+    is_semantic: bool = False
 
 
 def percent(share: float | None) -> str:
@@ -152,6 +167,7 @@ def present_version(
         data=one.data_sha256[:12],
         trained=speak.say(KIND[metrics["kind"]]) if metrics.get("kind") in KIND else "",
         answered=speak.clock(one.promoted_at) if one.promoted_at else "",
+        is_semantic=bool(metrics.get("semantic")),
     )
 
 
@@ -197,6 +213,29 @@ def present_figures(
         calibration_error=percent(found["calibration_error"]),
         urgency=_urgency(found.get("urgency"), say),
         confusion=confusion(outcomes, names),
+    )
+
+
+def present_products(metrics: Mapping[str, Any], say: Say) -> ProductFigures | None:
+    """Return how well product groups are guessed; None if none could be learned."""
+    found = metrics.get("products") or {}
+    if not found.get("groups"):
+        return None
+    groups = found.get("by_group", {})
+    n = sum(one["support"] for one in groups.values())
+    on = MEASURED_ON[found.get("measured_on", "unseen")]
+    used = say(GUESSED if found["accepted"] else NOT_GUESSED)
+    return ProductFigures(
+        text=f"{used} {say(on) % {'n': n}}" if groups else used,
+        by_group=[
+            (
+                name or say("none of these"),
+                percent(one["precision"]),
+                percent(one["recall"]),
+                one["support"],
+            )
+            for name, one in sorted(groups.items(), key=lambda it: (not it[0], it[0]))
+        ],
     )
 
 

@@ -13,7 +13,7 @@ from inbox.rulebook import Promise
 from inbox.sla.promise import spoken_moment
 from inbox.store.setup import Type, list_types
 from inbox.templating import N_
-from inbox.views.present_deadlines import CLOCK_LABEL
+from inbox.views.present_deadlines import CLOCK_LABEL, RULED_LABEL
 from inbox.views.words import URGENCY_NAMES
 from models import URGENCY_RANK, Calendar, ChannelKind, Inbox, Ladder, SLAPolicy, Urgency
 from models.base import columns
@@ -147,7 +147,7 @@ def time_text(seconds: int | None, say: Say) -> str:
 def time_fields(draft: Draft, typed: Mapping[str, str], say: Say) -> list[TimeField]:
     """Return the targets of the form, as typed where something was."""
     fields = []
-    for name, label in zip(TIMES, CLOCK_LABEL.values(), strict=True):
+    for name, label in zip(TIMES, RULED_LABEL.values(), strict=True):
         number, unit = "", "h"
         seconds = getattr(draft, name)
         if seconds is not None:

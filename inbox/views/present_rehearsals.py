@@ -7,7 +7,7 @@ from typing import Any
 
 from inbox.company.policies import TIMES
 from inbox.templating import N_
-from inbox.views.present_deadlines import CLOCK_LABEL
+from inbox.views.present_deadlines import CLOCK_LABEL, RULED_LABEL
 from inbox.views.present_policies import Choices, Say, time_text
 from inbox.views.words import Speaker
 from models import ClockKind
@@ -69,15 +69,19 @@ class Figures:
 
 
 def present_draft(
-    draft: Mapping[str, Any], rules: Mapping[str, str], choices: Choices, say: Say
+    draft: Mapping[str, Any],
+    rules: Mapping[str, str],
+    choices: Choices,
+    teams: Mapping[int, str],
+    say: Say,
 ) -> list[str]:
     """Return what a draft changes, a line each."""
-    hours = dict(choices.calendars)
+    hours, types = dict(choices.calendars), dict(choices.types)
     lines = []
     for key, values in draft["rules"].items():
         parts = [
             f"{say(label).lower()} {time_text(values[name], say)}"
-            for name, label in zip(TIMES, CLOCK_LABEL.values(), strict=True)
+            for name, label in zip(TIMES, RULED_LABEL.values(), strict=True)
             if values.get(name) is not None
         ]
         if "calendar_id" in values:
@@ -86,6 +90,9 @@ def present_draft(
     for old, new in draft["calendars"].items():
         text = say(N_("hours of “%(new)s” in place of “%(old)s”"))
         lines.append(text % {"new": hours.get(str(new), "–"), "old": hours.get(old, "–")})
+    for kind, team in draft.get("routes", {}).items():
+        text = say(N_("%(type)s goes to %(team)s"))
+        lines.append(text % {"type": types.get(kind, kind), "team": teams.get(team, "–")})
     return lines
 
 
@@ -104,7 +111,7 @@ def present_figures(
                     for side in ("now", "draft")
                 ),
             )
-            for kind, label in CLOCK_LABEL.items()
+            for kind, label in RULED_LABEL.items()
         ],
         types=[
             _compliance(types.get(key, key), tuple(was), tuple(would))

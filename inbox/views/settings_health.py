@@ -8,7 +8,7 @@ from sqlmodel import Session
 from inbox import __version__
 from inbox.clock import utcnow
 from inbox.store import health
-from inbox.store.health import MailboxState, Numbers
+from inbox.store.health import MailboxState, Numbers, SenderState
 from inbox.views.inbox import speaker_for
 from inbox.views.present_health import Health, lines
 from inbox.views.render import page
@@ -20,8 +20,8 @@ async def show_health(request: HttpRequest) -> Response[Any]:
     """Show mailboxes, queues, lag, the model's version and the last backup."""
     speak = await speaker_for(request)
     where = site(request)
-    numbers, mailboxes = await read(request, _look)
-    shown = lines(numbers, mailboxes, await where.hub.answers(), speak)
+    numbers, mailboxes, senders = await read(request, _look)
+    shown = lines(numbers, mailboxes, senders, await where.hub.answers(), speak)
     return await page(
         request,
         "settings/health.html",
@@ -34,5 +34,6 @@ async def show_health(request: HttpRequest) -> Response[Any]:
     )
 
 
-def _look(session: Session) -> tuple[Numbers, list[MailboxState]]:
-    return health.look(session, utcnow()), health.list_mailboxes(session)
+def _look(session: Session) -> tuple[Numbers, list[MailboxState], list[SenderState]]:
+    boxes, senders = health.list_mailboxes(session), health.list_senders(session)
+    return health.look(session, utcnow()), boxes, senders

@@ -1,7 +1,7 @@
 """Working hours: the week, the days off, and what open work makes of a change."""
 
 import asyncio
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -82,7 +82,7 @@ async def _hours_page(
     names = await asyncio.to_thread(holiday_names, country, now.year, spoken)
     typed = calendar.spec if errors else hours.spec_of(week, calendar.spec)
     sample = await read(request, _sample, typed, spoken)
-    effects = await read(request, open_work.open_effects, calendar.id, now)
+    effects, beyond = await read(request, _effects, calendar.id, now)
     return await page(
         request,
         "settings/hours.html",
@@ -99,10 +99,20 @@ async def _hours_page(
         next_year=open_year(calendar.spec, now.year) if country else None,
         sample=sample,
         is_draft=is_draft,
-        moved=len({effect.number for effect in effects}),
+        moved=len(effects.numbers),
+        beyond=beyond,
         errors=errors,
         time_zones=sorted(available_timezones()),
     )
+
+
+def _effects(
+    session: Session, calendar_id: int, now: datetime
+) -> tuple[open_work.Effects, int]:
+    """Return what would move, and how many are open where only the first were looked at."""
+    effects = open_work.open_effects(session, calendar_id, now)
+    changed = following.Changed(calendar_id=calendar_id)
+    return effects, following.count_beyond(session, changed, is_whole=effects.is_whole)
 
 
 def _weekly_hours(week: Week) -> str:
@@ -260,7 +270,7 @@ async def add_holidays(request: HttpRequest, calendar_id: FromPath[int]) -> AnyR
 async def show_open(request: HttpRequest, calendar_id: FromPath[int]) -> AnyResponse:
     """Show what the hours would do to the work that is open."""
     calendar = await read(request, hours.get_calendar, calendar_id)
-    effects = await read(request, open_work.open_effects, calendar_id, utcnow())
+    effects, beyond = await read(request, _effects, calendar_id, utcnow())
     speak = await speaker_for(request)
     shown = [
         (
@@ -270,7 +280,7 @@ async def show_open(request: HttpRequest, calendar_id: FromPath[int]) -> AnyResp
             speak.clock(effect.new_due_at),
             effect.new_due_at < effect.due_at,
         )
-        for effect in effects[:MOST_ROWS]
+        for effect in effects.found[:MOST_ROWS]
     ]
     return await page(
         request,
@@ -281,9 +291,10 @@ async def show_open(request: HttpRequest, calendar_id: FromPath[int]) -> AnyResp
             request, following.find_running, following.Changed(calendar_id=calendar_id)
         ),
         effects=shown,
-        moved=len({effect.number for effect in effects}),
-        earlier=sum(effect.new_due_at < effect.due_at for effect in effects),
-        later=sum(effect.new_due_at > effect.due_at for effect in effects),
+        moved=len(effects.numbers),
+        beyond=beyond,
+        earlier=sum(effect.new_due_at < effect.due_at for effect in effects.found),
+        later=sum(effect.new_due_at > effect.due_at for effect in effects.found),
     )
 
 

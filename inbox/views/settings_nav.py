@@ -30,6 +30,7 @@ PAGES = (
     SettingsPage("/settings/routes", N_("Routes"), Role.SUPERVISOR),
     SettingsPage("/settings/absences", N_("Absences"), Role.SUPERVISOR),
     SettingsPage("/settings/ladders", N_("Warnings"), Role.SUPERVISOR),
+    SettingsPage("/settings/milestones", N_("Milestones"), Role.SUPERVISOR),
     SettingsPage("/settings/triage", N_("Sorting (AI)"), Role.SUPERVISOR),
     SettingsPage("/settings/types", N_("Topics"), Role.SUPERVISOR),
     SettingsPage("/settings/products", N_("Products"), Role.SUPERVISOR),
@@ -41,6 +42,7 @@ PAGES = (
     SettingsPage("/settings/tokens", N_("API tokens"), Role.ADMIN),
     SettingsPage("/settings/mail", N_("Mail ledger"), Role.SUPERVISOR),
     SettingsPage("/settings/quarantine", N_("Quarantine"), Role.SUPERVISOR),
+    SettingsPage("/settings/privacy", N_("Personal data"), Role.ADMIN),
     SettingsPage("/settings/audit", N_("Audit trail"), Role.ADMIN),
     SettingsPage("/settings/health", N_("Health"), Role.ADMIN),
 )

@@ -129,14 +129,15 @@ async def _form(
     say, spoken = words(request), language(request)
     choices = await read(request, load_choices, say, spoken)
     at = await _arrival(request, typed.get("at", ""))
-    example, listed, moved = None, None, 0
+    example, listed, moved, beyond = None, None, 0, 0
     if not errors and (policy_id is not None or typed):
         example = await read(request, _example, draft, policy_id, at, choices, say, spoken)
     if policy_id is not None:
         rules = present_rules(await read(request, policies.list_policies), choices, say)
         listed = next((one for one in rules if one.id == policy_id), None)
         if not typed:
-            moved = len((await read(request, policy_work.open_effects, policy_id)).numbers)
+            effects, beyond = await read(request, _effects, policy_id)
+            moved = len(effects.numbers)
     return await page(
         request,
         "settings/policy.html",
@@ -152,7 +153,15 @@ async def _form(
         errors=errors,
         is_draft=bool(typed) and not errors,
         moved=moved,
+        beyond=beyond,
     )
+
+
+def _effects(session: Session, policy_id: int) -> tuple[policy_work.Effects, int]:
+    """Return what would change, and how many are open where only the first were looked at."""
+    effects = policy_work.open_effects(session, policy_id)
+    changed = Changed(policy_id=policy_id)
+    return effects, following.count_beyond(session, changed, is_whole=effects.is_whole)
 
 
 def _example(
@@ -274,7 +283,7 @@ async def remove_policy(request: HttpRequest, policy_id: FromPath[int]) -> AnyRe
 async def show_open(request: HttpRequest, policy_id: FromPath[int]) -> AnyResponse:
     """Show what the rules would do to the work that is open, by this rule's doing."""
     rule = await read(request, policies.get_policy, policy_id)
-    effects = await read(request, policy_work.open_effects, policy_id)
+    effects, beyond = await read(request, _effects, policy_id)
     speak, now = await speaker_for(request), utcnow()
     timed = [
         (one.due_at, one.new_due_at)
@@ -299,7 +308,7 @@ async def show_open(request: HttpRequest, policy_id: FromPath[int]) -> AnyRespon
             for one in effects.found[:MOST_ROWS]
         ],
         moved=len(effects.numbers),
-        is_whole=effects.is_whole,
+        beyond=beyond,
         earlier=sum(new < old for old, new in timed),
         later=sum(new > old for old, new in timed),
         late=sum(new <= now < old for old, new in timed),

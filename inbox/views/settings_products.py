@@ -2,13 +2,17 @@
 
 from litestar import get, post
 from litestar.params import FromPath
+from sqlmodel import Session
 
 from inbox.clock import utcnow
 from inbox.company import products as service
 from inbox.company.products import Draft, Taken
 from inbox.errors import Conflict, Invalid
-from inbox.store.products import list_groups
+from inbox.store.learning import Version, find_version
+from inbox.store.products import Group, list_groups
+from inbox.store.setup import find_live_model
 from inbox.templating import N_
+from inbox.views.present_models import present_products
 from inbox.views.render import page, words
 from inbox.views.settings_form import AnyResponse, done, spoken_errors, texts_of
 from inbox.views.site import HttpRequest, person, read, write
@@ -24,19 +28,25 @@ async def show_products(request: HttpRequest) -> AnyResponse:
     return await _page(request, 0, dict.fromkeys(FIELDS, ""), {}, 200)
 
 
+def _load(session: Session) -> tuple[list[Group], Version | None]:
+    """Return the groups, and the model that answers now."""
+    live = find_live_model(session)
+    return list_groups(session), find_version(session, live.id) if live is not None else None
+
+
 async def _page(
     request: HttpRequest, which: int, typed: dict[str, str], errors: dict[str, str], code: int
 ) -> AnyResponse:
     """Show the page; what was ``typed`` of group ``which`` (0: a new one) stays."""
+    groups, live = await read(request, _load)
     return await page(
         request,
         "settings/products.html",
         code=code,
         active="settings",
-        groups=[
-            (number, name, service.shown_terms(terms))
-            for number, name, terms in await read(request, list_groups)
-        ],
+        groups=[(number, name, service.shown_terms(terms)) for number, name, terms in groups],
+        live_id=live.id if live is not None else 0,
+        products=present_products(live.metrics, words(request)) if live is not None else None,
         which=which,
         typed=typed,
         errors=errors,

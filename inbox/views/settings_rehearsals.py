@@ -24,12 +24,14 @@ from inbox.views.site import HttpRequest, number_of, person, read, write
 REHEARSALS = "/settings/rehearsals"
 MOST_RULES = 4
 ROWS = range(MOST_RULES)
+ROUTES = range(3)
 FIELDS = (
     *("days", "from_calendar", "to_calendar"),
     *(f"rule_{n}" for n in ROWS),
     *(f"hours_{n}" for n in ROWS),
     *(f"{name}_{n}" for n in ROWS for name in TIMES),
     *(f"{name}_unit_{n}" for n in ROWS for name in TIMES),
+    *(f"{name}_{n}" for n in ROUTES for name in ("route", "team")),
 )
 
 
@@ -53,6 +55,8 @@ async def _form(
         choices=await read(request, load_choices, say, spoken),
         rules=[(str(one.rule.id), one.rule.name) for one in listed if one.rule.is_active],
         rows=ROWS,
+        routes=ROUTES,
+        teams=[(str(key), name) for key, name in (await read(request, team_names)).items()],
         typed={name: typed.get(name, "") for name in FIELDS} | {"days": _days(typed)},
         errors=errors,
         found=[
@@ -104,7 +108,13 @@ def _read_draft(fields: Mapping[str, str]) -> dict[str, Any]:
         swap[str(number_of(fields["from_calendar"]) or 0)] = (
             number_of(fields["to_calendar"]) or 0
         )
-    return {"days": number_of(fields["days"] or "0"), "rules": rules, "calendars": swap}
+    routes = {
+        fields[f"route_{n}"]: number_of(fields[f"team_{n}"]) or 0
+        for n in ROUTES
+        if fields[f"route_{n}"] and fields[f"team_{n}"]
+    }
+    days = number_of(fields["days"] or "0")
+    return {"days": days, "rules": rules, "calendars": swap, "routes": routes}
 
 
 @get("/settings/rehearsals/{rehearsal_id:int}", opt={"access": "supervisor"})
@@ -126,6 +136,6 @@ async def show_rehearsal(request: HttpRequest, rehearsal_id: FromPath[int]) -> A
         found=found,
         made_at=speak.clock(found.created_at),
         error=say(found.error) if found.error else "",
-        draft=present_draft(found.draft, rules, choices, say),
+        draft=present_draft(found.draft, rules, choices, teams, say),
         figures=present_figures(figures, choices, teams, speak) if figures else None,
     )

@@ -213,7 +213,10 @@ async def _probe(request: HttpRequest, inbox_id: int, entered: Entered) -> Probe
         address, own = await read(request, _entered_own, inbox_id, entered)
         vault = Vault(site(request).secret)
         database = site(request).database
-        server = await servers.server_of(own, database, vault, password=entered.password)
+        services = site(request).settings.own_token_services
+        server = await servers.server_of(
+            own, database, vault, services, password=entered.password
+        )
         await senders.look(server, address)
     except TestFailed as error:
         advice = error.advice

@@ -21,6 +21,7 @@ from inbox.store.learning import Version
 from inbox.store.people import list_colleagues
 from inbox.store.setup import count_confirmed, find_live_model, named_types
 from inbox.templating import N_
+from inbox.triage.meaning import is_installed
 from inbox.triage.prediction import UrgencyCosts
 from inbox.views.inbox import speaker_for
 from inbox.views.opened import ENOUGH_CONFIRMED
@@ -32,6 +33,7 @@ from inbox.views.present_models import (
     by_pair,
     percent,
     present_figures,
+    present_products,
     present_version,
     verdict_text,
     version_name,
@@ -45,8 +47,11 @@ from models import TriageTraining
 
 TRIAGE = "/settings/triage"
 MOST_MESSAGES = 200
-HABITS = ("after", "nightly", "agreement_below")
+HABITS = ("after", "nightly", "agreement_below", "semantic")
 EMPTY = N_("Write a number from 0 to 1000.")
+MISSING = N_(
+    "The package is not installed here: pip install kip-inbox[semantic], then start Kịp again."
+)
 WRONG_SHARE = N_("Write a number from 1 to 99.")
 
 
@@ -126,6 +131,7 @@ async def _overview(
         last=_last(found, speak.clock, say),
         samples=found.samples,
         habits=watched.habits,
+        semantic_missing=watched.habits.semantic and not is_installed(),
         shares=_shares(watched, say),
         points=agreement_points(watched.weeks, say),
         confused=[
@@ -211,7 +217,10 @@ async def change_habits(request: HttpRequest) -> AnyResponse:
         errors["agreement_below"] = words(request)(WRONG_SHARE)
     if errors:
         return await _overview(request, errors, 422)
-    habits = Habits(after or 0, bool(fields["nightly"]), (share or 0) / 100)
+    semantic = bool(fields["semantic"])
+    if semantic and not is_installed():
+        return await _overview(request, {"semantic": words(request)(MISSING)}, 422)
+    habits = Habits(after or 0, bool(fields["nightly"]), (share or 0) / 100, semantic)
     await write(request, save_habits, habits, by=person(request).id, now=utcnow())
     return done(request, TRIAGE, N_("Saved."))
 
@@ -288,6 +297,7 @@ async def _version(
         active="settings",
         row=row,
         figures=figures,
+        products=present_products(found.version.metrics, speak.say),
         shadow=found.shadow,
         names=found.names,
         clock=speak.clock,

@@ -38,6 +38,7 @@ class Site:
     hub: Hub
     desk: Desk
     assets: dict[str, "Asset"] = field(default_factory=dict)
+    looked: set[tuple[Any, ...]] = field(default_factory=set)  # of today; views.looking
     _company: Company | None = None
     _company_until: float = 0.0
 

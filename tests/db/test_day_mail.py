@@ -16,7 +16,7 @@ from inbox.db import Database
 from inbox.delivery import compose
 from inbox.settings import Settings
 from inbox.sla.calendar import WorkingCalendar, always_open
-from models import Absence, Agent, Calendar, Conversation, Outbox, Status
+from models import Absence, Agent, Calendar, Conversation, Outbox, Reminder, Status
 from models.base import columns
 from tests.conftest import Clock
 from tests.factories import NOW, SECRET, ZONE, Firm, arrive, everything, make_message
@@ -80,6 +80,14 @@ async def test_the_mail_says_what_the_day_holds_in_order(
     asleep = await work(database, firm, an, status=Status.SNOOZED, **resting)
     await work(database, firm, an, status=Status.RESOLVED, next_due_at=EIGHT + HOUR)
     await work(database, firm, None, next_due_at=EIGHT + HOUR)
+    reminder = {"agent_id": an, "text": "Gọi", "created_at": EIGHT - DAY}
+
+    def remind(session: Session) -> None:
+        at = EIGHT + 4 * HOUR
+        session.add(Reminder(conversation_id=late, due_at=at, **reminder))
+        session.add(Reminder(conversation_id=late, due_at=at + DAY, **reminder))
+
+    await database.write(remind)
 
     await send(database, firm)
 
@@ -87,7 +95,7 @@ async def test_the_mail_says_what_the_day_holds_in_order(
     assert numbers(mail, "due") == [sooner, later]
     assert numbers(mail, "late") == [late]
     assert numbers(mail, "waiting") == [waiting]
-    assert numbers(mail, "reminders") == [asleep]
+    assert numbers(mail, "reminders") == [asleep, late]
     assert mail.mail["facts"]["unowned"] == 1
     written = compose(mail.mail)
     assert written.subject == "Hôm nay: 2 việc đến hạn, 1 việc trễ"

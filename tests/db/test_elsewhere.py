@@ -313,6 +313,44 @@ async def test_a_question_that_waits_is_taken_in_first(
     assert await look(database, account, box) == 1
 
 
+async def recount(database: Database, account: Account, box: int) -> dict[str, int]:
+    """Count the sent mail, and return what is kept of it."""
+    job = await database.read(mailboxes.load, box)
+    await sent.recount(database, job, account, SECRET)
+    tally: dict[str, dict[str, int]] = (
+        await database.read(lambda s: s.get_one(Mailbox, box, populate_existing=True))
+    ).tally
+    return tally.get("sent", {})
+
+
+async def test_sent_mail_that_was_missed_is_found_by_counting(
+    database: Database, firm: Firm, asked: int, account: Account, box: int, now: Clock
+) -> None:
+    """F13, F121: the ledger's lines are what counts, wherever we think that we have come."""
+    account.sent.put(answer(firm))  # from before our time: never counted
+    assert await recount(database, account, box) == {}
+    await look(database, account, box)
+    account.sent.put(make_mail(**{"from": firm.an.email}), NOW)
+    account.sent.put(answer(firm), NOW + 5 * MINUTE)
+    last = account.sent.put(make_mail(**{"from": firm.an.email}), NOW - timedelta(days=40))
+
+    def skip(session: Session) -> None:
+        row = session.get_one(Mailbox, box)
+        row.sent = {**row.sent, "last_uid": last}
+
+    await database.write(skip)
+    waiting = await database.write(stage_mail, firm, make_mail("Hỏi"), NOW)
+    told = await recount(database, account, box)
+    assert told == {"server": 2, "ledger": 0, "missed": 0}, "a question may wait"
+    await _taken(database, firm, now.now)
+    assert waiting.is_new
+
+    assert await recount(database, account, box) == {"server": 2, "ledger": 2, "missed": 2}
+    await _taken(database, firm, now.now)
+    assert (await database.read(met, asked))[ClockKind.FIRST_RESPONSE] == NOW + 5 * MINUTE
+    assert await recount(database, account, box) == {"server": 2, "ledger": 2, "missed": 0}
+
+
 async def test_a_missing_folder_is_told_and_the_inbox_goes_on(
     database: Database, firm: Firm, account: Account, box: int
 ) -> None:

@@ -322,6 +322,20 @@ class TestNobodyThere:
         (told,) = await database.read(notices_of, number)
         assert (told.agent_id, told.kind) == (firm.binh.id, Alert.HANDED_OVER)
 
+    async def test_with_nobody_else_it_is_theirs_again(
+        self, database: Database, firm: Firm
+    ) -> None:
+        """F117: whoever leads has heard of it; a request without anybody is worse."""
+        await database.write(set_agent, firm.binh.id, on_duty=False)
+        (number,) = await come(database, firm, 1)
+        values = {"owner_id": None, "covered_for_id": firm.an.id}
+        lose = update(Conversation).where(conversations.id == number).values(**values)
+        await database.write(lambda session: session.execute(lose))
+        assert await give_out(database) == 1
+        row = await database.read(conversation, number)
+        assert (row.owner_id, row.covered_for_id) == (firm.an.id, None)
+        assert await database.read(notices_of, number) == []
+
     async def test_by_many_workers_at_once(self, database: Database, firm: Firm) -> None:
         """F69, F70: each is given once, and no cap is passed."""
         await database.write(set_agent, firm.an.id, firm.binh.id, on_duty=False)

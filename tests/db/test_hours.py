@@ -79,8 +79,8 @@ async def test_new_messages_follow_and_open_ones_only_when_told(
     assert due == before - timedelta(hours=1)
     number_of_calendar = await database.read(calendar_id)
     effects = await database.read(open_work.open_effects, number_of_calendar, NOW)
-    assert {effect.number for effect in effects} == {number}
-    first = next(effect for effect in effects if effect.kind == "first_response")
+    assert (effects.numbers, effects.is_whole) == ({number}, True)
+    first = next(effect for effect in effects.found if effect.kind == "first_response")
     assert (first.due_at, first.new_due_at) == (before, due)
 
     assert await database.write(follow, firm, NOW) == 1
@@ -88,7 +88,7 @@ async def test_new_messages_follow_and_open_ones_only_when_told(
     assert row.next_due_at == row.order_at == due
     assert row.promised_at == before, "what was promised is kept"
     assert (await database.read(events_of, number))[-1].kind.value == "rescheduled"
-    assert await database.read(open_work.open_effects, number_of_calendar, NOW) == []
+    assert (await database.read(open_work.open_effects, number_of_calendar, NOW)).found == []
     assert await database.write(follow, firm, NOW) == 0
     assert [entry.actor_id for entry in await database.read(trail)] == [firm.dung.id]
 
@@ -138,9 +138,8 @@ async def test_answered_ones_and_other_calendars_do_not_move(
 
     await database.write(stop)
     await database.write(save, firm, week([["10:00", "11:00"]]))
-    assert (
-        await database.read(open_work.open_effects, await database.read(calendar_id), NOW) == []
-    )
+    effects = await database.read(open_work.open_effects, await database.read(calendar_id), NOW)
+    assert effects.found == []
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from inbox.company.hours import Week
 from inbox.db import Database
 from inbox.delivery import Job
 from inbox.errors import InboxError
+from inbox.outgoing.letters import Extras
 from inbox.rulebook import load_rulebook
 from inbox.sla.history import Wait
 from inbox.store.adrift import list_adrift
@@ -87,6 +88,15 @@ def _sound(session: Session, number: int) -> None:
 def _reply(session: Session, firm: Firm, number: int, now: datetime, _: random.Random) -> None:
     row = conversation(session, number)
     conversations.reply(session, row, "Dạ còn ạ.", firm.house, by=firm.an, now=now)
+
+
+def _give_word(
+    session: Session, firm: Firm, number: int, now: datetime, dice: random.Random
+) -> None:
+    until = now + timedelta(minutes=dice.choice([10, 400, 4000]))
+    row, extras = conversation(session, number), Extras(word=until)
+    text = "Dạ bên em báo lại."
+    conversations.reply(session, row, text, firm.house, by=firm.an, now=now, extras=extras)
 
 
 def _note(session: Session, firm: Firm, number: int, now: datetime, _: random.Random) -> None:
@@ -177,8 +187,8 @@ def _policy(session: Session, _f: Firm, _n: int, _now: datetime, dice: random.Ra
 
 
 ACTS: list[Act] = [
-    *(_reply, _reply, _note, _fail, _resolve, _reopen, _wait, _wait, _resume, _time),
-    *(_write, _write, _sort, _edit, _apply, _policy),
+    *(_reply, _reply, _give_word, _note, _fail, _resolve, _reopen, _wait, _wait, _resume),
+    *(_time, _write, _write, _sort, _edit, _apply, _policy),
 ]
 
 

@@ -5,16 +5,19 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from sqlmodel import Session
 
 from inbox import jobs
 from inbox.db import Database
 from inbox.queue import from_json, to_json
 from inbox.settings import Settings
+from inbox.store import ledger
+from inbox.store.ledger import Place, Sighting
 from inbox.store.people import take_turn
 from inbox.store.sessions import find_session_person, open_session
-from models import Counter, LoginSession
+from models import Counter, LedgerEntry, LedgerState, LedgerVia, LoginSession
 from tests.conftest import Clock
-from tests.factories import NOW, Firm, arrive, notices_of
+from tests.factories import NOW, Firm, arrive, everything, notices_of
 
 
 @pytest.fixture
@@ -40,6 +43,37 @@ async def test_the_sweep_of_an_installation_without_company_does_nothing(
     ctx: dict[str, Any], clock: Clock
 ) -> None:
     assert await jobs.escalate_due(ctx) == 0
+
+
+async def test_the_ledger_forgets_old_lines_without_words(
+    database: Database,
+    firm: Firm,
+    ctx: dict[str, Any],
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not what has words, not what lies in a mailbox, and not before its time."""
+    old, new = NOW - timedelta(days=401), NOW - timedelta(days=399)
+    ignored, sent, imap = LedgerState.IGNORED, LedgerVia.SENT, LedgerVia.IMAP
+
+    def fill(session: Session) -> None:
+        for uid in range(1, 8):
+            seen = Sighting(firm.mail, ignored, sent, Place(3, 5, uid))
+            ledger.sight(session, seen, new if uid == 7 else old)
+        ledger.sight(session, Sighting(firm.mail, ignored, imap, Place(3, 77, 1)), old)
+        ledger.sight(session, Sighting(firm.mail, ignored, sender="a@b.example"), old)
+        ledger.sight(session, Sighting(firm.mail, LedgerState.DUPLICATE), old)
+
+    await database.write(fill)
+    monkeypatch.setattr(jobs, "LEDGER_BATCH", 3)
+    assert await jobs.thin_ledger(ctx) == 7
+
+    left = await database.read(everything, LedgerEntry)
+    assert [(one.via, one.uid, one.sender) for one in left] == [
+        (sent, 7, ""),
+        (imap, 1, ""),
+        (LedgerVia.SMTP, None, "a@b.example"),
+    ]
 
 
 async def test_tidying_forgets_only_what_has_expired(
@@ -76,7 +110,9 @@ async def test_the_worker_is_set_as_the_papers_say(
     assert worker.timezone is UTC
     assert worker.job_serializer is to_json
     assert worker.job_deserializer is from_json
-    assert {job.name for job in worker.cron_jobs or []} == {"cron:escalate_due", "cron:tidy"}
+    assert {job.name for job in worker.cron_jobs or []} == {
+        *("cron:escalate_due", "cron:tidy", "cron:thin_ledger")
+    }
     assert max(one.timeout_s for one in worker.functions.values() if one.timeout_s) <= 20
 
 

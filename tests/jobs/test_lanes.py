@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -19,9 +20,10 @@ from inbox.company.senders import Entered
 from inbox.db import Database
 from inbox.errors import Rejected
 from inbox.loops import BATCH, Send
+from inbox.sending import paces
 from inbox.settings import Settings
 from inbox.vault import Vault
-from models import DeliveryState, MailSender, Outbox
+from models import DeliveryState, DomainPace, MailSender, Outbox
 from tests.conftest import Clock
 from tests.factories import SECRET, SUPPORT, Firm, arrive, everything, make_message
 from tests.unit.test_letters import verified
@@ -203,6 +205,41 @@ async def test_a_slow_domain_holds_up_nobody_and_is_left_alone(
     assert first == {"slow.example": 1, "khach.example": 1, "other.example": 1}
     assert (early, second) == (3, 4)
     assert await states(database) == {"sent": 6}
+
+
+async def test_what_one_worker_hears_of_a_domain_all_know(
+    database: Database, firm: Firm, clock: Clock
+) -> None:
+    """R19: a pause is a row; two who hear "not now" at once make it no longer twice."""
+    await acknowledge(database, firm, *(f"n{n}@slow.example" for n in range(3)))
+    far = Far(slow="@slow.example")
+    async with listening(far) as port:
+        workers = [sending(database, port) for _ in range(2)]
+        for _ in range(3):
+            for one in workers:
+                await one.once()
+        assert len(far.asked) == 1
+        clock.forward(seconds=16)
+        for one in workers:
+            await one.once()
+        assert len(far.asked) == 2
+        far.slow = ""
+        clock.forward(minutes=5)
+        await workers[1].once()
+        await workers[0].once()
+
+    assert await states(database) == {"sent": 3}
+    assert await database.read(everything, DomainPace) == []
+    for _ in range(2):
+        until = await database.write(paces.slow_down, "x.example", 0, clock.now)
+        assert until == clock.now + timedelta(seconds=15)
+    clock.forward(seconds=15)
+    assert await database.write(paces.slow_down, "x.example", 0, clock.now) == (
+        clock.now + timedelta(seconds=30)
+    )
+    clock.forward(seconds=30)
+    asked = await database.write(paces.slow_down, "x.example", 900, clock.now)
+    assert asked == clock.now + timedelta(seconds=900)
 
 
 async def test_an_inbox_sends_by_its_own_server_signed(

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,14 +11,23 @@ from urllib.parse import urlsplit
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
+from sqlmodel import Session
 
 from inbox.accountmail import RESET, make_link
+from inbox.accounts.contacts import put_contact_into_account
+from inbox.accounts.keeping import Draft, create_account
 from inbox.clock import utcnow
 from inbox.company import rehearsals
 from inbox.company.invitations import Guest, invite
+from inbox.dates import milestones, reminders, templates
+from inbox.dates.milestones import Said
 from inbox.db import Database
+from inbox.sheets import work as sheets
+from inbox.store.accountpage import Whose
+from inbox.store.dates import Place
+from inbox.store.keeping import Upload, add_file, add_note
 from inbox.store.staff import find_by_address
-from models import Role
+from models import Account, Role
 from tests.conftest import aside
 from tests.machine import ONCE, chromium
 from tests.slow.product import Product, make_mail
@@ -40,7 +50,11 @@ NOT_PAGES = {
     "GET /settings/hours": "leads on",
     "GET /setup": "only before the first visit; see test_first_visit.py",
     "GET /settings/audit.csv": "a file",
+    "GET /calendar/{token}": "a file",
+    "GET /accounts/export.csv": "a file",
+    "GET /accounts/import/{import_id}/wrong.csv": "a file",
     "GET /files/{blob_id}": "a file",
+    "GET /exports/{export_id}": "a file",
     "GET /inbox/{number}/messages/{message_id}/html": "in a frame; see test_mail_frame.py",
     "GET /notices/open/{token}": "behind a mail's link; see test_alerts.py",
     "GET /demo/mail.json": "for scripts",
@@ -103,7 +117,47 @@ def _links(product: Product) -> dict[str, str]:
         draft = {"days": 30, "rules": {"1": {"first_response_s": 60}}, "calendars": {}}
         played = await database.write(rehearsals.begin, draft, by=agent.id, now=now)
         made["rehearsal_id"] = str(played.id)
+        sheet = "account,email\nThép,a@b.example\n,x\n".encode()
+        how = {"by": agent.id, "now": now}
+        found = await database.write(sheets.begin, sheet, "khach.csv", "utf-8", **how)
+        made["import_id"] = str(found)
         made["reset"] = await database.write(make_link, agent.id, RESET, now)
+        await database.close()
+
+    aside(work)
+    return made
+
+
+def _customer(product: Product, number: int) -> dict[str, int]:
+    """Let whoever wrote belong to an account, with a note and a file on its page."""
+    ((contact_id,),) = product.rows("SELECT contact_id FROM conversations WHERE id = ?", number)
+    made: dict[str, int] = {"contact_id": contact_id}
+
+    async def work() -> None:
+        database = Database(f"sqlite+aiosqlite:///{product.data / 'kip.db'}")
+        agent = await database.read(find_by_address, "agent@demo.example")
+        assert agent is not None
+        who = {"by": agent.id, "now": utcnow()}
+        draft = Draft("Công ty trách nhiệm hữu hạn Nội thất Trúc An", owner_id=agent.id)
+        made["account_id"] = await database.write(create_account, draft, **who)
+        put = {"position": "giám đốc", **who}
+        await database.write(put_contact_into_account, contact_id, made["account_id"], **put)
+
+        def keep(session: Session) -> None:
+            account = session.get_one(Account, made["account_id"])
+            whose = Whose(account, None, (), True)
+            add_note(session, whose, "A note.\n\nIn two parts.", **who)
+            upload = Upload("a-rather-long-name-" * 6 + ".pdf", "application/pdf", b"x")
+            add_file(session, whose, upload, **who)
+            templates.add_usual(session, "en", **who)
+            due = who["now"] + timedelta(days=7)
+            said = Said("Acceptance of " + "x" * 80, due, agent.id, is_public=True)
+            place = Place(made["account_id"], number)
+            made["milestone_id"] = milestones.plan(session, place, said, **who).id
+            about: dict[str, Any] = {"agent_id": agent.id, "due_at": due, "text": "y" * 120}
+            reminders.add(session, place, **about, **who)
+
+        await database.write(keep)
         await database.close()
 
     aside(work)
@@ -142,6 +196,7 @@ def places(product: Product) -> dict[str, Any]:
     product.conversation_of(writer)
     ((entry_id,),) = product.rows("SELECT max(id) FROM mail_ledger")
     made = {"number": number, "raw_id": raw_id, "token": token, "ask_id": ask_id}
+    made |= _customer(product, number)
     made["entry_id"] = entry_id
     return {**KNOWN, **made, **_links(product)}
 

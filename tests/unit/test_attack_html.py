@@ -7,7 +7,8 @@ import pytest
 from selectolax.lexbor import LexborHTMLParser
 
 from inbox.channels.addresses import is_strict, readable
-from inbox.channels.mime import clean_filename, parse
+from inbox.channels.filenames import clean_filename
+from inbox.channels.mime import parse
 from inbox.channels.safehtml import _ATTRIBUTES, _TAGS, clean
 from tests.hostile_html import SPY, fetching, running
 

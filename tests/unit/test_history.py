@@ -12,11 +12,13 @@ from inbox.sla.calendar import WorkingCalendar, always_open
 from inbox.sla.explain import explain
 from inbox.sla.history import (
     REPLIES,
+    TARGETED,
     Answered,
     Asked,
     Clock,
     Excused,
     Fact,
+    GaveWord,
     Kind,
     Paused,
     Promised,
@@ -183,7 +185,7 @@ def test_of_two_that_become_one_the_oldest_running_clock_stays() -> None:
         Kind.FIRST_RESPONSE: MONDAY,
         Kind.RESOLUTION: MONDAY,
     }
-    assert {clock.kind for clock in merged(answered, late)} == set(Kind)
+    assert {clock.kind for clock in merged(answered, late)} == set(TARGETED)
 
 
 def test_pausing_a_hundred_times_moves_the_deadline_by_exactly_the_paused_time() -> None:
@@ -230,6 +232,8 @@ def histories(draw: st.DrawFn) -> list[Fact]:
         elif what == 2:
             answers.append(now)
             facts.append(Answered(now))
+            if draw(st.booleans()):
+                facts.append(GaveWord(now, now + timedelta(hours=draw(st.integers(1, 50)))))
         elif what == 3:
             facts.append(TakenBack(now, draw(st.sampled_from(answers))))
         elif what == 4:

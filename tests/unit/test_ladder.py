@@ -58,7 +58,7 @@ def test_the_owner_is_warned_at_half_and_at_four_fifths() -> None:
 
 
 def test_out_of_the_box_only_answers_have_steps() -> None:
-    assert [len(steps_for(DEFAULT_STEPS, kind)) for kind in Kind] == [4, 4, 0]
+    assert [len(steps_for(DEFAULT_STEPS, kind)) for kind in Kind] == [4, 4, 0, 4]
 
 
 def test_steps_count_working_time_and_respect_pauses() -> None:
@@ -305,5 +305,5 @@ def test_one_moment_may_do_different_things_for_different_clocks() -> None:
     ]
     steps = read_steps(rows)
     assert [steps_for(steps, kind)[0].actions[0] for kind in Kind] == [
-        *("owner", "owner", "supervisor")
+        *("owner", "owner", "supervisor", "owner")  # our word climbs as a next reply
     ]

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 import pytest
 
 from inbox.channels.base import InboundMessage, decode, encode
+from inbox.channels.filenames import clean_filename
 from inbox.channels.mime import (
     NOTE_AS_TEXT,
     NOTE_ATTACHMENT,
     NOTE_LIMITS,
-    clean_filename,
     dedupe_key,
     parse,
     stable_message_id,
@@ -201,10 +201,12 @@ def test_winmail_is_opened() -> None:
 
 
 def test_an_attachment_over_the_limit_is_left_out_and_said() -> None:
+    """F14: the text is there all the same."""
     part = "Content-Type: application/zip; name=big.zip\r\n\r\n" + "x" * (20 * 1024 * 1024 + 1)
     message = parse(multipart("mixed", "\r\nwords", part))
     assert message.attachments == ()
     assert message.notes == (NOTE_ATTACHMENT + "big.zip",)
+    assert message.text == "words"
 
 
 @pytest.mark.parametrize(

@@ -198,7 +198,7 @@ SAMPLES = [
     Sample("PGP encrypted", multi("encrypted; protocol=application/pgp-encrypted",
            b"Content-Type: application/pgp-encrypted\r\n\r\nVersion: 1",
            b"Content-Type: application/octet-stream; name=encrypted.asc\r\n\r\n-----BEGIN"),
-           "", files=("attachment-1.bin", "encrypted.asc")),
+           "", files=("attachment-1.asc", "encrypted.asc")),
     Sample("an invitation", multi("alternative", plain(),
            b"Content-Type: text/calendar; method=REQUEST\r\n\r\n" + ICS.encode()),
            files=("attachment-1.ics",), note="Invitation: Giao máy, lần 2 · 2026-07-14 "

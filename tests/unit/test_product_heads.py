@@ -56,6 +56,12 @@ def test_a_group_is_learned_from_thirty_and_guessed_with_its_words(
     learned = learn_products(model, None, abouts(30), abouts(10, 1000), TERMS)
 
     assert learned.figures["accepted"], learned.figures
+    assert learned.figures["measured_on"] == "holdout"
+    by_group = learned.figures["by_group"]
+    assert {name: one["support"] for name, one in by_group.items()} == dict.fromkeys(
+        SAYINGS, 10
+    )
+    assert all(one["precision"] >= 0.75 for one in by_group.values()), by_group
     text = "Dạ khay chiên bị bong lớp chống dính ạ"
     guess = learned.model.guess_product("", text)
     assert guess is not None

@@ -19,7 +19,7 @@ def test_committed_css_is_what_the_sources_give(bundle: str) -> None:
     assert committed == build_css.build(bundle), "run: python tools/build_css.py"
 
 
-@pytest.mark.parametrize(("bundle", "limit"), [("app.css", 14_000), ("public.css", 12_000)])
+@pytest.mark.parametrize(("bundle", "limit"), [("app.css", 15_000), ("public.css", 12_000)])
 def test_css_stays_within_its_budget(bundle: str, limit: int) -> None:
     """Gzipped bytes."""
     assert len(gzip.compress((STATIC / bundle).read_bytes(), 9)) <= limit

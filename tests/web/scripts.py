@@ -33,7 +33,7 @@ async def send(
     key: str | None = None,
 ) -> httpx.Response:
     """Change a conversation as a script does."""
-    method, usual = CHANGES[what]
+    method, usual = CHANGES.get(what, ("POST", None))
     headers = {**bearer(token), **({"idempotency-key": key} if key is not None else {})}
     return await scene.browser().client.request(
         method,

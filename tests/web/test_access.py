@@ -55,6 +55,12 @@ TABLE = {
     "POST /me": Row(LOGIN, 303, 303, 303, 303, body={"name": "Ai", "language": "en"}),
     "POST /me/signature": Row(LOGIN, 303, 303, 303, 303, body={"signature": "An"}),
     "POST /me/password": Row(LOGIN, 422, 422, 422, 422, body={"old": "x", "password": "short"}),
+    "GET /me/calendar": AGENTS,
+    "POST /me/calendar/feed": Row(LOGIN, 200, 200, 200, 200),
+    "POST /me/calendar/feed/removal": Row(LOGIN, 303, 303, 303, 303),
+    "POST /me/calendar/own": Row(LOGIN, 422, 422, 422, 422),  # no address
+    "POST /me/calendar/own/removal": Row(LOGIN, 303, 303, 303, 303),
+    "GET /calendar/{token}": Row(404, 404, 404, 404, 404),  # nobody's
     "GET /inbox": AGENTS,
     "GET /inbox/{number}": Row(LOGIN, 200, 404, 200, 200),
     "GET /inbox/{number}/messages/{message_id}/html": Row(LOGIN, 200, 404, 200, 200),
@@ -79,6 +85,7 @@ TABLE = {
     "POST /inbox/{number}/product-group": Row(LOGIN, 303, 404, 303, 303, body={"value": "x"}),
     "POST /inbox/{number}/agreement": Row(LOGIN, 303, 404, 303, 303),
     "POST /inbox/{number}/merge": Row(LOGIN, 404, 404, 404, 404, body={"other": "1"}),
+    "POST /inbox/{number}/merge/dismissal": Row(LOGIN, 404, 404, 404, 404, body={"other": "1"}),
     "POST /inbox/{number}/merge/undo": Row(LOGIN, 409, 404, 409, 409),  # it is on its own
     "POST /inbox/{number}/draft": Row(LOGIN, 404, 404, 404, 404),  # of no request
     "GET /settings/inboxes/{inbox_id}/sending": ADMINS,
@@ -156,6 +163,18 @@ TABLE = {
     "POST /me/alerts/browsers/{browser_id}/removal": Row(LOGIN, 404, 404, 404, 404),
     "POST /me/alerts/telegram": Row(LOGIN, 409, 409, 409, 409),  # no bot
     "POST /me/alerts/telegram/removal": Row(LOGIN, 303, 303, 303, 303),
+    "GET /settings/privacy": ADMINS,
+    "POST /settings/privacy/rules": Row(LOGIN, 403, 403, 403, 422),  # no days
+    "POST /settings/privacy/rules/{rule_id}/removal": Row(LOGIN, 403, 403, 403, 404),
+    "POST /settings/privacy/runs/{run_id}/stop": Row(LOGIN, 403, 403, 403, 409),  # none
+    "POST /settings/privacy/person": Row(LOGIN, 403, 403, 403, 422),  # no address
+    "GET /contacts/{contact_id}/privacy": ADMINS,
+    "POST /contacts/{contact_id}/export": Row(LOGIN, 403, 403, 403, 303),
+    "GET /exports/{export_id}": Row(LOGIN, 403, 403, 403, 404),  # none is made
+    "POST /contacts/{contact_id}/erasure": ADMINS,  # counts
+    "POST /contacts/{contact_id}/restriction": Row(LOGIN, 403, 403, 403, 409),  # none to lift
+    "POST /contacts/{contact_id}/holds": Row(LOGIN, 403, 403, 403, 422),  # no reason
+    "POST /holds/{hold_id}/removal": Row(LOGIN, 403, 403, 403, 409),  # none
     "GET /settings/telegram": ADMINS,
     "POST /settings/telegram": Row(LOGIN, 403, 403, 403, 422),
     "POST /settings/telegram/test": Row(LOGIN, 403, 403, 403, 409),  # none entered
@@ -290,6 +309,57 @@ TABLE = {
     "GET /settings/tokens": ADMINS,
     "POST /settings/tokens": Row(LOGIN, 403, 403, 403, 422),
     "POST /settings/tokens/{token_id}/revocation": Row(LOGIN, 403, 403, 403, 303),
+    "GET /accounts": AGENTS,
+    "POST /accounts": Row(LOGIN, 303, 303, 303, 303, body={"name": "x"}),
+    "POST /accounts/hand-over": Row(LOGIN, 422, 422, 422, 422, body={"to": "1"}),  # nothing
+    "GET /accounts/matrix": AGENTS,
+    "GET /accounts/joins": SUPERVISORS,
+    "POST /accounts/joins/{join_id}": Row(LOGIN, 404, 404, 404, 404, body={"decision": "one"}),
+    "GET /accounts/new": AGENTS,
+    "GET /accounts/{account_id}/edit": Row(LOGIN, 404, 404, 200, 200),  # another looks after it
+    "POST /accounts/{account_id}": Row(LOGIN, 404, 404, 303, 303, body={"name": "x"}),
+    "POST /accounts/{account_id}/people": Row(
+        LOGIN, 404, 404, 303, 303, body={"email": "moi@khach.example"}
+    ),
+    "POST /contacts/{contact_id}/account": Row(LOGIN, 404, 404, 303, 303, body={"account": ""}),
+    "POST /contacts/{contact_id}/ways": Row(
+        LOGIN, 303, 404, 303, 303, body={"kind": "phone", "value": "0901234567"}
+    ),
+    "POST /contacts/{contact_id}/joins": Row(LOGIN, 404, 404, 404, 404, body={"other": "999"}),
+    "GET /dates": AGENTS,
+    "GET /accounts/silent": AGENTS,
+    "GET /accounts/{account_id}/dates": Row(LOGIN, 200, 404, 200, 200),
+    "POST /accounts/{account_id}/milestones": Row(LOGIN, 422, 404, 422, 422),  # no title
+    "POST /accounts/{account_id}/reminders": Row(LOGIN, 422, 404, 422, 422),  # no time
+    "GET /inbox/{number}/dates": Row(LOGIN, 200, 404, 200, 200),
+    "POST /inbox/{number}/milestones": Row(LOGIN, 422, 404, 422, 422),
+    "POST /inbox/{number}/reminders": Row(LOGIN, 422, 404, 422, 422),
+    "GET /milestones/{milestone_id}": Row(LOGIN, 200, 404, 200, 200),
+    "POST /milestones/{milestone_id}": Row(LOGIN, 422, 404, 422, 422),
+    "POST /milestones/{milestone_id}/state": Row(LOGIN, 303, 404, 303, 303),
+    "POST /reminders/{reminder_id}/end": Row(LOGIN, 404, 404, 404, 404),  # none of theirs
+    "GET /settings/milestones": SUPERVISORS,
+    "POST /settings/milestones": Row(LOGIN, 403, 403, 422, 422),
+    "POST /settings/milestones/{template_id}": Row(LOGIN, 403, 403, 422, 422),
+    "POST /settings/milestones/usual": Row(LOGIN, 403, 403, 303, 303),
+    "POST /settings/milestones/silence": Row(LOGIN, 403, 403, 422, 422),
+    "GET /accounts/{account_id}": Row(LOGIN, 200, 404, 200, 200),
+    "POST /accounts/{account_id}/notes": Row(LOGIN, 303, 404, 303, 303, body={"text": "x"}),
+    "POST /accounts/notes/{note_id}/removal": Row(LOGIN, 404, 404, 303, 303),  # another's
+    "GET /accounts/{account_id}/files": Row(LOGIN, 200, 404, 200, 200),
+    "POST /accounts/{account_id}/files": Row(LOGIN, 422, 404, 422, 422),  # no file
+    "POST /accounts/files/{file_id}/removal": Row(LOGIN, 404, 404, 303, 303),
+    "GET /accounts/import": SUPERVISORS,
+    "POST /accounts/import": Row(LOGIN, 403, 403, 422, 422),  # no file
+    "GET /accounts/import/{import_id}": Row(LOGIN, 403, 403, 404, 404),
+    "GET /accounts/import/{import_id}/wrong.csv": Row(LOGIN, 403, 403, 404, 404),
+    "POST /accounts/import/{import_id}/start": Row(LOGIN, 403, 403, 404, 404),
+    "POST /accounts/import/{import_id}/removal": Row(LOGIN, 403, 403, 404, 404),
+    "GET /accounts/export.csv": SUPERVISORS,
+    "GET /contacts/{contact_id}": Row(LOGIN, 200, 404, 200, 200),
+    "POST /contacts/{contact_id}/notes": Row(LOGIN, 303, 404, 303, 303, body={"text": "x"}),
+    "GET /contacts/{contact_id}/files": Row(LOGIN, 200, 404, 200, 200),
+    "POST /contacts/{contact_id}/files": Row(LOGIN, 422, 404, 422, 422),
     "GET /files/{blob_id}": Row(LOGIN, 200, 404, 200, 200),
     "GET /demo/mail": Row(LOGIN, 404, 404, 404, 404),  # no demo
     "GET /demo/mail.json": Row(404, 404, 404, 404, 404),
@@ -323,6 +393,10 @@ TABLE = {
     "PUT /api/v1/conversations/{number}/status": Row(
         401, 401, 401, 401, 401, 403, 200, {"status": "resolved", "reason": "spam"}
     ),
+    "POST /api/v1/conversations/{number}/merge": Row(
+        401, 401, 401, 401, 401, 403, 404, {"other": 1}
+    ),
+    "DELETE /api/v1/conversations/{number}/merge": Row(401, 401, 401, 401, 401, 403, 409),
     "POST /api/v1/conversations/{number}/replies": Row(
         401, 401, 401, 401, 401, 403, 201, {"text": "x"}
     ),

@@ -8,6 +8,7 @@ from sqlalchemy import select, update
 from sqlmodel import Session
 
 from inbox.auth import hash_token
+from inbox.operations.probes import _check_content
 from inbox.store.health import record_backup
 from models import (
     Agent,
@@ -16,9 +17,11 @@ from models import (
     Inbox,
     Mailbox,
     MailboxTls,
+    MailSender,
     RawMessage,
     RawState,
     Scope,
+    SenderAuth,
 )
 from models.base import columns
 from tests.web.scene import WRITE_TOKEN, Scene, address
@@ -106,6 +109,47 @@ async def test_ready_is_about_this_process_and_work_about_the_worker(scene: Scen
     answer = await _ask(scene, "/health/ready?work=1", "203.0.113.9")
     assert answer.status_code == 503
     assert "taking in: nothing done for 75 s" in answer.text
+
+
+async def test_a_mailbox_and_a_sending_server_that_fail_are_named(scene: Scene) -> None:
+    """F112: to whoever may see the numbers; anybody else is told how many."""
+
+    def trouble(session: Session) -> None:
+        past = scene.clock.now - timedelta(hours=2)
+        door = session.execute(
+            select(Inbox).where(columns(Inbox).kind == ChannelKind.EMAIL).limit(1)
+        ).scalar_one()
+        values = {"inbox_id": door.id, "port": 1, "created_at": past, "last_error": "No."}
+        session.add(
+            MailSender(
+                host="smtp.congty.example",
+                tls=MailboxTls.TLS,
+                auth=SenderAuth.NONE,
+                failing_since=scene.clock.now,
+                **values,
+            )
+        )
+
+    await scene.write(trouble)
+    assert (await _ask(scene, "/health/ready?work=1", "127.0.0.1")).text == "ok"
+    assert "kip_senders_failing 1" in (await _ask(scene, "/metrics", "127.0.0.1")).text
+    scene.clock.now += timedelta(seconds=61)
+
+    ours = await _ask(scene, "/health/ready?work=1", "127.0.0.1")
+    others = await _ask(scene, "/health/ready?work=1", "203.0.113.9")
+    (door,) = [one for one in await scene.all(Inbox) if one.kind is ChannelKind.EMAIL]
+    assert (ours.status_code, others.status_code) == (503, 503)
+    assert ours.text == f"sending server failing: {door.handle}\n"
+    assert others.text == "sending server failing: 1\n"
+    assert (await _ask(scene, "/health/ready", "127.0.0.1")).text == "ok"
+
+    admin = await scene.signed_in("viet")
+    page = (await admin.get("/settings/health")).text
+    assert f"Sending server of {door.handle}" in page
+    assert "It takes no mail since" in page
+    assert f'href="/settings/inboxes/{door.id}/sending"' in page
+    found = await scene.write(_check_content)
+    assert [one.text for one in found if one.name == "own server"] == [f"{door.handle}: No."]
 
 
 async def test_the_health_page_says_what_an_administrator_asks(scene: Scene) -> None:

@@ -1,11 +1,13 @@
 """Copies and files with an answer, mail that did not arrive, an inbox's own sending."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import update
 
+from inbox import jobs
 from inbox.channels import dkim
 from inbox.company import signing
 from inbox.errors import Unavailable
@@ -22,6 +24,7 @@ from models import (
     Message,
     Outbox,
     OutboxKind,
+    StagedFile,
 )
 from models.base import columns
 from tests.web.scene import WRITE_TOKEN, Browser, Scene, bearer
@@ -87,6 +90,52 @@ async def test_a_wrong_copy_is_said_and_nothing_is_lost(scene: Scene, field: str
     assert f'name="{field}" value="không phải địa chỉ"' in response.text
     assert "Dạ còn ạ." in response.text
     assert [row for row in await scene.all(Message) if row.author_id] == []
+
+
+_KEPT = re.compile(r'name="kept" value="([^"]+)" checked')
+
+
+async def test_files_are_not_lost_when_the_form_has_an_error(scene: Scene) -> None:
+    """F85: they are chosen once; who takes the tick away sends without them."""
+    number = await scene.arrive()
+    browser = await scene.signed_in("binh")
+    path = f"/inbox/{number}/messages"
+    fields = {"body": "Dạ đây ạ.", "kind": "reply", "key": "k1", "cc": "sai"}
+    two = [("files", (f"{name}.pdf", b"%PDF", "application/pdf")) for name in ("một", "hai")]
+
+    first = await browser.post(path, fields, files=two)
+    tokens = _KEPT.findall(first.text)
+    assert (first.status_code, len(tokens)) == (422, 2)
+    assert "một.pdf" in first.text
+    more = [("files", ("ba.pdf", b"%PDF", "application/pdf"))]
+    again = await browser.post(path, {**fields, "kept": tokens[1]}, files=more)
+    tokens = _KEPT.findall(again.text)
+    assert (again.status_code, len(tokens)) == (422, 2)
+
+    sent = await browser.post(path, {**fields, "cc": "", "kept": tokens})
+    assert sent.status_code == 303
+    assert [one.filename for one in await scene.all(Attachment)] == ["hai.pdf", "ba.pdf"]
+    scene.clock.now += timedelta(days=1)
+    await scene.write(jobs._forget)
+    assert await scene.all(StagedFile) == []
+
+
+async def test_a_file_that_was_put_by_is_its_person_s(scene: Scene) -> None:
+    """A token says nothing to anybody else; what is gone is said, and nothing is sent."""
+    number = await scene.arrive()
+    path = f"/inbox/{number}/messages"
+    binh, viet = await scene.signed_in("binh"), await scene.signed_in("viet")
+    fields = {"body": "Dạ đây ạ.", "kind": "reply"}
+    files = [("files", ("a.pdf", b"%PDF", "application/pdf"))]
+    refused = await binh.post(path, {**fields, "cc": "sai"}, files=files)
+    (token,) = _KEPT.findall(refused.text)
+
+    for browser, kept in ((viet, token), (binh, "another")):
+        answer = await browser.post(path, {**fields, "kept": kept})
+        assert answer.status_code == 422
+        assert "Choose it again" in answer.text
+        assert _KEPT.findall(answer.text) == []
+    assert await scene.all(Attachment) == []
 
 
 async def test_too_many_bytes_are_refused(scene: Scene) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlmodel import Session
 
-from inbox.company import following, rehearsals
+from inbox.company import following, policy_work, rehearsals
 from models import AuditEntry, AuditThing, Event, EventKind, Rehearsal, SLAPolicy
 from models.base import columns
 from tests.web.scene import Browser, Scene
@@ -152,6 +152,12 @@ async def test_much_open_work_follows_in_the_background(scene: Scene, monkeypatc
     fields = {"name": rule.name, "request_type": "complaint", "first_response_s_n": "1"}
     await browser.post(f"/settings/policies/{rule.id}", fields)
     address = f"/settings/policies/{rule.id}/open"
+    with monkeypatch.context() as patch:  # beyond what is looked at: never "nothing changes"
+        patch.setattr(policy_work, "MOST_LOOKED_AT", 0)
+        for path in (f"/settings/policies/{rule.id}", address):
+            said = (await browser.get(path)).text
+            assert "Only the first of 3 that are open were looked at" in said
+        assert "Apply to all that are open" in said
     page = await said_next(browser, await browser.post(address, {"apply": "1"}))
     assert "0 of 3 are looked at" in text_of(page)
     follow = following.Follow(scene.database)
@@ -209,8 +215,12 @@ async def test_a_rehearsal_from_the_form_to_its_figures(scene: Scene) -> None:
         "rule_0": str(rule.id),
         "first_response_s_0": "1",
         "first_response_s_unit_0": "m",
+        "route_0": "complaint",
+        "team_0": str(await scene.team("Technics")),
     }
     before = await scene.get(number)
+    wrong = await browser.post("/settings/rehearsals", fields | {"team_0": "999"})
+    assert (wrong.status_code, "is gone" in wrong.text) == (422, True)
     begun = await browser.post("/settings/rehearsals", fields)
     page = await said_next(browser, begun)
     assert "0 of 1 are played" in text_of(page)
@@ -228,6 +238,10 @@ async def test_a_rehearsal_from_the_form_to_its_figures(scene: Scene) -> None:
     said = text_of((await browser.get(f"/settings/rehearsals/{row.id}")).text)
     assert "Khiếu nại: first reply 1 min" in said
     assert "First reply – 0.0 % 0 1 more" in said
+    assert "Complaint goes to Technics" in said
+    teams = said[said.index("Deadlines by team") : said.index("Deadlines by hour")]
+    assert "Orders 2 0" in teams
+    assert "Technics 0 2" in teams
     assert f"#{number} First reply open" in said
     assert (await scene.get(number)).version == before.version, "nothing was changed"
     assert not await scene.all(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from inbox.company import boxes
+from inbox.company import boxes, open_work
 from inbox.company.boxes import NO_SIGN_IN, TestFailed
 from inbox.store.audit import add_entry
 from models import (
@@ -162,8 +162,10 @@ async def test_days_off_and_holidays(scene: Scene) -> None:
     assert (wrong.status_code, "no date of these years" in wrong.text) == (422, True)
 
 
-async def test_open_work_follows_after_a_preview(scene: Scene) -> None:
-    """DECISIONS 29: nothing moves before the tick."""
+async def test_open_work_follows_after_a_preview(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DECISIONS 29: nothing moves before the tick; a preview of a part says that it is one."""
     browser = await scene.signed_in("ha")
     number = await scene.arrive(request_type="complaint")
     before = (await scene.get(number)).next_due_at
@@ -171,6 +173,13 @@ async def test_open_work_follows_after_a_preview(scene: Scene) -> None:
     assert "1 open conversation still has the deadline" in page
     preview = (await browser.get("/settings/hours/1/open")).text
     assert f'href="/inbox/{number}"' in preview
+    assert "Only the first of" not in preview
+    with monkeypatch.context() as patch:
+        patch.setattr(open_work, "MOST_SHOWN", 1)
+        for path in ("/settings/hours/1", "/settings/hours/1/open"):
+            said = (await browser.get(path)).text
+            assert "Only the first of 1 that are open were looked at" in said
+        assert "Apply to all that are open" in said
     assert (await browser.post("/settings/hours/1/open")).headers["location"].endswith("/open")
     assert (await scene.get(number)).next_due_at == before
     done = await browser.post("/settings/hours/1/open", {"apply": "1"})

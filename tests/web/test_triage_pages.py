@@ -3,12 +3,14 @@
 import re
 from typing import Any
 
+import pytest
 from sqlmodel import Session
 
 from inbox.learning import versions
 from inbox.learning.costs import costs_of
 from inbox.learning.versions import CHANGED
 from inbox.triage.prediction import UrgencyCosts
+from inbox.views import settings_triage
 from models import AuditEntry, Company, RequestType, TriageModelVersion, TriageTraining
 from models.base import columns
 from tests.web.scene import NOW, Scene
@@ -26,6 +28,16 @@ HOLDOUT: dict[str, Any] = {
         "complaint": {"precision": 0.8, "recall": 0.75, "f1": 0.77, "support": 12},
     },
     "urgency": None,
+}
+PRODUCTS: dict[str, Any] = {
+    "groups": 1,
+    "reason": "not_worse",
+    "accepted": True,
+    "measured_on": "holdout",
+    "by_group": {
+        "": {"precision": 0.9, "recall": 0.95, "f1": 0.92, "support": 20},
+        "Nồi chiên": {"precision": 0.85, "recall": 0.6, "f1": 0.7, "support": 11},
+    },
 }
 FIGURES = {
     "messages": 40,
@@ -51,7 +63,13 @@ def add_model(session: Session, reason: str, outcomes: list[Any] | None = None) 
         described=b"{}",
         data_sha256="ab" * 32,
         made_by_id=None,
-        metrics={"kind": "own", "gate": gate, "holdout": HOLDOUT, "candidates": []},
+        metrics={
+            "kind": "own",
+            "gate": gate,
+            "holdout": HOLDOUT,
+            "candidates": [],
+            "products": PRODUCTS,
+        },
         outcomes=outcomes or [],
     )
     return versions.add_version(session, made, NOW)
@@ -113,6 +131,14 @@ async def test_figures_chart_and_confusion_lead_to_the_messages(scene: Scene) ->
     assert "55.0% stated, 60.0% right, 10 messages" in chart[0]
     assert chart[0].count("<circle") == 2
     assert ">100%</text>" in chart[0]
+    guessed = r"Nồi chiên</th><td[^>]*>85.0%</td><td[^>]*>60.0%</td><td[^>]*>11<"
+    assert re.search(guessed, page)
+    products = (await browser.get("/settings/products")).text
+    assert "Measured on 31 messages kept aside." not in products, "it does not answer yet"
+    await browser.post(f"/settings/triage/versions/{number}/promotion", {"reason": ""})
+    products = (await browser.get("/settings/products")).text
+    assert re.search(guessed, products), "F123: of the model that answers, by group"
+    assert "Measured on 31 messages kept aside." in products
     link = re.search(r'href="(/settings/triage/versions/\d+/messages[^"]*)">1<', page)
     assert link
     listed = (await browser.get(link[1].replace("&amp;", "&"))).text
@@ -152,8 +178,26 @@ async def test_habits_are_kept_in_their_bounds(scene: Scene) -> None:
     assert refused.status_code == 422
     await browser.post("/settings/triage/habits", {"after": "40", "agreement_below": "75"})
     (company,) = await scene.all(Company)
-    kept = {"after": 40, "nightly": False, "agreement_below": 0.75}
+    kept = {"after": 40, "nightly": False, "agreement_below": 0.75, "semantic": False}
     assert company.settings["learning"] == kept
+
+
+async def test_the_semantic_half_is_switched_on_only_where_it_is_installed(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = await scene.signed_in("ha")
+    wish = {"after": "25", "agreement_below": "80", "semantic": "1"}
+    monkeypatch.setattr(settings_triage, "is_installed", lambda: False)
+    refused = await browser.post("/settings/triage/habits", wish)
+    assert refused.status_code == 422
+    assert "pip install kip-inbox[semantic]" in refused.text
+    monkeypatch.setattr(settings_triage, "is_installed", lambda: True)
+    assert (await browser.post("/settings/triage/habits", wish)).status_code == 303
+    (company,) = await scene.all(Company)
+    assert company.settings["learning"]["semantic"] is True
+    assert "pip install" not in (await browser.get("/settings/triage")).text
+    monkeypatch.setattr(settings_triage, "is_installed", lambda: False)  # another machine
+    assert "pip install kip-inbox[semantic]" in (await browser.get("/settings/triage")).text
 
 
 async def test_topics_are_added_renamed_merged_and_switched(scene: Scene) -> None:

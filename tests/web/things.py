@@ -8,12 +8,19 @@ from typing import Any
 from sqlalchemy import select
 from sqlmodel import Session
 
+from inbox.auth import random_token
 from inbox.channels.webform import pack_file
+from inbox.dates import milestones
+from inbox.dates.milestones import Said
+from inbox.store.dates import Place
 from models import (
     Absence,
+    AccountFile,
+    AccountNote,
     ApiToken,
     Ask,
     Attachment,
+    Blob,
     Message,
     MessageHtml,
     RawMessage,
@@ -21,6 +28,7 @@ from models import (
     Swap,
 )
 from models.base import columns
+from tests.web.accounts import make_account
 from tests.web.scene import CHAT_KEY, Scene
 
 
@@ -40,6 +48,11 @@ class Things:
     swap_id: int
 
     message_id: int = 0
+    account_id: int = 0
+    milestone_id: int = 0  # of the conversation
+    contact_id: int = 0
+    note_id: int = 0  # of the account's page, by another
+    file_id: int = 0
 
     def path(self, pattern: str) -> str:
         """Fill in an address."""
@@ -52,9 +65,10 @@ class Things:
         }
         known |= {"calendar_id": 1, "inbox_id": 1, "mailbox_id": 1, "kind": "form"}
         known["position"] = 0
+        known |= {"reminder_id": 999, "template_id": 999}
         known |= {"entry_id": 999, "rule_id": 999}
         known |= {"step": "hours", "ladder_id": 0, "notice_id": 1}
-        known |= {"mail_id": 0, "key_id": 999}
+        known |= {"mail_id": 0, "key_id": 999, "import_id": 999, "join_id": 999}
         known |= {"policy_id": 1, "rehearsal_id": 1}
         known |= {"browser_id": 1, "version_id": 999, "type_key": "general", "group_id": 999}
         return re.sub(r"{(\w+)}", lambda found: str(known[found[1]]), pattern)
@@ -85,7 +99,45 @@ async def make_things(scene: Scene) -> Things:
     ids = (supervisor.id, team_id, token_id, ask_id, absence_id, swap_id)
     made = Things(number, held.id, blob, row.public_token, *ids)
     made.message_id = await lay_out(scene, number)
+    made.contact_id = row.contact_id
+    made.account_id = await make_account(scene, number)
+    await put_on_page(scene, made)
+    made.milestone_id = await make_milestone(scene, made)
     return made
+
+
+async def make_milestone(scene: Scene, things: Things) -> int:
+    """Let the conversation have to reach something next week."""
+
+    def work(session: Session) -> int:
+        place = Place(things.account_id, things.number)
+        said = Said("Delivery", scene.clock.now + timedelta(days=7), things.agent_id)
+        by = things.agent_id
+        return milestones.plan(session, place, said, by=by, now=scene.clock.now).id
+
+    return await scene.write(work)
+
+
+async def put_on_page(scene: Scene, things: Things) -> None:
+    """Let the supervisor put a note and a file on the account's page."""
+
+    def work(session: Session) -> tuple[int, int]:
+        own = {
+            "account_id": things.account_id,
+            "author_id": things.agent_id,
+            "created_at": scene.clock.now,
+        }
+        blob = Blob(id=random_token(), sha256="", size_bytes=1, content=b"x")
+        session.add(blob)
+        session.flush()
+        note = AccountNote(text="A note", **own)
+        kind = {"filename": "x", "content_type": "text/plain", "size_bytes": 1}
+        file = AccountFile(blob_id=blob.id, **kind, **own)
+        session.add_all([note, file])
+        session.flush()
+        return note.id, file.id
+
+    things.note_id, things.file_id = await scene.write(work)
 
 
 async def lay_out(scene: Scene, number: int) -> int:

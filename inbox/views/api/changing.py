@@ -13,6 +13,7 @@ from inbox import closing, corrections, passing, ruling, waits
 from inbox import conversations as service
 from inbox.acknowledgement import House
 from inbox.clock import utcnow
+from inbox.dates import answering
 from inbox.errors import Invalid, NotFound
 from inbox.house import load_house
 from inbox.outgoing.letters import Extras, read_copies
@@ -48,13 +49,25 @@ async def post_reply(request: HttpRequest, number: FromPath[int]) -> Response[An
     check_query(request)
     body = await read_body(request, shapes.NewReply)
     who, where = person(request), site(request)
-    extras = Extras(*read_copies(", ".join(body.cc), ", ".join(body.bcc)), anyway=body.anyway)
+    extras = Extras(
+        *read_copies(", ".join(body.cc), ", ".join(body.bcc)),
+        anyway=body.anyway,
+        word=body.word,
+        remind_at=body.remind_at,
+    )
 
     def work(session: Session) -> Answer:
         row = rows.get_for_agent(session, number, who, to_change=True)
         house = _house(session, where)
-        message = service.reply(
-            session, row, body.text, house, by=who, now=utcnow(), seen=body.seen, extras=extras
+        message = answering.answer(
+            session,
+            row,
+            text=body.text,
+            house=house,
+            by=who,
+            now=utcnow(),
+            seen=body.seen,
+            extras=extras,
         )
         return _written(session, row, message)
 

@@ -125,6 +125,20 @@ OPERATIONS: dict[str, Operation] = {
         takes=shapes.NewStatus,
         refuses=(403, 404, 409, 413),
     ),
+    f"POST {ONE}/merge": Operation(
+        "merge",
+        "Make one of two requests of a customer; the one that goes on is given",
+        CHANGED,
+        takes=shapes.NewPart,
+        refuses=(403, 404, 409, 413),
+        once=True,
+    ),
+    f"DELETE {ONE}/merge": Operation(
+        "takeOut",
+        "Let what became part of another be on its own again",
+        CHANGED,
+        refuses=(403, 404, 409, 413),
+    ),
     f"GET {BASE}/openapi.json": Operation("getDescription", "Give this document", {}),
 }
 NUMBER = {

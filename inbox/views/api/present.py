@@ -146,6 +146,8 @@ def present_conversation(session: Session, row: Conversation) -> shapes.Conversa
     }
     return shapes.Conversation(
         **shared,
+        merged_into=row.merged_into_id,
+        merged=[one.number for one in thread.parts],
         messages=[present_message(one, thread, colleagues) for one in thread.messages],
         events=[_event(one, colleagues, teams) for one in thread.events],
     )

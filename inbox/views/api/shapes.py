@@ -124,6 +124,10 @@ class Event(Struct):
 class Conversation(ConversationItem):
     """A conversation with its messages and what happened to it."""
 
+    merged_into: Annotated[
+        int | None, Meta(description="The one that goes on for this; its messages are there.")
+    ]
+    merged: Annotated[list[int], Meta(description="What became part of this.")]
     messages: list[Message]
     events: list[Event]
 
@@ -174,6 +178,14 @@ class NewReply(Asked):
     anyway: Annotated[
         bool, Meta(description="Also to an address that mail came back from (else 409).")
     ] = False
+    word: Annotated[
+        Annotated[datetime, Meta(tz=True)] | None,
+        Meta(description="Our word: when the next answer comes at the latest."),
+    ] = None
+    remind_at: Annotated[
+        Annotated[datetime, Meta(tz=True)] | None,
+        Meta(description="When you are told if the customer has not written by then."),
+    ] = None
 
 
 class NewNote(Asked):
@@ -216,6 +228,12 @@ class NewOwner(Asked):
     owner: str | None
     reason: Annotated[str, Meta(max_length=40)] = ""
     note: Annotated[str, Meta(max_length=500)] = ""
+
+
+class NewPart(Asked):
+    """The other request of the same customer; which of both goes on follows from their ways."""
+
+    other: Annotated[int, Meta(ge=1, le=MOST_INT)]
 
 
 class NewStatus(Asked):

@@ -1,0 +1,1 @@
+"""Accounts: who looks after which customer, and what is counted of them."""

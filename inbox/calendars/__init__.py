@@ -1,0 +1,1 @@
+"""People's calendars: a feed of what is due, and their own, which say when they are busy."""

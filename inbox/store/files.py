@@ -1,0 +1,186 @@
+"""Files: of conversations, and those that colleagues put on a customer's page."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import or_, select
+from sqlmodel import Session
+
+from inbox.errors import NotFound
+from inbox.store import merges
+from inbox.store.accountline import FILE, MESSAGE, Place, follows
+from inbox.store.accountpage import Whose, page_of
+from inbox.store.asks import asked_of
+from inbox.store.conversations import SHOWN_NAME, get_for_agent
+from inbox.store.counts import may_open
+from inbox.store.people import Person
+from models import (
+    AccountFile,
+    Attachment,
+    Blob,
+    Contact,
+    Conversation,
+    Direction,
+    Message,
+    Status,
+)
+from models.base import columns
+
+attachments = columns(Attachment)
+blobs = columns(Blob)
+contacts = columns(Contact)
+conversations = columns(Conversation)
+messages = columns(Message)
+uploads = columns(AccountFile)
+
+NO_FILE = "There is no such file."
+
+
+def get_file(session: Session, blob_id: str, who: Person) -> tuple[str, bytes]:
+    """Return name and bytes of a file that this person may see.
+
+    Raises
+    ------
+    NotFound
+        If there is none, or they may not.
+    """
+    row = session.execute(
+        select(attachments.filename, blobs.content)
+        .join(Blob, blobs.id == attachments.blob_id)
+        .join(Message, messages.id == attachments.message_id)
+        .join(Conversation, conversations.id == messages.conversation_id)
+        .where(attachments.blob_id == blob_id, or_(may_open(who), asked_of(who)))
+    ).one_or_none()
+    row = row or _of_part(session, blob_id, who) or _of_page(session, blob_id, who)
+    if row is None:
+        raise NotFound(NO_FILE)
+    return row.filename, row.content
+
+
+def _of_part(session: Session, blob_id: str, who: Person) -> Any:
+    """Return a file of what was merged into a conversation that this person may see."""
+    row = session.execute(
+        select(attachments.filename, blobs.content, messages.conversation_id)
+        .join(Blob, blobs.id == attachments.blob_id)
+        .join(Message, messages.id == attachments.message_id)
+        .where(attachments.blob_id == blob_id)
+    ).one_or_none()
+    if row is None:
+        return None
+    part = session.get_one(Conversation, row.conversation_id)
+    whole = merges.find_whole(session, part)
+    if whole.id == part.id:
+        return None
+    get_for_agent(session, whole.id, who, or_asked=True)
+    return row
+
+
+def _of_page(session: Session, blob_id: str, who: Person) -> Any:
+    """Return a file that was put on a page that this person may see."""
+    row = session.execute(
+        select(uploads.filename, blobs.content, uploads.account_id, uploads.contact_id)
+        .join(Blob, blobs.id == uploads.blob_id)
+        .where(uploads.blob_id == blob_id)
+    ).one_or_none()
+    if row is not None:
+        page_of(session, row, who)
+    return row
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """A file of an account or a person; ``number`` is 0 of one that a colleague put there."""
+
+    place: Place
+    blob_id: str
+    filename: str
+    size_bytes: int
+    number: int
+    subject: str
+    is_ours: bool  # sent, not received
+    author_id: int | None
+    who: str  # the customer whose conversation it is
+
+    @property
+    def is_upload(self) -> bool:
+        """Whether a colleague put it on the page."""
+        return self.number == 0
+
+
+def list_files(
+    session: Session,
+    whose: Whose,
+    who: Person,
+    limit: int,
+    *,
+    source: str = "",
+    after: Place | None = None,
+) -> list[FileRow]:
+    """Return files, the newest first; ``source`` is received, sent, uploaded or "" for all."""
+    found: list[FileRow] = []
+    if source != "uploaded":
+        found += _of_messages(session, whose, who, limit, source, after)
+    if source in ("", "uploaded"):
+        found += _uploaded(session, whose, limit, after)
+    return sorted(found, key=lambda row: row.place, reverse=True)[:limit]
+
+
+def _of_messages(
+    session: Session, whose: Whose, who: Person, limit: int, source: str, after: Place | None
+) -> list[FileRow]:
+    query = (
+        select(
+            messages.created_at,
+            attachments.id,
+            attachments.blob_id,
+            attachments.filename,
+            attachments.size_bytes,
+            conversations.id,
+            conversations.subject,
+            messages.direction,
+            messages.author_id,
+            SHOWN_NAME,
+        )
+        .join(Message, messages.id == attachments.message_id)
+        .join(Conversation, conversations.id == messages.conversation_id)
+        .join(Contact, contacts.id == conversations.contact_id)
+        .where(whose.conversations(who), conversations.status != Status.SPAM)
+        .order_by(messages.created_at.desc(), attachments.id.desc())
+        .limit(limit)
+    )
+    if source == "received":
+        query = query.where(messages.direction == Direction.INBOUND)
+    elif source == "sent":
+        query = query.where(messages.direction != Direction.INBOUND)
+    if after is not None:
+        at = messages.created_at
+        query = query.where(follows(at, attachments.id, MESSAGE, after))
+    return [
+        FileRow(
+            Place(at, MESSAGE, number), *rest, direction is not Direction.INBOUND, author, name
+        )
+        for at, number, *rest, direction, author, name in session.execute(query)
+    ]
+
+
+def _uploaded(session: Session, whose: Whose, limit: int, after: Place | None) -> list[FileRow]:
+    query = select(AccountFile).where(whose.things(uploads))
+    if after is not None:
+        query = query.where(follows(uploads.created_at, uploads.id, FILE, after))
+    rows = session.execute(
+        query.order_by(uploads.created_at.desc(), uploads.id.desc()).limit(limit)
+    ).scalars()
+    return [
+        FileRow(
+            Place(row.created_at, FILE, row.id),
+            row.blob_id,
+            row.filename,
+            row.size_bytes,
+            0,
+            "",
+            is_ours=True,
+            author_id=row.author_id,
+            who="",
+        )
+        for row in rows
+    ]

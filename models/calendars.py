@@ -1,0 +1,76 @@
+"""People's calendars: ours that they read, theirs that we read, and invitations in mail."""
+
+from datetime import datetime
+
+from sqlalchemy import Index
+from sqlmodel import Field, SQLModel
+
+from models.base import Table
+
+
+class CalendarFeed(SQLModel, table=True):
+    """Somebody's private calendar of what is due; ``token_hash`` is its secret's SHA-256."""
+
+    __tablename__ = "calendar_feeds"
+
+    agent_id: int = Field(foreign_key="agents.id", primary_key=True)
+    token_hash: str = Field(unique=True)
+    made_at: datetime
+    read_at: datetime | None = None  # to an hour
+
+
+class OwnCalendar(SQLModel, table=True):
+    """Where somebody keeps their own calendar; its address is a secret, and sealed.
+
+    ``next_at`` is when it is fetched again; ``error`` is why it could not be, and since when
+    it cannot ``failing_since``.
+    """
+
+    __tablename__ = "own_calendars"
+
+    agent_id: int = Field(foreign_key="agents.id", primary_key=True)
+    sealed: str
+    host: str
+    next_at: datetime = Field(index=True)
+    fetched_at: datetime | None = None
+    failing_since: datetime | None = None
+    failures: int = 0
+    error: str = ""
+    left_out: int = 0  # repeating events that could not be read
+    entered_at: datetime
+
+
+class BusyTime(Table, table=True):
+    """Somebody is in a meeting in [starts_at, ends_at), as their own calendar says; no more."""
+
+    __tablename__ = "busy_times"
+    __table_args__ = (
+        Index("ix_busy_times_agent", "agent_id", "starts_at"),
+        Index("ix_busy_times_ends", "ends_at"),
+    )
+
+    agent_id: int = Field(foreign_key="agents.id")
+    starts_at: datetime
+    ends_at: datetime
+
+
+class Meeting(Table, table=True):
+    """An invitation to a meeting that came in a message.
+
+    ``method`` is what the mail did: ``request``, ``cancel``, ``reply``, ``counter`` or
+    ``publish``. ``ends_at`` is None where it says nothing; of an all-day one the times are the
+    company's midnights.
+    """
+
+    __tablename__ = "meetings"
+    __table_args__ = (Index("ix_meetings_starts", "starts_at"),)
+
+    message_id: int = Field(foreign_key="messages.id", index=True)
+    uid: str
+    method: str
+    title: str = ""
+    place: str = ""
+    organiser: str = ""
+    starts_at: datetime
+    ends_at: datetime | None = None
+    is_all_day: bool = False
