@@ -35,6 +35,7 @@ NOTE_TEXT_CUT = "The text was cut after 1 MiB."
 _NO_ID = "@no-message-id.invalid"
 # The same words once more, for programs of one kind.
 _OTHER_FORMS = ("text/x-amp-html", "text/watch-html", "text/enriched", "text/richtext")
+_WORDS = ("text/plain", "text/html", "multipart/")
 _CALENDARS = ("text/calendar", "application/ics")
 _META_CHARSET = re.compile(
     rb"charset\s{0,5}=\s{0,5}[\"']?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE
@@ -216,7 +217,9 @@ def _collect_alternative(part: Part, content: _Content) -> None:
     """Take the same words in two forms as one segment."""
     inside = _Content()
     read = [inner for inner in part.parts if inner.kind not in _OTHER_FORMS or inner.filename]
-    for inner in read or part.parts:
+    if not any(inner.kind.startswith(_WORDS) for inner in read):
+        read = part.parts
+    for inner in read:
         _collect(inner, inside)
     content.winmail += inside.winmail
     content.attachments += inside.attachments

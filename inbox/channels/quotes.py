@@ -65,6 +65,7 @@ _CLOCK = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)|\d[:.]\d\d(?!\d)|\d{1,2}[./-]\d
 _BARE_DATE = re.compile(
     r"\d{4}[-/]\d{1,2}[-/]\d{1,2}(?: \d{1,2}:\d\d)?(?P<zone> GMT[+-]\d\d:\d\d)? \S.{0,150}"
 )
+_REPLY_ABOVE = re.compile("|".join(map(re.escape, sorted(REPLY_ABOVE))))
 _RULED_WORDS = re.compile(r"[-_=*]{2,} ?([^-_=*]{3,100}?) ?[-_=*]{2,}")
 _FOOTER = re.compile(r"_{30,}")
 _FOOTER_LINES = 8
@@ -282,7 +283,7 @@ def _is_separator(bare: str) -> bool:
     return (
         words in FORWARDED
         or (words in ORIGINAL and bare[0] in "-_=*–—#|")
-        or any(line in words for line in REPLY_ABOVE)
+        or _REPLY_ABOVE.search(words) is not None
     )
 
 

@@ -4,12 +4,12 @@ The same is asked twice: before anybody has said yes, and again in the transacti
 the rows in, for the world may have changed in between.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import select
 from sqlmodel import Session
 
 from inbox.sheets.fields import (
@@ -22,22 +22,13 @@ from inbox.sheets.fields import (
     check_again,
 )
 from inbox.sheets.reading import Line
-from inbox.store.erased import find_erased
+from inbox.sheets.there import There
 from inbox.store.products import list_names
 from inbox.triage.text import fold
-from models import Account, Agent, Contact, ContactIdentity, RowOutcome
+from models import Agent, RowOutcome
 from models.base import columns
 
-accounts = columns(Account)
 agents = columns(Agent)
-contacts = columns(Contact)
-identities = columns(ContactIdentity)
-
-_ACCOUNT = (
-    *("id", "name", "folded", "reference", "kind", "owner_id", "backup_id", "status", "value"),
-    *("tier", "product_groups", "language", "since", "fields"),
-)
-_CONTACT = ("id", "name", "language", "position", "account_id", "restricted_at")
 
 _PLAIN = {
     "account": "name",
@@ -141,68 +132,21 @@ def judge(
             faults.append(("", "too_many_cells", ""))
         read.append(Judged(one.line, kept if not faults else one.cells, faults))
     good = [one.cells for one in read if not one.wrong]
-    there = _There(session, good)
+    there = There(session, good)
     for row in read:
         if not row.wrong:
             _judge(row, there, known, seen)
     return read
 
 
-class _There:
-    """The accounts and contacts that some rows may mean, as they are now."""
-
-    def __init__(self, session: Session, rows: Sequence[Mapping[str, str]]) -> None:
-        references = _values(rows, "reference")
-        names = {fold(one) for one in _values(rows, "account")}
-        self.by_reference: dict[str, Any] = {}
-        self.by_name: dict[str, list[Any]] = {}
-        if references or names:
-            found = session.execute(
-                select(*(accounts[name] for name in _ACCOUNT)).where(
-                    or_(accounts.reference.in_(references), accounts.folded.in_(names))
-                )
-            )
-            for row in found:
-                if row.reference is not None:
-                    self.by_reference[row.reference] = row
-                self.by_name.setdefault(row.folded, []).append(row)
-        self.owners: dict[tuple[str, str], int] = {}
-        self.contacts: dict[int, Any] = {}
-        self.erased: set[tuple[str, str]] = set()
-        self._load_contacts(session, _values(rows, "email"), _values(rows, "phone"))
-
-    def _load_contacts(self, session: Session, emails: set[str], phones: set[str]) -> None:
-        if not emails and not phones:
-            return
-        found = session.execute(
-            select(identities.kind, identities.value, *(contacts[name] for name in _CONTACT))
-            .join(Contact, contacts.id == identities.contact_id)
-            .where(
-                or_(
-                    and_(identities.kind == "email", identities.value.in_(emails)),
-                    and_(identities.kind == "phone", identities.value.in_(phones)),
-                )
-            )
-        )
-        for row in found:
-            self.owners[row.kind, row.value] = row.id
-            self.contacts[row.id] = row
-        for kind, values in (("email", emails), ("phone", phones)):
-            self.erased |= {(kind, one) for one in find_erased(session, kind, values)}
-
-
-def _values(rows: Iterable[Mapping[str, str]], name: str) -> set[str]:
-    return {row[name] for row in rows if name in row}
-
-
-def _judge(row: Judged, there: _There, known: Known, seen: Seen) -> None:
+def _judge(row: Judged, there: There, known: Known, seen: Seen) -> None:
     if "account" in row.cells or "reference" in row.cells:
         row.account = _account(row, there, known, seen)
     if not row.wrong and ("email" in row.cells or "phone" in row.cells):
         row.contact = _contact(row, there, seen)
 
 
-def _account(row: Judged, there: _There, known: Known, seen: Seen) -> Plan | None:
+def _account(row: Judged, there: There, known: Known, seen: Seen) -> Plan | None:
     cells = row.cells
     found = _find_account(row, there)
     key = "" if row.wrong else _key_of(row, found, seen)
@@ -292,7 +236,7 @@ def _again(
     return Plan(key, number, dict.fromkeys(after), after, is_again=True)
 
 
-def _find_account(row: Judged, there: _There) -> Any | None:
+def _find_account(row: Judged, there: There) -> Any | None:
     """Return the account that a row means: by its reference, else by its name alone."""
     cells = row.cells
     reference, name = cells.get("reference"), cells.get("account")
@@ -343,7 +287,7 @@ def account_values(cells: Mapping[str, str], known: Known) -> Changes:
     return values | ({"fields": own} if own else {})
 
 
-def _contact(row: Judged, there: _There, seen: Seen) -> Plan | None:
+def _contact(row: Judged, there: There, seen: Seen) -> Plan | None:
     cells = row.cells
     kinds: tuple[str, ...] = ("email", "phone")
     addresses = [(kind, cells[kind]) for kind in kinds if kind in cells]

@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.machine import chromium
 from tests.slow.product import Product, running
+
+expect.set_options(timeout=15_000)  # two cores, with other tests beside us
 
 
 @pytest.fixture(scope="module")

@@ -174,7 +174,7 @@ def fill_in_mailbox(page: Page, dovecot: Dovecot, **changes: str) -> None:
             page.fill(f"#{field}", text)
 
 
-@pytest.mark.parametrize("language", ["en", "vi"])
+@pytest.mark.parametrize("language", ["en", pytest.param("vi", marks=pytest.mark.long)])
 def test_the_connection_test_says_what_is_wrong(
     browser: Browser, dovecot: Dovecot, tmp_path: Path, language: str
 ) -> None:

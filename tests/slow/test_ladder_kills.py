@@ -147,7 +147,7 @@ def _kill_and_look(
     return steady, killed
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("kind", [pytest.param("sqlite", marks=pytest.mark.long), "postgresql"])
 def test_each_step_fires_once_and_soon_while_the_worker_dies(tmp_path: Path, kind: str) -> None:
     """R22, F45: three kills in twelve seconds of a step every 0.3 s."""
     steady, killed = _kill_and_look(tmp_path, kind, kills=3, every_s=0.3, most=40)

@@ -115,7 +115,7 @@ def _correct_by_key(page: Page, product: Product, number: int) -> None:
 
 
 def _wait_until(page: Page, script: str, known: str | None = None) -> None:
-    """Wait for a script to be true; Playwright's own waiting evaluates, which our CSP forbids."""
+    """Wait until a script is true; Playwright's own way evaluates, which our CSP forbids."""
     until(lambda: page.evaluate(script, known), 30, script)
 
 

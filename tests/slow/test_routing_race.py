@@ -13,7 +13,14 @@ ARRIVALS = 160  # benchmarks/bench_routing.py has 2,000
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite", "postgresql"], scope="session")
-@pytest.mark.parametrize("gives_by", ["least_open", "round_robin", "weight"])
+@pytest.mark.parametrize(
+    "gives_by",
+    [
+        "least_open",
+        pytest.param("round_robin", marks=pytest.mark.long),
+        pytest.param("weight", marks=pytest.mark.long),
+    ],
+)
 async def test_eight_workers(
     database: Database, database_url: str, tmp_path: Path, gives_by: str
 ) -> None:

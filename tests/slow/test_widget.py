@@ -100,7 +100,7 @@ def test_a_visitor_asks_and_an_agent_answers_live(
     expect(row).to_be_visible(timeout=WITHIN_MS)
     row.click()
     thread = agent.locator(f"#thread-{number}")
-    expect(thread).to_contain_text("thiếu dây nguồn")
+    expect(thread).to_contain_text("thiếu dây nguồn", timeout=WITHIN_MS)
     agent.fill("#draft", "Chào chị Yến, em đã giữ một nồi mới cho chị.")
     agent.locator("#send").click()
     visitor.hears("em đã giữ một nồi mới")

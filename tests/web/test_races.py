@@ -26,7 +26,7 @@ events = columns(Event)
 outbox = columns(Outbox)
 
 CLAIMANTS = 50
-SHORT, LONG = 20, 200  # rounds in all
+SHORT, LONG = 10, 200  # rounds in all
 PORTION = 10  # rounds in one company; each has conversations of its own
 
 
