@@ -10,7 +10,7 @@ from models.account import (
 )
 from models.alert import AlertMessage, PushBrowser
 from models.audit import AuditAction, AuditEntry, AuditSeal, AuditThing
-from models.calendars import BusyTime, CalendarFeed, Meeting, OwnCalendar
+from models.calendars import BusyTime, CalendarFeed, OwnCalendar
 from models.conversation import (
     URGENCY_RANK,
     Conversation,
@@ -170,7 +170,6 @@ __all__ = [
     "Mailbox",
     "MailboxAuth",
     "MailboxTls",
-    "Meeting",
     "Message",
     "MessageCode",
     "MessageHtml",

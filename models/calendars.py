@@ -1,4 +1,4 @@
-"""People's calendars: ours that they read, theirs that we read, and invitations in mail."""
+"""People's calendars: ours that they read, and theirs that we read."""
 
 from datetime import datetime
 
@@ -52,25 +52,3 @@ class BusyTime(Table, table=True):
     agent_id: int = Field(foreign_key="agents.id")
     starts_at: datetime
     ends_at: datetime
-
-
-class Meeting(Table, table=True):
-    """An invitation to a meeting that came in a message.
-
-    ``method`` is what the mail did: ``request``, ``cancel``, ``reply``, ``counter`` or
-    ``publish``. ``ends_at`` is None where it says nothing; of an all-day one the times are the
-    company's midnights.
-    """
-
-    __tablename__ = "meetings"
-    __table_args__ = (Index("ix_meetings_starts", "starts_at"),)
-
-    message_id: int = Field(foreign_key="messages.id", index=True)
-    uid: str
-    method: str
-    title: str = ""
-    place: str = ""
-    organiser: str = ""
-    starts_at: datetime
-    ends_at: datetime | None = None
-    is_all_day: bool = False

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sqlmodel import Session
@@ -143,7 +144,12 @@ def _tell(session: Session, firm: Firm, number: int) -> None:
     session.flush()
     send_alerts(session, firm.house, LATER)
     facts = {"lines": [{"number": number, "subject": SUBJECT, "page": f"/inbox/{number}"}]}
-    alert = {"way": "telegram", "agent_id": firm.an.id, "address": "1", "facts": facts}
+    alert: dict[str, Any] = {
+        "way": "telegram",
+        "agent_id": firm.an.id,
+        "address": "1",
+        "facts": facts,
+    }
     session.add(AlertMessage(**alert, created_at=LATER, leased_until=LATER))
     mail = f"To: {ADDRESS}\n\n{SENT}".encode()
     session.add(SinkMail(to_address=ADDRESS, from_address="a@b.example", body=mail, at=LATER))
@@ -173,8 +179,16 @@ def _enter_elsewhere(session: Session, firm: Firm, contact: Contact) -> None:
     session.add_all([account, blob, sheet, export])
     session.flush()
     contact.account_id = account.id
-    about = {"account_id": account.id, "contact_id": contact.id, "author_id": firm.an.id}
-    upload = {"filename": f"{UPLOAD}.pdf", "content_type": "application/pdf", "size_bytes": 9}
+    about: dict[str, Any] = {
+        "account_id": account.id,
+        "contact_id": contact.id,
+        "author_id": firm.an.id,
+    }
+    upload: dict[str, Any] = {
+        "filename": f"{UPLOAD}.pdf",
+        "content_type": "application/pdf",
+        "size_bytes": 9,
+    }
     cells = {"email": ADDRESS, "name": SHEET}
     session.add_all(
         [

@@ -42,6 +42,7 @@ OWN = ("name", "language", "tier", "account_id", "position")
 NOT_THERE = N_("There is no such customer.")
 ONE_ALREADY = N_("They are one already.")
 NOT_ONE = N_("They are not joined.")
+LATER_FIRST = N_("They were joined to somebody else since: part those first.")
 DECIDED = N_("Somebody has decided that already.")
 KEPT_AS_IT_IS = N_("This customer’s data is kept as it is: nothing may be done with it.")
 
@@ -215,7 +216,8 @@ def part(session: Session, join_id: int, *, by: int | None, now: datetime) -> No
     NotFound
         If there is no such join.
     Conflict
-        If they are not joined, or the data of one of them is restricted or erased.
+        If they are not joined, or the first was joined to another since, or the data of one
+        of them is restricted or erased.
     """
     row = joins.get_join(session, join_id, to_change=True)
     if row.state != JoinState.JOINED or row.decided_at is None:
@@ -227,6 +229,8 @@ def part(session: Session, join_id: int, *, by: int | None, now: datetime) -> No
     kept, joined = both[row.kept_id], both[row.joined_id]
     if any(one.restricted_at or one.erased_at for one in both.values()):
         raise Conflict(KEPT_AS_IT_IS)
+    if kept.joined_into_id is not None:
+        raise Conflict(LATER_FIRST)
     ids = row.moved["identities"]
     back = _still(session, row.moved["conversations"], kept.id)
     back += _came_since(session, kept.id, ids, row.decided_at)

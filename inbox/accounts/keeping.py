@@ -15,7 +15,9 @@ from inbox.ruling import MOST_NAME, set_tiers
 from inbox.store import accounts as rows
 from inbox.store.audit import add_entry
 from inbox.store.changes import add_happened, moved
+from inbox.store.running import clocks_for
 from inbox.store.staff import WORK
+from inbox.telling import Alert, Telling, tell_all
 from inbox.templating import LANGUAGES, N_
 from inbox.triage.text import fold
 from models import (
@@ -277,8 +279,8 @@ def hand_over(
     """Give accounts whole to a colleague, with what their owner has open of them.
 
     Their open requests, milestones and reminders go along; what others of the team work on
-    stays with them. A colleague who was the backup is no
-    longer: the former owner is.
+    stays with them. A colleague who was the backup is no longer: the former owner is. They
+    are told once of each account, by its most pressing request.
 
     Raises
     ------
@@ -305,10 +307,21 @@ def hand_over(
         session.flush()
         given += 1
         if before is not None:
-            work += _hand_work(session, account, before, to_id, by, now)
+            numbers = _hand_work(session, account, before, to_id, by, now)
+            if numbers and to_id != by:
+                _tell(session, numbers[0], before, to_id, now)
+            work += len(numbers)
             _hand_dates(session, account.id, before, to_id)
         _note(session, account, AuditAction.HANDED_OVER, facts, by, now)
     return HandedOver(given, work)
+
+
+def _tell(session: Session, number: int, before: int, to_id: int, now: datetime) -> None:
+    clock = clocks_for(session, [number]).get(number)
+    if clock is not None:
+        handed = {"handed_from": before, "handed_to": to_id}
+        to, kind = {to_id: "owner"}, Alert.HANDED_OVER
+        tell_all(session, [Telling(to, number, clock, "given", kind, data=handed)], now)
 
 
 def _hand_dates(session: Session, account_id: int, before: int, to_id: int) -> None:
@@ -325,19 +338,19 @@ def _hand_dates(session: Session, account_id: int, before: int, to_id: int) -> N
 
 def _hand_work(
     session: Session, account: Account, before: int, to_id: int, by: int | None, now: datetime
-) -> int:
-    """Give the new owner what the old one had open of an account; return how many."""
+) -> list[int]:
+    """Give the new owner what the old one had open of an account; return it, next due first."""
     mine = (conversations.account_id == account.id, conversations.owner_id == before)
     found = list(
         session.execute(
             select(conversations.id)
             .where(*mine, conversations.status.in_(WORK))
-            .order_by(conversations.id)
+            .order_by(conversations.order_at, conversations.id)
             .with_for_update()
         ).scalars()
     )
     if not found:
-        return 0
+        return []
     session.execute(
         update(Conversation)
         .where(conversations.id.in_(found))
@@ -352,4 +365,4 @@ def _hand_work(
     }
     add_happened(session, [(one, EventKind.ASSIGNED, now, data, by) for one in found])
     announce_moved(session, found, [to_id])
-    return len(found)
+    return found

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select, true, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, true, update
 from sqlmodel import Session
 
 from inbox.errors import Invalid
@@ -95,7 +95,7 @@ def list_silent(session: Session, who: Person, now: datetime) -> list[Silent]:
     A before B before C, the longest silence first, at most 100 of each; somebody's own, or
     everybody's for who sees all. Ended ones are not watched.
     """
-    mine = true() if who.sees_all else kept_by(who.id)
+    mine: ColumnElement[bool] = true() if who.sees_all else kept_by(who.id)
     found: list[Silent] = []
     for value, days in load_days(session).items():
         cutoff = now - timedelta(days=days)

@@ -1,5 +1,6 @@
 """An answer with what comes after it: our word, a reminder, a wait."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -47,7 +48,9 @@ def answer(
         reminders.check_time(extras.remind_at, now, "remind")
     extras = replace(extras, word=_utc(extras.word), remind_at=_utc(extras.remind_at))
     before = conversation.last_message_id
-    send = waits.reply_and_wait if then_wait else conversations.reply
+    send: Callable[..., Message] = conversations.reply
+    if then_wait:
+        send = waits.reply_and_wait
     said = send(
         session, conversation, text=text, house=house, by=by, now=now, extras=extras, **more
     )

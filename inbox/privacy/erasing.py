@@ -95,7 +95,7 @@ def _look(session: Session, subject: Subject) -> Found:
 def find_hold(session: Session, contact_ids: list[int]) -> LegalHold | None:
     """Return why the data of one of these must be kept, if there is a reason."""
     for some in in_parts(contact_ids):
-        found = session.execute(
+        found: LegalHold | None = session.execute(
             select(LegalHold)
             .where(holds.contact_id.in_(some), holds.lifted_at.is_(None))
             .order_by(holds.id)

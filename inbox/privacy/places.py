@@ -99,11 +99,6 @@ PLACES: tuple[Place, ...] = (
     _emptied(m.Milestone, ("account_id", Whose.ACCOUNTS), title=""),
     _gone(m.MessageHtml, ("message_id", Whose.MESSAGES), words=("html",)),
     _gone(m.MessageHtml, ("message_id", Whose.QUOTING)),
-    _gone(
-        m.Meeting,
-        ("message_id", Whose.MESSAGES),
-        words=("uid", "method", "title", "place", "organiser"),
-    ),
     _emptied(
         m.Message,
         ("id", Whose.MESSAGES),

@@ -1,5 +1,6 @@
 """Restriction: what is kept of a person is kept, and nothing else is done with it."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from sqlalchemy import select, update
@@ -113,8 +114,8 @@ def _note(
     action: AuditAction,
     now: datetime,
     by: int | None,
-    before: dict[str, object],
-    after: dict[str, object],
+    before: Mapping[str, object],
+    after: Mapping[str, object],
 ) -> None:
     add_entry(
         session,

@@ -243,8 +243,15 @@ def plan(session: Session, now: datetime) -> int:
         numbers = list(session.execute(found).scalars())
         if not numbers:
             continue
-        run = {"rule_id": rule.id, "made_at": now, "cutoff_at": cutoff, "acts_at": now + SHOWN}
-        session.add(RetentionRun(**run, numbers=numbers))
+        session.add(
+            RetentionRun(
+                rule_id=rule.id,
+                made_at=now,
+                cutoff_at=cutoff,
+                acts_at=now + SHOWN,
+                numbers=numbers,
+            )
+        )
         session.flush()
         made += 1
     return made

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, Select, func, or_, select
+from sqlalchemy import Column, ColumnElement, Select, func, or_, select
 from sqlmodel import Session
 
 from inbox.errors import NotFound
@@ -155,7 +155,7 @@ def _of_conversations(
     elsewhere, quoting = _elsewhere(session, shared, set(contacts))
     said += elsewhere
     files = _column(session, attachments.blob_id, attachments.message_id, said)
-    put = account_files.contact_id.in_(list(contacts))
+    put: ColumnElement[bool] = account_files.contact_id.in_(list(contacts))
     if more.get("accounts"):
         put = or_(put, account_files.account_id.in_(more["accounts"]))
     files += session.execute(select(account_files.blob_id).where(put)).scalars()
@@ -175,7 +175,8 @@ def _elsewhere(
     session: Session, shared: list[int], family: set[int]
 ) -> tuple[list[int], list[int]]:
     """Return the person's messages in others' conversations, and those of the others there."""
-    theirs, quoting = [], []
+    theirs: list[int] = []
+    quoting: list[int] = []
     for some in in_parts(shared):
         rows = session.execute(
             select(messages.id, messages.contact_id).where(messages.conversation_id.in_(some))

@@ -51,7 +51,7 @@ def waits(session: Session, table: type[Task], now: datetime) -> bool:
 def claim(session: Session, table: type[Task], now: datetime) -> Task | None:
     """Take the next one; one that was tried five times fails and says so."""
     own = columns(table)
-    found = session.execute(
+    found: Task | None = session.execute(
         select(table)
         .where(own.state.in_(OPEN), own.leased_until <= now)
         .order_by(own.leased_until, own.id)

@@ -27,6 +27,7 @@ from inbox.privacy import (
     tasks,
 )
 from inbox.privacy.erasing import forget_training
+from inbox.privacy.subjects import find_subject
 from inbox.settings import Settings
 from models import Erasure, PersonExport
 
@@ -217,7 +218,7 @@ def _sweep(data_dir: Path) -> None:
 
 
 def _needles(session: Session, contact_id: int) -> frozenset[str]:
-    return checking.needles(session, erasing.find_subject(session, contact_id))
+    return checking.needles(session, find_subject(session, contact_id))
 
 
 def _rows(session: Session, wanted: frozenset[str]) -> dict[str, int]:

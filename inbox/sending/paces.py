@@ -55,7 +55,10 @@ def slow_down(session: Session, domain: str, asked_s: int, now: datetime) -> dat
             where=paces.until <= now,
         )
     )
-    return session.execute(select(paces.until).where(paces.domain == domain)).scalar_one()
+    kept: datetime = session.execute(
+        select(paces.until).where(paces.domain == domain)
+    ).scalar_one()
+    return kept
 
 
 def take_up(session: Session, domain: str, now: datetime) -> None:

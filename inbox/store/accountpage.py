@@ -54,17 +54,17 @@ class Whose:
 
     def conversations(self, who: Person) -> ColumnElement[bool]:
         """Return the condition for those of its conversations that a person may open."""
+        own: ColumnElement[bool] = conversations.account_id == self.account_id
         if self.contact is not None:
             own = conversations.contact_id.in_(self.contact_ids)
-        else:
-            own = conversations.account_id == self.account_id
         return own if self.sees_whole else and_(own, may_open(who))
 
     def things(self, table: Any) -> ColumnElement[bool]:
         """Return the condition for its notes and files: of a person also the account's own."""
+        whole: ColumnElement[bool] = table.account_id == self.account_id
         if self.contact is None:
-            return table.account_id == self.account_id
-        theirs = table.contact_id.in_(self.contact_ids)
+            return whole
+        theirs: ColumnElement[bool] = table.contact_id.in_(self.contact_ids)
         if self.account is None:
             return theirs
         return or_(

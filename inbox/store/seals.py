@@ -14,8 +14,7 @@ from models import AuditEntry, AuditSeal, Event, Redaction
 from models.base import columns, core
 
 SOURCES: dict[str, Table] = {
-    table.name: plain_table(table)
-    for table in (core(Event), core(AuditEntry), core(Redaction))
+    table.name: plain_table(table) for table in (core(Event), core(AuditEntry), core(Redaction))
 }
 BATCH = 500  # rows of one seal
 FIRST, LAST = -(2**63), 2**63 - 1  # what an id can be, whoever gave it

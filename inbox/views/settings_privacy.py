@@ -63,7 +63,7 @@ def _load(session: Session) -> Rows:
     asked = tasks.list_lately(session, Erasure)
     made = tasks.list_lately(session, PersonExport)
     contacts = columns(Contact)
-    whose = {one.contact_id for one in (*asked, *made)}
+    whose = {one.contact_id for one in asked} | {one.contact_id for one in made}
     rows = session.execute(select(contacts.id, contacts.name).where(contacts.id.in_(whose)))
     return Rows(
         retention.list_rules(session),

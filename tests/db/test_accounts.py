@@ -23,6 +23,7 @@ from models import (
     AuditThing,
     Contact,
     Milestone,
+    Notice,
     Reminder,
 )
 from models.base import columns
@@ -235,6 +236,10 @@ async def test_it_is_handed_over_whole(database: Database, firm: Firm) -> None:
     trail = await database.read(entries_of, AuditThing.ACCOUNT, account)
     assert trail[-1].action is AuditAction.HANDED_OVER
     assert trail[-1].after["owner_id"] == firm.chi.id
+    told = await database.read(lambda session: everything(session, Notice))
+    assert [(one.agent_id, one.data["handed_from"]) for one in told] == [
+        (firm.chi.id, firm.an.id)
+    ]
 
 
 async def test_nobody_who_left_gets_an_account(database: Database, firm: Firm) -> None:

@@ -122,6 +122,24 @@ async def test_the_kept_one_has_the_tier_and_the_account_of_either(
     assert of == [None, account]
 
 
+async def test_the_last_join_is_parted_first(database: Database, firm: Firm) -> None:
+    """F87: one of three; each gets back what was theirs."""
+    first, second, a, b = await _two(database, firm)
+    third = await database.write(write_as, firm, "ba@nha.example")
+    c = await database.read(who, third)
+    said = {"by": firm.dung.id, "now": LATER}
+    inner = await database.write(joining.join, a, b, **said)
+    outer = await database.write(joining.join, c, a, **said)
+    assert {await database.read(who, one) for one in (first, second, third)} == {c}
+
+    with pytest.raises(Conflict):
+        await database.write(joining.part, inner, **said)
+    await database.write(joining.part, outer, **said)
+    await database.write(joining.part, inner, **said)
+
+    assert [await database.read(who, one) for one in (first, second, third)] == [a, b, c]
+
+
 async def test_what_is_typed_joins_nobody_and_is_proposed_once(
     database: Database, firm: Firm
 ) -> None:

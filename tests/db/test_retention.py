@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy import func, select
 from sqlmodel import Session
 
 from inbox import closing, conversations, delivery
@@ -155,7 +156,8 @@ async def test_of_who_is_restricted_nothing_is_shown_or_sent(
         await database.write(restrict, True)
 
     def seen(session: Session) -> int:
-        return session.query(Conversation).filter(visible_to(firm.dung)).count()
+        query = select(func.count()).select_from(Conversation).where(visible_to(firm.dung))
+        return int(session.execute(query).scalar_one())
 
     assert await database.read(seen) == 0
     with pytest.raises(NotFound):

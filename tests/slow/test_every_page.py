@@ -136,7 +136,7 @@ def _customer(product: Product, number: int) -> dict[str, int]:
         database = Database(f"sqlite+aiosqlite:///{product.data / 'kip.db'}")
         agent = await database.read(find_by_address, "agent@demo.example")
         assert agent is not None
-        who = {"by": agent.id, "now": utcnow()}
+        who: dict[str, Any] = {"by": agent.id, "now": utcnow()}
         draft = Draft("Công ty trách nhiệm hữu hạn Nội thất Trúc An", owner_id=agent.id)
         made["account_id"] = await database.write(create_account, draft, **who)
         put = {"position": "giám đốc", **who}

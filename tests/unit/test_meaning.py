@@ -42,7 +42,7 @@ class Topics:
         for place, text in enumerate(texts):
             found[place, 0] += sum(word in text for word in (*PARCELS, STRANGE[0]))
             found[place, 1] += sum(word in text for word in (*MONEY, STRANGE[1]))
-        return found / np.linalg.norm(found, axis=1, keepdims=True)
+        return np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True), np.float32)
 
 
 def corrected(n: int) -> list[Example]:

@@ -59,17 +59,14 @@ async def say(scene: Scene, number: int, text: str, *, minutes: int = 0, **value
     """Write a message into a conversation, some minutes from now; return its id."""
 
     def work(session: Session) -> int:
-        message = Message(
-            conversation_id=number,
-            **{
-                "direction": Direction.INBOUND,
-                "channel": ChannelKind.EMAIL,
-                "text": text,
-                "visible_text": text,
-                "created_at": scene.clock.now + timedelta(minutes=minutes),
-                **values,
-            },
-        )
+        said: dict[str, Any] = {
+            "direction": Direction.INBOUND,
+            "channel": ChannelKind.EMAIL,
+            "text": text,
+            "visible_text": text,
+            "created_at": scene.clock.now + timedelta(minutes=minutes),
+        }
+        message = Message(conversation_id=number, **{**said, **values})
         session.add(message)
         session.flush()
         return int(message.id)

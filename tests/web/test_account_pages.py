@@ -41,7 +41,10 @@ async def test_everything_of_an_account_in_order_of_time(scene: Scene) -> None:
     first = await scene.arrive("Bàn bị xước.", subject="Bàn xước")
     second = await scene.arrive("Xin báo giá ghế.", subject="Báo giá", **OTHERS)
     await scene.change(second, channel=ChannelKind.CHAT)
-    ours = {"direction": Direction.OUTBOUND, "author_id": (await scene.agent("binh")).id}
+    ours: dict[str, Any] = {
+        "direction": Direction.OUTBOUND,
+        "author_id": (await scene.agent("binh")).id,
+    }
     await say(scene, first, "Mình đổi bàn mới ạ.", minutes=20, **ours)
     # What was imported later is older, and stands where it belongs.
     await say(scene, first, "Thư cũ từ năm ngoái.", minutes=-600_000)
@@ -84,7 +87,8 @@ async def test_the_state_is_one_sentence(scene: Scene) -> None:
         scene, *numbers, owner="binh", status=AccountStatus.AT_RISK, name="Trúc An"
     )
     page = (await browser.get(f"/accounts/{account}")).text
-    assert "2 requests are open, waiting for us since 10:00 today; " in page
+    assert "2 requests are open, asked again in 1 of them, " in page
+    assert "waiting for us since 10:00 today; " in page
     assert "last contact 10:00 today." in page
     assert "At risk" in page
     assert "value C" in page
@@ -107,7 +111,8 @@ async def test_pages_of_the_line_hold_each_thing_once(scene: Scene) -> None:
     for n in range(12):
         await browser.post(f"/accounts/{account}/notes", {"text": f"note {n:02} ends"})
         scene.clock.now += timedelta(seconds=20)
-    address, seen, pages = f"/accounts/{account}", [], 0
+    seen: list[str] = []
+    address, pages = f"/accounts/{account}", 0
     while address:
         page = (await browser.get(address)).text
         seen += re.findall(r"(?:message|note) \d\d ends|the first", page)

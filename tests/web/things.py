@@ -122,7 +122,7 @@ async def put_on_page(scene: Scene, things: Things) -> None:
     """Let the supervisor put a note and a file on the account's page."""
 
     def work(session: Session) -> tuple[int, int]:
-        own = {
+        own: dict[str, Any] = {
             "account_id": things.account_id,
             "author_id": things.agent_id,
             "created_at": scene.clock.now,
@@ -131,7 +131,7 @@ async def put_on_page(scene: Scene, things: Things) -> None:
         session.add(blob)
         session.flush()
         note = AccountNote(text="A note", **own)
-        kind = {"filename": "x", "content_type": "text/plain", "size_bytes": 1}
+        kind: dict[str, Any] = {"filename": "x", "content_type": "text/plain", "size_bytes": 1}
         file = AccountFile(blob_id=blob.id, **kind, **own)
         session.add_all([note, file])
         session.flush()

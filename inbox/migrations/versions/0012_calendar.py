@@ -1,4 +1,4 @@
-"""Sheets that are brought in, calendars that are given out and read, invitations in mail."""
+"""Sheets that are brought in, calendars that are given out and read."""
 
 from typing import Any
 
@@ -26,22 +26,6 @@ def upgrade() -> None:
     """Add tables and indexes; nothing that is there changes."""
     _sheets()
     _calendars()
-    op.create_table(
-        "meetings",
-        sa.Column("id", sa.Integer(), nullable=False),
-        *_to("meetings", "message_id", "messages"),
-        sa.Column("uid", sa.String(), nullable=False),
-        sa.Column("method", sa.String(), nullable=False),
-        sa.Column("title", sa.String(), nullable=False),
-        sa.Column("place", sa.String(), nullable=False),
-        sa.Column("organiser", sa.String(), nullable=False),
-        sa.Column("starts_at", MOMENT, nullable=False),
-        sa.Column("ends_at", MOMENT, nullable=True),
-        sa.Column("is_all_day", sa.Boolean(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_meetings")),
-    )
-    op.create_index("ix_meetings_message_id", "meetings", ["message_id"])
-    op.create_index("ix_meetings_starts", "meetings", ["starts_at"])
 
 
 def _sheets() -> None:
@@ -131,7 +115,7 @@ def _calendars() -> None:
 def downgrade() -> None:
     """Take them away again."""
     for table in (
-        *("meetings", "busy_times", "own_calendars", "calendar_feeds"),
+        *("busy_times", "own_calendars", "calendar_feeds"),
         *("sheet_files", "sheet_rows", "sheet_imports"),
     ):
         op.drop_table(table)
