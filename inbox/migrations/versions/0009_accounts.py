@@ -54,7 +54,9 @@ def upgrade() -> None:
             f"ALTER TABLE {table} ADD COLUMN {column} INTEGER "
             f"CONSTRAINT fk_{table}_{column}_{target} REFERENCES {target} (id)"
         )
-    op.add_column("contacts", sa.Column("position", sa.String(), nullable=False, server_default=""))
+    op.add_column(
+        "contacts", sa.Column("position", sa.String(), nullable=False, server_default="")
+    )
     op.add_column("contacts", sa.Column("restricted_at", MOMENT, nullable=True))
     op.add_column("contacts", sa.Column("erased_at", MOMENT, nullable=True))
     op.add_column("contact_identities", sa.Column("verified_at", MOMENT, nullable=True))
@@ -119,7 +121,10 @@ def _accounts() -> None:
         sa.PrimaryKeyConstraint("account_id", name=op.f("pk_account_figures")),
     )
     op.create_index(
-        "ix_account_figures_stale", "account_figures", ["stale_at"], **_where("stale_at IS NOT NULL")
+        "ix_account_figures_stale",
+        "account_figures",
+        ["stale_at"],
+        **_where("stale_at IS NOT NULL"),
     )
     op.create_index("ix_account_figures_need", "account_figures", ["need", "account_id"])
     op.create_index(
