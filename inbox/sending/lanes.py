@@ -133,7 +133,7 @@ class Lanes:
             try:
                 opened = await self._open(server, own)
             except Unavailable as error:
-                if own is None or not server.token or not error.code:
+                if own is None or server is None or not server.token or not error.code:
                     raise
                 server = await self._server_of(own, anew=True)  # it may have been taken back
                 opened = await self._open(server, own)
@@ -146,7 +146,7 @@ class Lanes:
             own, self._database, self._vault, self._token_services, anew=anew
         )
 
-    async def _open(self, server: Server, own: Own | None) -> SmtpSession:
+    async def _open(self, server: Server | None, own: Own | None) -> SmtpSession:
         opened = SmtpSession(server, self._signers.seal, plain_sender=own is not None)
         await opened.__aenter__()
         return opened

@@ -157,9 +157,14 @@ def _of_messages(
         query = query.where(follows(at, attachments.id, MESSAGE, after))
     return [
         FileRow(
-            Place(at, MESSAGE, number), *rest, direction is not Direction.INBOUND, author, name
+            Place(at, MESSAGE, file_id),
+            *(blob_id, filename, size, number, subject),
+            direction is not Direction.INBOUND,
+            *(author, name),
         )
-        for at, number, *rest, direction, author, name in session.execute(query)
+        for at, file_id, blob_id, filename, size, number, subject, direction, author, name in (
+            session.execute(query)
+        )
     ]
 
 

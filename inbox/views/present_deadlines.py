@@ -74,8 +74,8 @@ def _steps(clock: SLAClock, known: Clock | None, speak: Speaker) -> list[str]:
     """Say arrival, rule, every stretch that counted, every pause, and when that ends."""
     say = speak.say
     if clock.kind is ClockKind.WORD:
-        told = {"said": speak.clock(clock.started_at), "time": speak.clock(clock.due_at)}
-        return [say("Said to the customer %(said)s: an answer before %(time)s.") % told]
+        word = {"said": speak.clock(clock.started_at), "time": speak.clock(clock.due_at)}
+        return [say("Said to the customer %(said)s: an answer before %(time)s.") % word]
     arrived = say("Arrived %(time)s.") % {"time": speak.clock(clock.started_at)}
     target = speak.span(clock.target_s)
     rule = say("Rule: %(rule)s, %(target)s of working time.")

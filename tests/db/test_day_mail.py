@@ -80,7 +80,7 @@ async def test_the_mail_says_what_the_day_holds_in_order(
     asleep = await work(database, firm, an, status=Status.SNOOZED, **resting)
     await work(database, firm, an, status=Status.RESOLVED, next_due_at=EIGHT + HOUR)
     await work(database, firm, None, next_due_at=EIGHT + HOUR)
-    reminder = {"agent_id": an, "text": "Gọi", "created_at": EIGHT - DAY}
+    reminder: dict[str, Any] = {"agent_id": an, "text": "Gọi", "created_at": EIGHT - DAY}
 
     def remind(session: Session) -> None:
         at = EIGHT + 4 * HOUR

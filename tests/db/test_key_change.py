@@ -128,7 +128,7 @@ def test_answers_to_what_an_old_key_signed_still_join() -> None:
 
 def test_the_file_keeps_the_keys_from_before(tmp_path: Path) -> None:
     def keys() -> tuple[bytes, ...]:
-        return all_of(Settings(_env_file=None, data_dir=tmp_path).secret)
+        return all_of(Settings(data_dir=tmp_path).secret)
 
     with pytest.raises(Invalid):
         renew_secret(tmp_path)

@@ -40,7 +40,7 @@ async def test_our_word_is_chosen_when_sending(scene: Scene) -> None:
     assert (await browser.post(f"/inbox/{number}/messages", sent)).status_code == 303
     row = await scene.get(number)
     assert row.next_due_at == FUTURE
-    (word,) = await scene.all(SLAClock, SLAClock.kind == ClockKind.WORD)  # type: ignore[arg-type]
+    (word,) = await scene.all(SLAClock, SLAClock.kind == ClockKind.WORD)
     assert word.due_at == FUTURE
     (reminder,) = await scene.all(Reminder)
     assert (reminder.due_at, reminder.if_silent) == (FUTURE, True)
