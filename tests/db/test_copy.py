@@ -216,5 +216,5 @@ def test_every_table_is_copied_before_what_refers_to_it() -> None:
     plans = make_plans()
     assert plans[0].name == "company"
     late = {"agents": ("backup_id",), "request_types": ("heir_key",)}
-    late["conversations"] = ("merged_into_id",)
+    late |= {"conversations": ("merged_into_id",), "contacts": ("joined_into_id",)}
     assert {plan.name: plan.late for plan in plans if plan.late} == late

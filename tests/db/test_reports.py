@@ -44,7 +44,7 @@ from tests.factories import (
 
 HERE = ZoneInfo(ZONE)
 ALWAYS = Wanted(date(2026, 1, 1), date(2026, 12, 31))
-KINDS = ("first_response", "next_response", "resolution")
+KINDS = ("first_response", "next_response", "resolution", "word")
 TYPES = ("product_advice", "technical_support", "complaint")
 
 

@@ -117,7 +117,7 @@ async def test_an_untouched_trail_is_proved_row_by_row(
     assert found == []
     assert (verdict.rows, verdict.seals) == (rows + entries, len(links))
     assert len(links) > 3
-    assert verdict.waiting == {"events": 0, "audit_entries": 0}
+    assert verdict.waiting == {"events": 0, "audit_entries": 0, "redactions": 0}
     assert verdict.last is not None
     assert verdict.last[2] == links[-1].hash
     assert await Seal(database).once() is False

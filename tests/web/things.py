@@ -66,7 +66,13 @@ class Things:
         known |= {"calendar_id": 1, "inbox_id": 1, "mailbox_id": 1, "kind": "form"}
         known["position"] = 0
         known |= {"reminder_id": 999, "template_id": 999}
-        known |= {"entry_id": 999, "rule_id": 999}
+        known |= {
+            "entry_id": 999,
+            "rule_id": 999,
+            "export_id": 999,
+            "run_id": 999,
+            "hold_id": 999,
+        }
         known |= {"step": "hours", "ladder_id": 0, "notice_id": 1}
         known |= {"mail_id": 0, "key_id": 999, "import_id": 999, "join_id": 999}
         known |= {"policy_id": 1, "rehearsal_id": 1}
