@@ -78,6 +78,11 @@ ENDS = {
     "migration.step": End("migration", kept=False, again=False),
     "migration.done": End("migration", kept=False, again=False),
     "migration.committed": End("migration", kept=True, again=False),
+    # A date of an account or a conversation has come.
+    "milestones.claimed": End("milestone", kept=False),
+    "milestones.fired": End("milestone", kept=False),
+    "reminders.claimed": End("reminder", kept=False),
+    "dates.committed": End("milestone", kept=True),
     # A training is one worker's under a lease; the next one begins it anew.
     "learning.claimed": End("learning", kept=False, again=False),
     "learning.trained": End("learning", kept=False, again=False),

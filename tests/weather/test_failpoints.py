@@ -9,6 +9,7 @@ import pytest
 
 from inbox.failpoints import failpoint, read_variable
 from tests.slow.product import free_port
+from tests.weather.dates import milestone, reminder
 from tests.weather.ends import DANGEROUS, ENDS
 from tests.weather.learning import learning
 from tests.weather.place import Place, new_place
@@ -16,7 +17,7 @@ from tests.weather.sink import Sink
 from tests.weather.ways import WAYS as MOST_WAYS
 from tests.weather.ways import Trial, batch, settle
 
-WAYS = {**MOST_WAYS, "learning": learning}
+WAYS = {**MOST_WAYS, "learning": learning, "milestone": milestone, "reminder": reminder}
 SOURCES = Path(__file__).parents[2] / "inbox"
 
 

@@ -24,6 +24,7 @@ from inbox.alerting.gathering import Alerts
 from inbox.amends import Amends
 from inbox.clock import utcnow
 from inbox.company.covering import Cover
+from inbox.dates.firing import Dates
 from inbox.db import Database
 from inbox.drift import Drift
 from inbox.giving import Give
@@ -60,7 +61,7 @@ from tests.weather.place import TOKEN, Place, died, mail_from
 from tests.weather.sink import Sink
 
 _numbers = count(1)
-LOOPS: tuple[type[Any], ...] = (Watch, Drift, Amends, Alerts, Cover)  # what falls due by itself
+LOOPS: tuple[type[Any], ...] = (Watch, Drift, Amends, Alerts, Cover, Dates)  # what falls due
 
 
 @dataclass
@@ -394,7 +395,7 @@ def _stage_from(session: Session, trial: Trial, sender: str, mail: bytes) -> Non
 def ladder(trial: Trial) -> None:
     """Let steps of the ladder fall due, one after the other."""
     told = "SELECT count(*) FROM events WHERE kind IN ('warned', 'escalated')"
-    _worker_does(trial, told, _bring_forward)
+    worker_does(trial, told, _bring_forward)
     doubled = trial.place.ledger.rows(
         "SELECT clock_id FROM notices GROUP BY clock_id, step, agent_id HAVING count(*) > 1"
     )
@@ -417,7 +418,7 @@ def _bring_forward(session: Session, number: int) -> None:
     session.add(row)
 
 
-def _worker_does(trial: Trial, counted: str, prepare: Callable[[Session, int], None]) -> None:
+def worker_does(trial: Trial, counted: str, prepare: Callable[[Session, int], None]) -> None:
     """Let ``prepare`` make conversations due in turn; what is counted grows by one."""
     ledger = trial.place.ledger
     before = ledger.one(counted)
@@ -439,7 +440,7 @@ def _worker_does(trial: Trial, counted: str, prepare: Callable[[Session, int], N
 
 def waiting(trial: Trial) -> None:
     """Let waits for a customer end, one after the other: each is asked once more."""
-    _worker_does(trial, "SELECT count(*) FROM outbox WHERE kind = 'follow_up'", _wait_no_longer)
+    worker_does(trial, "SELECT count(*) FROM outbox WHERE kind = 'follow_up'", _wait_no_longer)
 
 
 def _wait_no_longer(session: Session, number: int) -> None:
@@ -453,7 +454,7 @@ def _wait_no_longer(session: Session, number: int) -> None:
 def told(trial: Trial) -> None:
     """Tell a person something, one thing after the other: each is one mail."""
     counted = "SELECT count(*) FROM outbox WHERE CAST(mail AS TEXT) LIKE '%\"notice\":%'"
-    _worker_does(trial, counted, partial(_tell, trial.place.firm))
+    worker_does(trial, counted, partial(_tell, trial.place.firm))
 
 
 def _tell(firm: Firm, session: Session, number: int) -> None:
@@ -470,7 +471,7 @@ def _tell(firm: Firm, session: Session, number: int) -> None:
 def giving(trial: Trial) -> None:
     """Let conversations lose their owners, one after the other: each is given out again."""
     given = "SELECT count(*) FROM events WHERE kind = 'assigned' AND data LIKE '%later%'"
-    _worker_does(trial, given, lambda session, number: _set(session, number, owner_id=None))
+    worker_does(trial, given, lambda session, number: _set(session, number, owner_id=None))
 
 
 def covering(trial: Trial) -> None:
@@ -482,12 +483,12 @@ def covering(trial: Trial) -> None:
         session.add(Absence(agent_id=who, starts_at=now, ends_at=back, created_at=now))
 
     begun = "SELECT count(*) FROM absences WHERE begun_at IS NOT NULL"
-    _worker_does(trial, begun, go_away)
+    worker_does(trial, begun, go_away)
 
 
 def broken(trial: Trial) -> None:
     """Let promises pass, one after the other: each customer is told once."""
-    _worker_does(trial, "SELECT count(*) FROM outbox WHERE kind = 'late'", _promised_now)
+    worker_does(trial, "SELECT count(*) FROM outbox WHERE kind = 'late'", _promised_now)
 
 
 def _promised_now(session: Session, number: int) -> None:

@@ -114,7 +114,7 @@ async def test_a_conversations_form(scene: Scene) -> None:
     assert item["next_due_at"] == row.next_due_at.strftime("%Y-%m-%dT%H:%M:%SZ")
     assert item["first_responded_at"] is None
     one = (await call(scene, "GET", f"{URL}/{number}", READ_TOKEN)).json()
-    assert list(one) == [*KEYS, "messages", "events"]
+    assert list(one) == [*KEYS, "messages", "events", "merged_into", "merged"]
     assert {key: one[key] for key in KEYS} == item
     (message,) = one["messages"]
     assert message["direction"] == "inbound"
@@ -187,7 +187,7 @@ async def test_filing(scene: Scene) -> None:
     answer = await call(scene, "POST", json={**NEW, "name": "Mr An", "phone": "0901"})
     assert answer.status_code == 201
     body = answer.json()
-    assert list(body) == [*KEYS, "messages", "events"]
+    assert list(body) == [*KEYS, "messages", "events", "merged_into", "merged"]
     assert answer.headers["location"] == f"{BASE}{URL}/{body['number']}"
     assert body["channel"] == "api"
     assert body["contact"]["address"] == "an@vidu.example"

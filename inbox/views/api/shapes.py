@@ -124,12 +124,12 @@ class Event(Struct):
 class Conversation(ConversationItem):
     """A conversation with its messages and what happened to it."""
 
+    messages: list[Message]
+    events: list[Event]
     merged_into: Annotated[
         int | None, Meta(description="The one that goes on for this; its messages are there.")
     ]
     merged: Annotated[list[int], Meta(description="What became part of this.")]
-    messages: list[Message]
-    events: list[Event]
 
 
 class Stored(Struct):
