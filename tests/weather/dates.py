@@ -29,8 +29,15 @@ def _fall_due(firm: Firm, session: Session, number: int) -> None:
     )
     session.add(row)
     session.flush()
-    step = {"milestone_id": row.id, "generation": row.generation}
-    session.add(MilestoneStep(**step, step="due", audience="owner", at=now))
+    session.add(
+        MilestoneStep(
+            milestone_id=row.id,
+            generation=row.generation,
+            step="due",
+            audience="owner",
+            at=now,
+        )
+    )
 
 
 def reminder(trial: Trial) -> None:
