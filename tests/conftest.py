@@ -33,11 +33,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what takes minutes unless it is asked for, whatever else ``-m`` says.
-
-    What is slow comes first, so that no processor waits for another at the end.
-    """
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    """Leave out what takes minutes unless it is asked for, whatever else ``-m`` says."""
     if "long" in config.option.markexpr:
         return
     long = [item for item in items if item.get_closest_marker("long")]
