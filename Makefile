@@ -4,6 +4,7 @@
 #   make test    everything that must pass; make check is its quick part, for while you work
 #   make test-long    the runs that take many minutes: storms, disks, every failpoint
 #   make fuzz    random bytes at the reader of mail, ten minutes, where atheris is installed
+#   make screenshots    a picture of every page, in both themes and languages, wide and narrow
 #   ARGS=...     more options, as in: make demo ARGS="--port 9000"    DATA=... another directory
 
 SHELL := /bin/bash
@@ -18,7 +19,7 @@ STARTER := $(wildcard inbox/triage/*.py inbox/triage/starter/*.py inbox/triage/s
 
 AT_ONCE := $(shell expr $$(nproc) + 1) # half of the tests wait more than they compute
 
-.PHONY: demo run test test-long check fuzz fix bench setup dev lint machine clean
+.PHONY: demo run test test-long check fuzz fix bench screenshots setup dev lint machine clean
 .DEFAULT_GOAL := setup
 .NOTPARALLEL:
 
@@ -51,6 +52,9 @@ fuzz: dev
 fix: dev
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+screenshots: machine dev
+	@$(BIN)/python -m tools.screenshots $(ARGS)
 
 bench: setup
 	@for script in benchmarks/bench_*.py; do $(BIN)/python "$$script" || exit 1; done

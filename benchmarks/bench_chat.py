@@ -58,6 +58,10 @@ class Agent:
         fields |= {"email": "supervisor@demo.example", "password": "kip-demo"}
         self.ask("POST", "/login", urlencode(fields))
 
+    def share(self, other: "Agent") -> None:
+        """Be signed in as another browser is."""
+        self._cookies = other._cookies
+
     def listen(self) -> None:
         """Hear names for ever, in a thread that ends with the process."""
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
@@ -82,14 +86,16 @@ class Agent:
             self._wanted[f"conv-{number}"] = text
 
 
-async def _number_of(chat: ChatClient) -> int:
+async def number_of(chat: ChatClient) -> int:
+    """Return the conversation's number as the automatic line says it."""
     told = await chat.heard(lambda one: one.get("from") == "auto")
     found = re.search(r"\b(1\d{3})\b", told["text"])
     assert found is not None, told
     return int(found[1])
 
 
-async def _seen(agent: Agent, text: str) -> float:
+async def seen(agent: Agent, text: str) -> float:
+    """Return when the agent's page had a text; wait for it."""
     end = time.monotonic() + SEEN_WITHIN_S
     while text not in agent.seen:
         assert time.monotonic() < end, f"never seen: {text}"
@@ -108,7 +114,7 @@ async def measure(port: int, pid: int) -> None:
         await chat.open()
         await chat.hello(email=f"visitor{number}@customer.example", language="en")
         await chat.say("Hello, I would like to ask about a kettle.")
-        numbers.append(await _number_of(chat))
+        numbers.append(await number_of(chat))
     waits_ms: list[float] = []
     accepted_ms: list[float] = []
     cpu = 0.0
@@ -121,7 +127,7 @@ async def measure(port: int, pid: int) -> None:
             start = time.monotonic()
             await chat.say(text)
             accepted_ms.append((time.monotonic() - start) * 1000)
-            waits_ms.append((await _seen(agent, text) - start) * 1000)
+            waits_ms.append((await seen(agent, text) - start) * 1000)
     used_s = cpu_s(family_of(pid)) - cpu
     for chat in visitors:
         await chat.close()

@@ -34,7 +34,7 @@ RATES = (100, 150, 200, 250, 300, 400)  # mails a second
 PROBE_S = 6.0
 ANSWER_S = 1.0  # the 95th of a hundred answers comes within
 START_S = 30.0
-DRAIN_S = 600.0
+DRAIN_S = 1800.0
 
 raws = columns(RawMessage)
 messages = columns(Message)
@@ -185,26 +185,26 @@ async def _highest(bench: Bench) -> int:
     return best
 
 
-async def measure(name: str, bench: Bench, roles: Roles, seconds: float) -> None:
-    """Find the rate, hold it, work off what it left, and count."""
-    rate = await _highest(bench)
+async def measure(name: str, bench: Bench, roles: Roles, seconds: float, rate: int) -> None:
+    """Find the rate, unless it is given; hold it, work off what it left, and count."""
+    rate = rate or await _highest(bench)
     while True:
         before = roles.cpu()
         trial = await bench.try_rate(rate, seconds)
         offered = roles.cpu()
         backlog = await bench.backlog()
-        if trial.holds or rate == RATES[0]:
+        if trial.holds or rate <= RATES[0]:
             break
         await bench.settle()
-        rate = RATES[RATES.index(rate) - 1]
+        rate = max(one for one in RATES if one < rate)
+    figure(f"durable_{name}", trial.answered / trial.seconds, "mails/wall_s", ">=100")
+    figure(f"answered_p95_{name}", trial.p95_s * 1000, "wall_ms")
+    figure(f"backlog_{name}", backlog, "mails")
     began = time.monotonic()
     await bench.gone(pending)
     drained_s = time.monotonic() - began
     await bench.settle()
     after = roles.cpu()
-    figure(f"durable_{name}", trial.answered / trial.seconds, "mails/wall_s", ">=100")
-    figure(f"answered_p95_{name}", trial.p95_s * 1000, "wall_ms")
-    figure(f"backlog_{name}", backlog, "mails")
     figure(f"drained_{name}", backlog / drained_s, "mails/wall_s")
     share = 1000 / trial.answered
     figure(f"staging_{name}", (offered["smtp"] - before["smtp"]) * share, "cpu_ms/mail")
@@ -215,7 +215,7 @@ async def measure(name: str, bench: Bench, roles: Roles, seconds: float) -> None
     figure(f"doubled_{name}", doubled, "mails", "0")
 
 
-async def run(name: str, target: Target, seconds: float) -> None:
+async def run(name: str, target: Target, seconds: float, rate: int) -> None:
     """Measure on one kind of database."""
     async with sample_company(target.url) as (database, settings), Outside() as outside:
         with redis(settings.data_dir) as redis_url:
@@ -229,7 +229,7 @@ async def run(name: str, target: Target, seconds: float) -> None:
                 bench = Bench(database, port)
                 await bench.try_rate(50, 2.0)  # nothing is loaded before the first mail
                 await bench.settle()
-                await measure(name, bench, roles, seconds)
+                await measure(name, bench, roles, seconds, rate)
             except BaseException:
                 print(roles.last_words(), file=sys.stderr)
                 raise
@@ -264,12 +264,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0, help="of mail at the rate found")
     parser.add_argument("--only", choices=("sqlite", "postgresql"))
+    parser.add_argument("--rate", type=int, default=0, help="begin with this one; else find it")
     chosen = parser.parse_args()
     figure("python_loop", loop_ms(), "cpu_ms")
     with databases() as found:
         for name, target in found.items():
             if chosen.only in (None, name):
-                asyncio.run(run(name, target, chosen.seconds))
+                asyncio.run(run(name, target, chosen.seconds, chosen.rate))
 
 
 if __name__ == "__main__":

@@ -38,14 +38,15 @@ def _environment() -> dict[str, str]:
 
 @contextmanager
 def product(
-    data: Path, port: int, smtp_port: int, *options: str
+    data: Path, port: int, smtp_port: int, *options: str, **settings: str
 ) -> Iterator[tuple[int, float]]:
     """Run the product; yield its process id and how many seconds a usable page took."""
+    environment = {**_environment(), **settings}
     command = [sys.executable, "-P", "-m", "inbox.cli", "run", "--demo", "--data", str(data)]
     command += ["--port", str(port), "--smtp-port", str(smtp_port), *options]
     with (data / "output.txt").open("ab") as output:
         start = time.monotonic()
-        process = subprocess.Popen(command, stdout=output, stderr=output, env=_environment())
+        process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
         try:
             _wait_for_page(port, process)
             yield process.pid, time.monotonic() - start
@@ -67,7 +68,7 @@ def _wait_for_page(port: int, process: "subprocess.Popen[bytes]") -> None:
     raise AssertionError("no page came")
 
 
-def _name(pid: int, supervisor: int) -> str:
+def name_of(pid: int, supervisor: int) -> str:
     """Return which role a process is."""
     if pid == supervisor:
         return "supervisor"
@@ -89,7 +90,7 @@ def _weigh(supervisor: int) -> None:
     goals = {"web": "<=100", "worker": "<=120"}
     found: dict[str, float] = {}
     for pid in family_of(supervisor):
-        name = _name(pid, supervisor)
+        name = name_of(pid, supervisor)
         found[name] = found.get(name, 0.0) + pss_mib(pid)
     for name, mib in sorted(found.items()):
         figure(f"memory_{name}", mib, "MiB", goals.get(name, "-"))

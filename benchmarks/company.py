@@ -1,7 +1,7 @@
 """An installation for benchmarks, with the sample company, and a browser for it."""
 
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,9 +69,13 @@ async def sample_company(
 class Browser:
     """Asks the application for pages without a network between."""
 
-    def __init__(self, app: ASGIApp, cookie: str) -> None:
+    def __init__(
+        self, app: ASGIApp, cookie: str, headers: Mapping[bytes, bytes] | None = None
+    ) -> None:
         self._app = app
-        self._cookie = cookie
+        self.cookie = cookie
+        self._headers = dict(headers or {})
+        self._mark = b""  # of the last page, asked for again
 
     async def get(self, path: str) -> tuple[int, bytes]:
         """Return status and body of a page."""
@@ -88,8 +92,10 @@ class Browser:
             "query_string": query.encode(),
             "headers": [
                 (b"host", b"127.0.0.1:8000"),
-                (b"cookie", self._cookie.encode()),
+                (b"cookie", self.cookie.encode()),
                 (b"accept-language", b"vi"),
+                (b"if-none-match", self._mark),
+                *self._headers.items(),
             ],
             "client": ("127.0.0.1", 1),
             "server": ("127.0.0.1", 8000),
@@ -103,6 +109,7 @@ class Browser:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                self._mark = dict(message["headers"]).get(b"etag", b"")
             else:
                 parts.append(message.get("body", b""))
 

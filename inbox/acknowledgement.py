@@ -13,10 +13,19 @@ from sqlmodel import Session
 from inbox.addressing import inbox_named, make_message_id, make_reply_address, without_tag
 from inbox.channels.addresses import is_strict
 from inbox.channels.base import InboundMessage, OutboundMessage, as_facts
+from inbox.channels.fields import fill
 from inbox.channels.machinewords import says_so
+from inbox.channels.words import one_line
 from inbox.rulebook import Promise
-from inbox.sla.promise import hours_text, opening_sentence, spoken_moment
+from inbox.sla.calendar import WorkingCalendar
+from inbox.sla.promise import (
+    hours_text,
+    opening_moment,
+    opening_sentence,
+    spoken_moment,
+)
 from inbox.store import people
+from inbox.store.wordings import AllWords, words_for
 from models import ChannelKind, Conversation, Outbox, OutboxKind
 from models.base import columns
 
@@ -62,6 +71,7 @@ class House:
     time_zone: str
     own_addresses: tuple[str, ...]  # of the e-mail inboxes, the first is the company's
     caps: Caps
+    undo_s: int = 0  # how long a colleague's mail waits, so that it can be undone
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +163,23 @@ def sender_of(house: House, door_address: str | None) -> str:
     return house.mail_from or (house.own_addresses[0] if house.own_addresses else "")
 
 
+def closed_text(
+    own: AllWords, inbox_id: int, calendar: WorkingCalendar, now: datetime, language: str
+) -> str:
+    """Say that we are closed and when we open again, as the company says it; or ""."""
+    said = words_for(own, inbox_id, "closed", language)
+    opens = opening_moment(calendar, now, language)
+    if said is None or not opens:
+        return opening_sentence(calendar, now, language) or ""
+    return one_line(fill(said.text, {"opens": opens}))
+
+
+def own_words(own: AllWords, inbox_id: int, kind: str, language: str) -> dict[str, Any]:
+    """Return what a mail's row keeps of the company's own words: nothing where it has none."""
+    said = words_for(own, inbox_id, kind, language)
+    return {"words": {"subject": said.subject, "text": said.text}} if said else {}
+
+
 def compose(
     conversation: Conversation,
     message: InboundMessage,
@@ -162,10 +189,12 @@ def compose(
     door_address: str | None,
     kind: OutboxKind,
     now: datetime,
+    own: AllWords,
 ) -> Outbox | None:
     """Return the mail as facts, rendered when it is sent; None if there is no sender.
 
-    Where the rules have no time for a first answer, it names none.
+    Where the rules have no time for a first answer, it names none. ``own`` is what the company
+    wrote instead of what is shipped.
     """
     sender = sender_of(house, door_address)
     if not is_strict(sender):
@@ -179,7 +208,7 @@ def compose(
         if conversation.promised_at is not None
         else "",
         "hours_text": hours_text(promise.calendar, language),
-        "closed_text": opening_sentence(promise.calendar, now, language) or "",
+        "closed_text": closed_text(own, conversation.inbox_id, promise.calendar, now, language),
         "link": f"{house.base_url}/s/{conversation.public_token}",
     }
     message_id = make_message_id(house.secret, conversation.id, sender.partition("@")[2])
@@ -209,6 +238,7 @@ def compose(
             "template": kind.value,
             "language": language,
             "facts": facts,
+            **own_words(own, conversation.inbox_id, "acknowledgement", language),
         },
         created_at=now,
         leased_until=now,

@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from litestar import Litestar
 from litestar.datastructures import State
@@ -10,13 +10,16 @@ from litestar.enums import ScopeType
 from litestar.logging import LoggingConfig
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from inbox.clock import utcnow
 from inbox.db import Database
 from inbox.queue import Announcer, connect
 from inbox.settings import Settings
-from inbox.views import assets
+from inbox.store.sessions import live_among
+from inbox.views import assets, unchanged
 from inbox.views.desk import Desk
 from inbox.views.hub import Hub
 from inbox.views.render import on_error
+from inbox.views.room import Room
 from inbox.views.routes import ROUTES
 from inbox.views.security import admit, page_headers
 from inbox.views.site import Site
@@ -35,9 +38,17 @@ def make_site(settings: Settings) -> Site:
     """Make what handlers share, from the settings; nothing is opened yet."""
     redis = connect(settings.redis_url) if settings.redis_url else None
     database = Database(settings.database, Announcer(redis))
-    hub = Hub(redis)
-    desk = Desk(database, hub)
-    return Site(settings, settings.secret, database, redis, hub, desk, assets.load())
+
+    async def still_in(session_ids: Sequence[str]) -> set[str]:
+        return await database.read(live_among, session_ids, utcnow())
+
+    hub = Hub(redis, still_in)
+    desk, room = Desk(database, hub), Room(hub.tell)
+    hub.hear(room.hear)
+    site = Site(settings, settings.secret, database, redis, hub, desk, room, assets.load())
+    site.lists.on = hub.live
+    hub.hear(site.lists.hear)
+    return site
 
 
 def assemble(site: Site) -> Litestar:
@@ -46,7 +57,7 @@ def assemble(site: Site) -> Litestar:
         ROUTES,
         before_request=admit,
         exception_handlers={Exception: on_error},
-        middleware=[with_headers],
+        middleware=[with_headers, unchanged.spare],
         lifespan=[_living],
         state=State({"site": site}),
         openapi_config=None,
@@ -60,9 +71,11 @@ async def _living(app: Litestar) -> AsyncIterator[None]:
     site: Site = app.state.site
     site.hub.start()
     site.desk.start()
+    site.room.start()
     try:
         yield
     finally:
+        await site.room.stop()
         await site.desk.stop()
         await site.hub.stop()
         await site.database.close()

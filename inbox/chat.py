@@ -6,7 +6,7 @@ by them.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,21 +14,21 @@ from sqlalchemy import select
 from sqlmodel import Session
 
 from inbox import record, routing
-from inbox.acknowledgement import Caps, House
+from inbox.acknowledgement import Caps, House, closed_text
 from inbox.auth import random_token, sign, signed
 from inbox.channels.chat import Line, pack
 from inbox.db import after_commit
 from inbox.duty import list_team_on_duty
-from inbox.errors import Invalid
 from inbox.queue import chat_name, conversation_name
-from inbox.rulebook import About, Promise, Rulebook, load_about, load_rulebook
-from inbox.sla.chat import answer_sentence, chat_targets, is_there
-from inbox.sla.promise import opening_sentence, spoken_time
+from inbox.rulebook import Promise, Rulebook, load_about
+from inbox.sla.chat import chat_targets, is_there
+from inbox.sla.promise import spoken_time
 from inbox.store import chat as rows
 from inbox.store import people
 from inbox.store.changes import add_event, moved, place_of
 from inbox.store.company import Door, find_company, find_door, find_settings
 from inbox.store.raw import Claimed
+from inbox.store.wordings import load_words
 from inbox.templating import N_, translator
 from inbox.triage.prediction import Prediction
 from models import (
@@ -62,15 +62,7 @@ class ChatDoor:
 
     door: Door
     sites: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Greeting:
-    """What a visitor is told on coming."""
-
-    company: str
-    is_open: bool
-    promise: str | None
+    settings: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +74,7 @@ class NewLine:
     client_id: str
     line: Line
     peer: str
+    vouched: str = ""
 
 
 def find_chat_door(session: Session, key: str) -> ChatDoor | None:
@@ -89,8 +82,9 @@ def find_chat_door(session: Session, key: str) -> ChatDoor | None:
     door = find_door(session, ChannelKind.CHAT, key)
     if door is None:
         return None
-    sites = find_settings(session, door.id).get("sites", [])
-    return ChatDoor(door, tuple(one for one in sites if isinstance(one, str)))
+    settings = find_settings(session, door.id)
+    sites = settings.get("sites", [])
+    return ChatDoor(door, tuple(one for one in sites if isinstance(one, str)), settings)
 
 
 def new_visitor() -> str:
@@ -113,25 +107,6 @@ def visitor_of(secret: bytes, inbox_id: int, token: str | None) -> str | None:
     except UnicodeEncodeError:
         return None
     return visitor if ours else None
-
-
-def greet(session: Session, door: Door, language: str, now: datetime) -> Greeting:
-    """Say whether somebody is there, and when an answer comes."""
-    company = find_company(session)
-    name = company.name if company is not None else ""
-    spoken = language or (company.language if company is not None else "vi")
-    on_duty = bool(list_team_on_duty(session, door.team_id, now))
-    try:
-        about = About(channel=ChannelKind.CHAT.value, inbox_id=door.id)
-        promise = load_rulebook(session).promise(("general",), Urgency.NORMAL, about)
-    except Invalid:  # no policy says anything
-        return Greeting(name, on_duty, None)
-    target_s = promise.targets.first_response_s
-    due_at = promise.calendar.due_at(now, target_s) if target_s is not None else None
-    said = answer_sentence(
-        promise.calendar, now, on_duty=on_duty, due_at=due_at, language=spoken
-    )
-    return Greeting(name, on_duty and promise.calendar.is_open(now), said)
 
 
 # ---- a line ----------------------------------------------------------------------
@@ -185,10 +160,12 @@ def tell_visitors(session: Session, conversation: Conversation) -> None:
 
 
 def in_turns(raws: Iterable[Claimed]) -> list[list[Claimed]]:
-    """Put lines of one visitor together in their order, everything else by itself."""
+    """Put lines of one visitor or person together in order, everything else by itself."""
     turns: dict[Any, list[Claimed]] = {}
     for raw in raws:
         whose = (raw.inbox_id, raw.meta.get("visitor")) if _is_line(raw) else raw.id
+        if raw.meta.get("person"):  # by a messenger
+            whose = (raw.inbox_id, raw.meta["person"])
         turns.setdefault(whose, []).append(raw)
     return list(turns.values())
 
@@ -264,22 +241,8 @@ def acknowledge(
     house: House,
     now: datetime,
 ) -> tuple[EventKind, datetime, dict[str, Any]]:
-    """Write the automatic line: number, honest time, link; once, when a conversation opens.
-
-    Return the event of it.
-    """
-    promised = conversation.promised_at
-    say = translator(conversation.language).gettext
-    said = [say(THANKS) % {"number": conversation.id}]
-    closed = opening_sentence(promise.calendar, now, conversation.language)
-    if closed:
-        said.append(closed)
-    if promised is not None:
-        zone = promise.calendar.timezone
-        time = spoken_time(promised, zone, now, conversation.language)
-        said.append(say(PROMISED) % {"time": time})
-    link = f"{house.base_url}/s/{conversation.public_token}"
-    text = f"{' '.join(said)}\n{say(FOLLOW) % {'link': link}}"
+    """Write the automatic line, once, when a conversation opens; return the event of it."""
+    text = thanks(session, conversation, promise, house, now)
     session.add(
         Message(
             conversation_id=conversation.id,
@@ -290,8 +253,39 @@ def acknowledge(
             created_at=now,
         )
     )
+    return acknowledged(conversation, now)
+
+
+def acknowledged(
+    conversation: Conversation, now: datetime
+) -> tuple[EventKind, datetime, dict[str, Any]]:
+    """Return the event of an acknowledgement that was said in the conversation."""
+    promised = conversation.promised_at
     data = {"promised_at": promised.isoformat()} if promised is not None else {}
     return EventKind.ACKNOWLEDGED, now, data
+
+
+def thanks(
+    session: Session,
+    conversation: Conversation,
+    promise: Promise,
+    house: House,
+    now: datetime,
+) -> str:
+    """Return the line of an acknowledgement: number, honest time, link."""
+    promised = conversation.promised_at
+    say = translator(conversation.language).gettext
+    said = [say(THANKS) % {"number": conversation.id}]
+    own, inbox_id = load_words(session), conversation.inbox_id
+    closed = closed_text(own, inbox_id, promise.calendar, now, conversation.language)
+    if closed:
+        said.append(closed)
+    if promised is not None:
+        zone = promise.calendar.timezone
+        time = spoken_time(promised, zone, now, conversation.language)
+        said.append(say(PROMISED) % {"time": time})
+    link = f"{house.base_url}/s/{conversation.public_token}"
+    return f"{' '.join(said)}\n{say(FOLLOW) % {'link': link}}"
 
 
 def may_sort(conversation: Conversation) -> bool:
@@ -375,5 +369,11 @@ def _is_given(session: Session, number: int) -> bool:
 
 def pack_line(new: NewLine) -> tuple[bytes, dict[str, Any]]:
     """Return a line's bytes and what the transport knows of it."""
-    meta = {"peer": new.peer, "visitor": new.visitor, "key": dedupe_key(new)}
+    meta: dict[str, Any] = {
+        "peer": new.peer,
+        "visitor": new.visitor,
+        "key": dedupe_key(new),
+    }
+    if new.vouched:
+        meta |= {"identity": new.vouched, "authentication": {"site": new.vouched}}
     return pack(new.line), meta

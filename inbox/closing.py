@@ -7,6 +7,7 @@ from sqlmodel import Session
 from inbox import asks, chat, record
 from inbox.conversations import check_seen
 from inbox.errors import Conflict, Invalid
+from inbox.marking import following
 from inbox.queue import CLOCKS
 from inbox.rulebook import Rulebook, promise_of
 from inbox.store import conversations as rows
@@ -87,8 +88,11 @@ def finish(
     *before: Happened,
     by: int | None = None,
     why: str = "",
+    message: int | None = None,
 ) -> None:
     """End a conversation after what happened ``before``; who asks has checked that it may.
+
+    ``message`` is the answer that the same click sent: undoing that opens it again.
 
     Raises
     ------
@@ -98,6 +102,8 @@ def finish(
     data = moved({"status": conversation.status.value}, {"status": Status.RESOLVED.value})
     if why:
         data["reason"] = why
+    if message is not None:
+        data["message"] = message
     done = Happened(EventKind.RESOLVED, now, data, by)
     values = record.keep(session, conversation.id, *before, done, now=now)
     open_still = conversations.status != Status.RESOLVED
@@ -112,6 +118,7 @@ def finish(
     ):
         raise Conflict("Someone has already marked it done.")
     asks.withdraw_open(session, conversation.id, now, by=by)
+    following.tell(session, conversation, following.ENDED, conversation.version, now, by)
     changed(session, conversation.id)
 
 

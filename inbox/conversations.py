@@ -4,6 +4,7 @@ Every function here wants one that was loaded ``to_change`` (``inbox.store.conve
 two people at once, or a person and a message that is just taken in, then take turns.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, or_, select, update
@@ -12,11 +13,12 @@ from sqlmodel import Session
 from inbox import chat, passing, record
 from inbox.acknowledgement import House
 from inbox.channels.addresses import is_strict
+from inbox.chatting import letters
 from inbox.db import after_commit
 from inbox.errors import Conflict, Invalid
 from inbox.failpoints import failpoint
-from inbox.outgoing import word
-from inbox.outgoing.letters import NOTHING_MORE, Extras, check_extras, post
+from inbox.outgoing import messengers, ways, word
+from inbox.outgoing.letters import NOTHING_MORE, Extras, check_extras, keep_files, post
 from inbox.outgoing.marks import find_marked
 from inbox.queue import OUTBOX
 from inbox.store import conversations as rows
@@ -28,16 +30,19 @@ from inbox.store.changes import (
     place_of,
 )
 from inbox.store.duty import list_running
+from inbox.store.messengers import Reach
 from inbox.store.people import Person
 from inbox.templating import N_
 from inbox.timeline import Happened
 from models import (
+    MESSENGERS,
     AwayKind,
     ChannelKind,
     Conversation,
     Direction,
     EventKind,
     Message,
+    OutboxKind,
     Status,
 )
 from models.base import columns
@@ -89,21 +94,22 @@ def reply(  # noqa: PLR0913 - what a page, a script and a chat say of an answer
         return again
     _demand_answerable(session, conversation)
     body = _written(text)
-    by_chat = conversation.channel is ChannelKind.CHAT
-    address = "" if by_chat else _address_of(session, conversation)
-    check_extras(extras, house, by_mail=not by_chat)
+    way, reach = ways.choose(session, conversation, extras.to, now)
+    by_mail = way is ChannelKind.EMAIL
+    address = _address_of(session, conversation, extras.to) if by_mail else ""
+    if reach is not None:
+        messengers.check(way, body, extras)
+    else:
+        check_extras(extras, house, by_mail=by_mail)
     if extras.word is not None:
         word.check(conversation, extras.word, now)
     check_seen(session, conversation, seen, now)
-    anyway = by_chat or extras.anyway
+    anyway = not by_mail or extras.anyway
     _check_marks(session, [] if anyway else [address, *extras.cc, *extras.bcc])
     if extras.word is not None:
         body = word.add_to(session, conversation, body, extras.word, now)
-    message = _store(session, conversation, body, Direction.OUTBOUND, by, key, now)
-    if by_chat:  # the row is the answer: the visitor's socket reads it
-        chat.tell_visitors(session, conversation)
-    else:
-        post(session, conversation, message, house, address, by, extras)
+    message = _store(session, conversation, body, Direction.OUTBOUND, by, key, now, way)
+    _hand_over(session, conversation, message, Goes(reach, address, house, extras), by)
     said = [Happened(EventKind.REPLIED, now, {"message": message.id}, by.id)]
     if extras.word is not None:
         said.append(word.happened(extras.word, message.id, by.id, now))
@@ -118,6 +124,32 @@ def reply(  # noqa: PLR0913 - what a page, a script and a chat say of an answer
     changed(session, conversation.id, OUTBOX, **values)
     failpoint("reply.written")
     return message
+
+
+@dataclass(frozen=True, slots=True)
+class Goes:
+    """Where an answer goes, and what with it: to a messenger's ``reach`` or an address."""
+
+    reach: Reach | None
+    address: str
+    house: House
+    extras: Extras
+
+
+def _hand_over(
+    session: Session, conversation: Conversation, message: Message, goes: Goes, by: Person
+) -> None:
+    """Let an answer go its way: ``message.channel``."""
+    house, extras = goes.house, goes.extras
+    if message.channel is ChannelKind.CHAT:  # the row is the answer: the socket reads it
+        keep_files(session, message, extras.files)
+        chat.tell_visitors(session, conversation)
+        letters.plan(session, message, message.created_at)
+    elif goes.reach is not None:
+        kind = OutboxKind.REPLY
+        messengers.post(session, conversation, message, goes.reach, house, kind, extras)
+    else:
+        post(session, conversation, message, house, goes.address, by, extras)
 
 
 RESTRICTED = N_("Not sent: this person’s data is restricted. An administrator can lift that.")
@@ -147,8 +179,17 @@ def _check_marks(session: Session, addresses: list[str]) -> None:
             raise NoDelivery(address)
 
 
-def _address_of(session: Session, conversation: Conversation) -> str:
+NOT_THEIRS = N_("This is no address that the customer has answered from. Choose another.")
+
+
+def _address_of(session: Session, conversation: Conversation, chosen: str = "") -> str:
+    """Return where an answer goes: the contact's first address, or another proven one."""
     addresses = people.list_identities(session, conversation.contact_id).get("email", [])
+    by_mail = conversation.channel not in (*MESSENGERS, ChannelKind.CHAT)
+    if chosen and (chosen not in addresses[:1] or not by_mail):
+        if chosen not in people.list_verified(session, conversation.contact_id):
+            raise Invalid(NOT_THEIRS, {"to": NOT_THEIRS})
+        return chosen
     if not addresses or not is_strict(addresses[0]):
         raise Invalid("There is no address to answer to; you can keep notes.")
     return addresses[0]
@@ -275,6 +316,8 @@ def mark_read(session: Session, conversation: Conversation, now: datetime) -> No
     )
     if done.rowcount:  # type: ignore[attr-defined]
         after_commit(session, "list")
+        if conversation.channel is ChannelKind.CHAT:  # the visitor is told, too
+            chat.tell_visitors(session, conversation)
 
 
 def _written(text: str) -> str:
@@ -329,13 +372,12 @@ def _store(
     by: Person,
     key: str | None,
     now: datetime,
+    channel: ChannelKind | None = None,
 ) -> Message:
     message = Message(
         conversation_id=conversation.id,
         direction=direction,
-        channel=(
-            _way_out(conversation) if direction is Direction.OUTBOUND else conversation.channel
-        ),
+        channel=channel or conversation.channel,
         author_id=by.id,
         text=text,
         visible_text=text,
@@ -345,9 +387,3 @@ def _store(
     session.add(message)
     session.flush()
     return message
-
-
-def _way_out(conversation: Conversation) -> ChannelKind:
-    """Return how an answer goes: a chat's in the chat, every other by mail."""
-    by_chat = conversation.channel is ChannelKind.CHAT
-    return ChannelKind.CHAT if by_chat else ChannelKind.EMAIL

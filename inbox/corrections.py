@@ -24,6 +24,7 @@ from inbox.store.changes import (
     place_of,
 )
 from inbox.store.people import Person
+from inbox.store.wordings import load_words
 from inbox.timeline import Happened
 from models import (
     URGENCY_RANK,
@@ -290,6 +291,7 @@ def _promise_again(
         door_address=door_address(session, conversation),
         kind=OutboxKind.PROMISE,
         now=now,
+        own=load_words(session),
     )
     if mail is not None and is_strict(first.from_address):
         session.add(mail)

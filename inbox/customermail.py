@@ -7,13 +7,15 @@ from typing import Any
 from sqlmodel import Session
 
 from inbox import chat
-from inbox.acknowledgement import House, sender_of
+from inbox.acknowledgement import House, own_words, sender_of
 from inbox.addressing import make_message_id, make_reply_address
 from inbox.channels.addresses import is_strict
 from inbox.channels.base import OutboundMessage, as_facts
+from inbox.outgoing import messengers
 from inbox.store import people
 from inbox.store.changes import door_address, last_inbound_id
-from models import ChannelKind, Conversation, Direction, Message, Outbox, OutboxKind
+from inbox.store.wordings import load_words
+from models import MESSENGERS, ChannelKind, Conversation, Direction, Message, Outbox, OutboxKind
 
 
 def tell_customer(
@@ -28,8 +30,8 @@ def tell_customer(
 ) -> bool:
     """Write to the customer; False if there is no way.
 
-    By chat it is ``line``, said in the conversation; else a mail of the template that is
-    named like its kind, which has ``facts`` besides number, company and link.
+    By chat and messenger it is ``line``, said in the conversation; else a mail of the template
+    that is named like its kind, which has ``facts`` besides number, company and link.
     """
     if conversation.channel is ChannelKind.CHAT:
         session.add(
@@ -44,6 +46,8 @@ def tell_customer(
         )
         chat.tell_visitors(session, conversation)
         return True
+    if conversation.channel in MESSENGERS:
+        return messengers.say(session, conversation, line, kind, house, now)
     mail = _mail(session, conversation, house, kind, now, facts or {})
     if mail is not None:
         session.add(mail)
@@ -62,6 +66,7 @@ def _mail(
     sender = sender_of(house, door_address(session, conversation))
     if not addresses or not is_strict(addresses[0]) or not is_strict(sender):
         return None
+    language = conversation.language
     last = last_inbound_id(session, conversation)
     message_id = make_message_id(house.secret, conversation.id, sender.partition("@")[2])
     mail = OutboundMessage(
@@ -92,8 +97,9 @@ def _mail(
         mail={
             **as_facts(mail),
             "template": kind.value,
-            "language": conversation.language,
+            "language": language,
             "facts": facts,
+            **own_words(load_words(session), conversation.inbox_id, kind.value, language),
         },
         created_at=now,
         leased_until=now,

@@ -33,6 +33,8 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 LONGEST_TURN_S = 10.0
+# An index of words keeps those that were deleted until it is written anew.
+_FULL_TEXT = "SELECT name FROM sqlite_master WHERE sql LIKE 'CREATE VIRTUAL TABLE%fts5%'"
 READERS = 3  # threads; a page is milliseconds, so few suffice
 # PostgreSQL's: no connection, read-only, deadlock, out of resources, shut down, broken disk.
 AWAY = ("08", "25006", "40", "53", "57P", "58")
@@ -161,6 +163,7 @@ class Database:
             self._writer = ThreadPoolExecutor(1, thread_name_prefix="db-write")
             self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="db-read")
         else:
+            self._running: set[asyncio.Task[Any]] = set()  # also what nobody waits for any more
             self.async_engine = create_async_engine(
                 self.url.set(drivername="postgresql+asyncpg"),
                 pool_size=8,
@@ -191,7 +194,10 @@ class Database:
                 # A browser that leaves must not leave a transaction's fate unknown.
                 result, names = await asyncio.shield(call)
             else:
-                result, names = await asyncio.shield(self._on_postgres(work, args, kwargs))
+                task = asyncio.create_task(self._on_postgres(work, args, kwargs))
+                self._running.add(task)
+                task.add_done_callback(self._running.discard)
+                result, names = await asyncio.shield(task)
         except (DBAPIError, OSError) as error:
             if is_away(error):
                 raise DatabaseGone("The database cannot be reached just now.") from error
@@ -262,6 +268,8 @@ class Database:
             self._same_file()
             with closing(sqlite3.connect(self.path, timeout=10, isolation_level=None)) as own:
                 own.execute("PRAGMA secure_delete=ON")
+                for (name,) in own.execute(_FULL_TEXT).fetchall():
+                    own.execute(f'INSERT INTO "{name}" ("{name}") VALUES (\'optimize\')')  # noqa: S608 -- names of its own tables
                 own.execute("VACUUM")
                 end = time.monotonic() + LONGEST_TURN_S
                 # A page that is being read keeps the log for a moment.
@@ -278,6 +286,8 @@ class Database:
             self.engine.dispose()
             self._writer_lock.close()
         else:
+            if self._running:
+                await asyncio.wait(self._running)
             await self.async_engine.dispose()
 
 

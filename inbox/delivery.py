@@ -21,11 +21,10 @@ from inbox.clock import utcnow
 from inbox.db import after_commit
 from inbox.errors import ChannelError
 from inbox.failpoints import failpoint
-from inbox.outgoing import marks, stops
+from inbox.outgoing import marks, ownmail, stops
 from inbox.outgoing.again import take_back
 from inbox.queue import CLOCKS, conversation_name
 from inbox.store.conversations import change, get_to_change
-from inbox.templating import render
 from models import Attachment, Blob, DeliveryState, Outbox, OutboxKind
 from models.base import columns, core
 
@@ -140,10 +139,12 @@ def claim(session: Session, now: datetime, limit: int, slow: Collection[str] = (
 
 def load_files(session: Session, job: Job) -> tuple[OutboundFile, ...]:
     """Return the files of the message that a mail carries."""
+    named = job.mail.get("blobs")  # of a mail that forwards others' messages
+    of_it = attachments.message_id == job.message_id
     rows = session.execute(
         select(attachments.filename, attachments.content_type, blobs.content)
         .join(Blob, blobs.id == attachments.blob_id)
-        .where(attachments.message_id == job.message_id)
+        .where(attachments.blob_id.in_(named) if named else of_it)
         .order_by(attachments.id)
     )
     return tuple(OutboundFile(*row) for row in rows)
@@ -151,14 +152,8 @@ def load_files(session: Session, job: Job) -> tuple[OutboundFile, ...]:
 
 def compose(mail: dict[str, Any]) -> OutboundMessage:
     """Return the message of a row: as written, or rendered from its facts."""
-    values = dict(mail)
-    template = mail.get("template")
-    if template:
-        name = "acknowledgement" if template == "promise" else template
-        for part in ("subject", "text"):
-            words = render(mail["language"], f"emails/{name}.{part}", **mail["facts"])
-            values[part] = words.strip() if part == "subject" else words.strip() + "\n"
-    return from_facts(values)
+    said = ownmail.write(mail) if mail.get("template") else {}
+    return from_facts({**mail, **said})
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +207,7 @@ def fence(session: Session, job: Job, message: OutboundMessage, before: Sent | N
     if before is not None:
         settle(session, before)
     said = {**job.mail, "subject": message.subject, "text": message.text}
+    said.pop("undo", None)  # too late for that
     if job.kind == OutboxKind.ACCOUNT:
         said = job.mail  # its link opens an account: kept nowhere
     done = session.execute(

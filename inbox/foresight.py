@@ -144,9 +144,11 @@ def _staff(session: Session) -> dict[int, tuple[int | None, frozenset[int]]]:
 
 
 def _calendars(session: Session) -> dict[int, WorkingCalendar]:
-    """Return everybody's working hours: their own, else the company's."""
+    """Return everybody's working hours: their own, else the company's; none before set-up."""
     book = load_rulebook(session)
-    usual = book.calendars[book.default_calendar_id]
+    usual = book.calendars.get(book.default_calendar_id)
+    if usual is None:
+        return {}
     return {
         one: book.calendars.get(calendar or 0, usual)
         for one, (calendar, _) in _staff(session).items()

@@ -16,6 +16,11 @@ def load_house(session: Session, settings: Settings, secret: bytes) -> House | N
     return make_house(company, list_doors(session), settings, secret)
 
 
+def undo_seconds(company: Company, settings: Settings) -> int:
+    """Return how long a mail can be undone: what the company says, else the installation."""
+    return int(company.settings.get("undo_send_s", settings.undo_send_s))
+
+
 def make_house(company: Company, doors: list[Door], settings: Settings, secret: bytes) -> House:
     """Make the house out of what was read of it."""
     return House(
@@ -27,4 +32,5 @@ def make_house(company: Company, doors: list[Door], settings: Settings, secret: 
         time_zone=company.time_zone,
         own_addresses=tuple(door.handle for door in doors if door.kind is ChannelKind.EMAIL),
         caps=Caps.of(company.settings),
+        undo_s=undo_seconds(company, settings),
     )

@@ -15,7 +15,7 @@ from inbox import chat, clocks, routing, threads
 from inbox.acknowledgement import Asker
 from inbox.db import after_commit
 from inbox.errors import Conflict
-from inbox.later import asking, knowing, rereading, spam, thanks
+from inbox.later import asking, blocking, greeting, knowing, rereading, spam, thanks
 from inbox.later.incoming import (
     Context,
     Incoming,
@@ -25,6 +25,7 @@ from inbox.later.incoming import (
     second_type,
     sorted_as,
 )
+from inbox.marking import following, ownfields
 from inbox.opening import Opened, Openings, promised_time
 from inbox.outgoing import marks
 from inbox.queue import CLOCKS, OUTBOX, conversation_name
@@ -35,6 +36,7 @@ from inbox.store.changes import add_event, add_happened, moved
 from inbox.store.company import Door
 from inbox.store.conversations import change
 from models import (
+    MESSENGERS,
     ChannelKind,
     ClockKind,
     Contact,
@@ -129,8 +131,8 @@ def _take_in(
 ) -> int:
     """Find whose it is and where it belongs, and put it there."""
     raw, message = incoming.raw, incoming.message
-    contact, is_stranger = threads.find_writer(session, raw, message, now)
-    if raw.kind is ChannelKind.CHAT or raw.meta.get("tier"):
+    contact, is_stranger = threads.find_writer(session, raw, message, now, context.house.secret)
+    if raw.kind in (ChannelKind.CHAT, *MESSENGERS) or raw.meta.get("tier"):
         # A chat's next line may come in the same batch; a tier concerns all that is open.
         openings.settle_contact(contact.id)
     joined, hint = threads.find_thread(session, raw, message, contact, context.house.secret)
@@ -146,7 +148,10 @@ def _take_in(
     if is_stranger and joined is None and raw.kind in spam.BY_ITSELF:
         incoming = _counted(session, incoming, context, now)
     openings.settle_before(hinted["number"], joined.id if joined is not None else None)
-    if joined is not None:
+    block = blocking.find(session, incoming, joined, now)
+    if block is not None:
+        number = _set_apart(session, incoming, context, contact, door, now, block)
+    elif joined is not None:
         number = joined.id
         said_in = kept_at or number
         _append(session, incoming, context, joined, said_in, contact, hinted, now)
@@ -193,6 +198,7 @@ def _set_apart(
     contact: Contact,
     door: Door,
     now: datetime,
+    block: int | None = None,
 ) -> int:
     """Keep likely spam apart: no clock, owner or acknowledgement until somebody restores it."""
     arrived, said = incoming.raw.received_at, incoming.prediction
@@ -209,12 +215,13 @@ def _set_apart(
     )
     conversation.last_message_id = stored.id
     remember(session, incoming, context, conversation.id, stored.id, now)
+    ownfields.keep_answers(session, conversation.id, incoming.raw.meta.get("own", {}))
     arrival = {"channel": incoming.raw.kind.value, **moved({}, {"status": Status.SPAM.value})}
     withheld = EventKind.ACKNOWLEDGEMENT_WITHHELD
     first = [
         (EventKind.RECEIVED, arrived, arrival),
         (EventKind.SORTED, now, sorted_as(conversation, said)),
-        spam.happened(incoming.sight, stored.id, now),
+        spam.happened(incoming.sight, stored.id, now, block),
         (withheld, now, {"reason": "spam"}),
     ]
     add_happened(session, [(conversation.id, *what, None) for what in first])
@@ -262,12 +269,9 @@ def _open(
     clocks.write(session, number, started, promise.calendar, now)
     stored = threads.store_message(session, raw, message, number, contact)
     remember(session, incoming, context, number, stored.id, now)
-    answered = None
-    if raw.kind is ChannelKind.CHAT:
-        answered = chat.acknowledge(session, conversation, promise, context.house, now)
-    elif "imported" in raw.meta:
-        answered = (EventKind.ACKNOWLEDGEMENT_WITHHELD, now, {"reason": "imported"})
-    elif raw.kind is ChannelKind.FORM and not is_stranger:
+    ownfields.keep_answers(session, number, raw.meta.get("own", {}))
+    answered = greeting.greet(session, raw, conversation, promise, context.house, now)
+    if raw.kind is ChannelKind.FORM and not is_stranger:
         is_stranger = not threads.has_mailed(session, contact.id)
     opened = moved({}, {"status": Status.OPEN.value})
     hint = hinted["number"]
@@ -349,6 +353,7 @@ def _stays_apart(
     if conversation.status is not Status.SPAM:
         return False
     likely = incoming.sight.spam >= context.spam.least
+    likely = likely or blocking.is_blocked(session, incoming.message.from_address)
     if likely or not spam.was_by_itself(session, conversation):
         return True
     book, house = context.rulebook, context.house
@@ -367,6 +372,7 @@ def _answer_owed(
 ) -> dict[str, Any]:
     """Let clocks and sorting follow the customer's next message."""
     book, said, arrived = context.rulebook, incoming.prediction, incoming.raw.received_at
+    following.tell(session, conversation, following.WROTE, message_id, now)
     if not incoming.raw.kind is conversation.channel is ChannelKind.CHAT:
         later = rereading.Later(message_id, arrived, said)
         new = rereading.reread(session, conversation, later, book, context.house, now)

@@ -16,11 +16,13 @@ from sqlmodel import Session
 from inbox import escalation
 from inbox.clock import utcnow
 from inbox.db import Database
+from inbox.hooks import queue as hooks
 from inbox.outgoing import staged
 from inbox.queue import from_json, to_json
 from inbox.settings import Settings
 from inbox.sheets.work import forget_old
 from inbox.store import ledger
+from inbox.writing import drafts
 from models import Counter, LoginSession
 from models.base import columns
 
@@ -34,7 +36,7 @@ async def escalate_due(ctx: dict[str, Any]) -> int:
 
 
 async def tidy(ctx: dict[str, Any]) -> None:
-    """Forget counters, sessions, sheets and files put by that have expired."""
+    """Forget counters, sessions, sheets, files put by and events sent that have expired."""
     await ctx["database"].write(_forget)
 
 
@@ -43,7 +45,9 @@ def _forget(session: Session) -> None:
     session.execute(delete(Counter).where(columns(Counter).expires_at <= now))
     session.execute(delete(LoginSession).where(columns(LoginSession).expires_at <= now))
     staged.forget_old(session, now)
+    drafts.forget_old(session, now)
     forget_old(session, now)
+    hooks.forget_old(session, now)
 
 
 async def thin_ledger(ctx: dict[str, Any]) -> int:

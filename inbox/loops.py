@@ -16,6 +16,7 @@ import msgspec
 from sqlmodel import Session
 
 from inbox import chat, delivery, escalation, intake
+from inbox.calling import taking as calls
 from inbox.channels.adapters import CHANNELS
 from inbox.channels.authresults import is_disowned
 from inbox.channels.base import InboundMessage
@@ -349,6 +350,7 @@ def _take_in(session: Session, some: list[Incoming], context: Context, now: date
             if (
                 elsewhere.attach(session, incoming, context, openings, now)
                 or taking.take(session, incoming, context, openings, now)
+                or calls.take(session, incoming, context, openings, now)
                 or ignore(session, incoming, context)
             ):
                 continue

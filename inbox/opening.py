@@ -19,6 +19,7 @@ from inbox.rulebook import Promise, Rulebook
 from inbox.sla.promise import promised_at
 from inbox.store import candidates
 from inbox.store.changes import add_happened, moved
+from inbox.store.wordings import AllWords, load_words
 from models import ClockKind, Conversation, EventKind, OutboxKind, SLAClock
 
 What = tuple[EventKind, datetime, dict[str, Any]]
@@ -95,6 +96,7 @@ class Openings:
         desks.know(one.work.account_id for one in self._waiting.values())
         unanswered = [one for one in self._waiting.values() if one.acknowledged is None]
         gate = Gate(session, self._house, [one.asker for one in unanswered], now)
+        own = load_words(session) if unanswered else {}
         happened = []
         for number, one in self._waiting.items():
             route = desks.route(one.place, one.work)
@@ -102,7 +104,7 @@ class Openings:
             one.conversation.last_message_id = one.message_id
             place = {"reason": route.reason, **route.data, **moved({}, route.place)}
             given = (EventKind.ASSIGNED, now, place)
-            answered = one.acknowledged or self._acknowledge(gate, one)
+            answered = one.acknowledged or self._acknowledge(gate, one, own)
             happened += [
                 (number, *what, None) for what in (*one.before, given, answered, *one.after)
             ]
@@ -111,7 +113,7 @@ class Openings:
         session.flush()
         self._waiting.clear()
 
-    def _acknowledge(self, gate: Gate, one: Opened) -> What:
+    def _acknowledge(self, gate: Gate, one: Opened, own: AllWords) -> What:
         """Queue the acknowledgement, unless something withholds it; return the event of it."""
         why, mail = gate.withheld(one.asker), None
         if why is None:
@@ -123,6 +125,7 @@ class Openings:
                 door_address=one.door_address,
                 kind=OutboxKind.ACKNOWLEDGEMENT,
                 now=self._now,
+                own=own,
             )
         if mail is None:
             data = {"reason": why or "no_address"}

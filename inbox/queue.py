@@ -2,9 +2,10 @@
 
 Rows are the queue; nothing here is needed for anything to happen, only for it to happen at
 once. A name is ``ring:<loop>`` for a worker's loop (``intake``, ``outbox``, ``clocks``,
-``alerts``, ``telegram``, ``push``, ``privacy``) or a live name for browsers (``list``,
-``conv-1042``, ``notices-7``, ``chat-3:…`` for a visitor's; ``account-7`` has one person's
-streams look again whether their sessions still hold).
+``alerts``, ``telegram``, ``push``, ``privacy``, ``hooks``) or a live name for browsers
+(``list``, ``conv-1042``, ``notices-7``, ``chat-3:…`` for a visitor's; ``account-7`` has one
+person's streams look again whether their sessions still hold; ``seat-1042:7:…`` tells the web
+processes who has which conversation before them, ``inbox.views.room``).
 """
 
 import asyncio
@@ -23,7 +24,10 @@ BUDGET_S = 0.2  # the longest a web request may wait for Redis
 INTAKE, OUTBOX, CLOCKS = "ring:intake", "ring:outbox", "ring:clocks"
 ALERTS, TELEGRAM, PUSH = "ring:alerts", "ring:telegram", "ring:push"
 PRIVACY = "ring:privacy"
+FILES = "ring:files"  # that lie with a messenger
+HOOKS = "ring:hooks"
 CHAT = "chat-"
+SEAT = "seat-"
 
 
 def connect(url: str) -> Redis:

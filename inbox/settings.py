@@ -34,11 +34,18 @@ class Settings(BaseSettings):
     smtp_tls_cert: Path | None = None  # PEM; with it the mail receiver offers STARTTLS
     smtp_tls_key: Path | None = None  # None: the key is in the certificate's file
     mail_from: str = ""  # "": the address of the inbox a mail answers for
+    undo_send_s: int = Field(default=10, ge=0, le=15)  # until the company says another
     telegram_url: str = "https://api.telegram.org"
+    # Of messengers; others only for trying things out on one's own machine.
+    zalo_url: str = "https://openapi.zalo.me"
+    zalo_oauth_url: str = "https://oauth.zaloapp.com"
+    messenger_url: str = "https://graph.facebook.com"
+    whatsapp_url: str = "https://graph.facebook.com"
     push_services: str = ""  # origins of push services of your own, with a space between
     token_services: str = ""  # origins of OAuth2 servers of your own, with a space between
     ledger_days: int = Field(default=400, ge=31)  # the mail ledger's lines without words
     calendar_servers: str = ""  # origins of calendars of your own, with a space between
+    hook_receivers: str = ""  # origins of webhook receivers of your own, a space between
     log_format: Literal["text", "json"] = "text"
     demo: bool = False
 
@@ -68,6 +75,11 @@ class Settings(BaseSettings):
     def own_calendar_servers(self) -> frozenset[str]:
         """The origins that people's calendars are fetched from although they are not public."""
         return frozenset(self.calendar_servers.split())
+
+    @property
+    def own_hook_receivers(self) -> frozenset[str]:
+        """The origins that webhooks may be sent to although they are not public."""
+        return frozenset(self.hook_receivers.split())
 
     @property
     def secret(self) -> Keys:

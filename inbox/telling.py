@@ -37,7 +37,9 @@ class Alert(StrEnum):
     STAGE = "stage"  # something stands in one place for too long
     SHIFT = "shift"  # who works when: taking over for some hours, shifts that are swapped
     REMINDER = "reminder"  # they wanted to be told
+    FOLLOWED = "followed"  # a conversation that they follow: the customer wrote, or it ended
     MILESTONE = "milestone"  # comes near, or has passed
+    MENTION = "mention"  # a colleague names them in a note
 
 
 class Due(NamedTuple):

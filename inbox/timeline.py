@@ -16,6 +16,7 @@ from inbox.sla.calendar import WorkingCalendar
 from inbox.sla.history import (
     Answered,
     Asked,
+    Begun,
     Carried,
     Clock,
     Excused,
@@ -23,6 +24,7 @@ from inbox.sla.history import (
     GaveWord,
     Kind,
     Merged,
+    Nudged,
     Parted,
     Paused,
     Promised,
@@ -33,7 +35,9 @@ from inbox.sla.history import (
     Resumed,
     Rule,
     Ruled,
+    Split,
     TakenBack,
+    Undone,
     Voided,
     Wait,
 )
@@ -49,7 +53,8 @@ KINDS = (
     *(EventKind.REPLY_FAILED, EventKind.WAITED, EventKind.RESUMED, EventKind.EXCUSED),
     *(EventKind.RESOLVED, EventKind.REOPENED, EventKind.PROMISED_AGAIN),
     *(EventKind.RESCHEDULED, EventKind.MARKED_SPAM, EventKind.RESTORED),
-    *(EventKind.MERGED, EventKind.UNMERGED, EventKind.GAVE_WORD),
+    *(EventKind.MERGED, EventKind.UNMERGED, EventKind.GAVE_WORD, EventKind.REPLY_UNDONE),
+    *(EventKind.UNDONE, EventKind.SPLIT, EventKind.BEGUN),
 )
 """The kinds of event that clocks follow from."""
 
@@ -158,7 +163,9 @@ def last_rule(happened: Sequence[Happened]) -> Happened | None:
 
 def facts_of(happened: Iterable[Happened], calendars: Calendars) -> list[Fact]:
     """Return what happened as facts, in order; nothing before the first rule counts."""
-    reader = _Reader(calendars)
+    happened = list(happened)
+    undone = {one.data["message"] for one in happened if one.kind is EventKind.REPLY_UNDONE}
+    reader = _Reader(calendars, undone)
     for what in happened:
         reader.take(what)
     return reader.facts
@@ -167,6 +174,7 @@ def facts_of(happened: Iterable[Happened], calendars: Calendars) -> list[Fact]:
 @dataclass
 class _Reader:
     calendars: Calendars
+    undone: set[int]  # messages, with what came of the same click
     facts: list[Fact] = field(default_factory=list)
     early: list[Fact] = field(default_factory=list)  # came in before a rule was found for it
     answers: dict[Any, datetime] = field(default_factory=dict)  # message id -> when
@@ -175,6 +183,8 @@ class _Reader:
         """Add what an event says."""
         if what.kind is EventKind.RULED:
             self._ruled(what)
+        elif what.kind in _AFTER_SENDING and what.data.get("message") in self.undone:
+            self.facts.append(Nudged(what.at))
         else:
             make = MAKERS.get(what.kind)
             fact = make(self, what) if make is not None else None
@@ -247,6 +257,14 @@ def _unmerged(_reader: _Reader, what: Happened) -> Fact:
     return Parted(what.at, what.data["number"])
 
 
+def _split(_reader: _Reader, what: Happened) -> Fact | None:
+    """Of the one that messages left; the other's clocks came with its rule."""
+    if "into" not in what.data:
+        return None
+    answered = map(datetime.fromisoformat, what.data["answered"])
+    return Split(what.at, datetime.fromisoformat(what.data["since"]), frozenset(answered))
+
+
 def _waited(_reader: _Reader, what: Happened) -> Fact:
     return Paused(what.at, Wait(what.data["reason"]), _kinds(what.data))
 
@@ -254,13 +272,16 @@ def _waited(_reader: _Reader, what: Happened) -> Fact:
 MAKERS: dict[EventKind, Callable[[_Reader, Happened], Fact | None]] = {
     EventKind.RECEIVED: lambda _, what: Asked(what.at),
     EventKind.ASKED: lambda _, what: Asked(what.at),
+    EventKind.BEGUN: lambda _, what: Begun(what.at),
     EventKind.REPLIED: _Reader.answered,
     EventKind.REPLY_FAILED: _Reader.taken_back,
+    EventKind.REPLY_UNDONE: _Reader.taken_back,
     EventKind.GAVE_WORD: _gave_word,
     EventKind.WAITED: _waited,
     EventKind.RESUMED: lambda _, what: Resumed(what.at),
+    EventKind.UNDONE: lambda _, what: Undone(what.at, datetime.fromisoformat(what.data["of"])),
     EventKind.EXCUSED: lambda _, what: Excused(what.at, what.data["reason"]),
-    EventKind.RESOLVED: lambda _, what: Resolved(what.at),
+    EventKind.RESOLVED: lambda _, what: _resolved(what),
     EventKind.REOPENED: _reopened,
     EventKind.PROMISED_AGAIN: _promised,
     EventKind.RESCHEDULED: _Reader.rescheduled,
@@ -268,7 +289,21 @@ MAKERS: dict[EventKind, Callable[[_Reader, Happened], Fact | None]] = {
     EventKind.RESTORED: lambda _, what: Restored(what.at),
     EventKind.MERGED: _Reader.merged,
     EventKind.UNMERGED: _unmerged,
+    EventKind.SPLIT: _split,
 }
+
+
+ERASED = "erased"  # why a conversation was closed: whoever asked is nobody any more
+
+
+def _resolved(what: Happened) -> Resolved:
+    """Read that it is done; what was closed because its customer was erased is not solved."""
+    if what.data.get("reason") == ERASED:
+        return Resolved(what.at, ERASED, is_solved=False)
+    return Resolved(what.at)
+
+
+_AFTER_SENDING = (EventKind.WAITED, EventKind.RESOLVED)  # what "send and …" adds
 
 
 def _kinds(data: Mapping[str, Any]) -> frozenset[Kind]:

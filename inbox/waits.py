@@ -99,10 +99,12 @@ def wait(
     *,
     by: Person | None,
     now: datetime,
+    message: int | None = None,
 ) -> None:
     """Wait for somebody, or sleep, until a time (the usual one unless it is given).
 
-    A message of the customer's ends a wait for the customer and a snooze by itself.
+    ``message`` is the answer that the same click sent: undoing that undoes the wait. A message
+    of the customer's ends a wait for the customer and a snooze by itself.
 
     Raises
     ------
@@ -122,6 +124,7 @@ def wait(
         "until": until.isoformat(),
         "kinds": list(load_rules(session).pauses[reason.value]),
         **moved({"status": conversation.status.value}, {"status": status.value}),
+        **({"message": message} if message is not None else {}),
     }
     actor = by.id if by is not None else None
     values = record.keep(
@@ -169,8 +172,8 @@ def reply_and_wait(
     house: House,
     by: Person,
     now: datetime,
-    seen: int | None,
-    key: str | None,
+    seen: int | None = None,
+    key: str | None = None,
     **more: Any,
 ) -> Message:
     """Answer, and wait for the customer until the usual time, in one transaction.
@@ -184,5 +187,5 @@ def reply_and_wait(
     session.flush()
     session.refresh(conversation)
     if conversation.last_message_id != before:  # not the same click again
-        wait(session, conversation, Wait.CUSTOMER, by=by, now=now)
+        wait(session, conversation, Wait.CUSTOMER, by=by, now=now, message=said.id)
     return said

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+from typing import Protocol, runtime_checkable
 
 from redis.asyncio import Redis
 
@@ -17,10 +18,13 @@ from inbox.alerting.telegram import TelegramSend
 from inbox.amends import Amends
 from inbox.asks import Chase
 from inbox.calendars.own import Meet
+from inbox.chatting.letters import Letters
+from inbox.chatting.pace import Pace
 from inbox.company.covering import Cover
 from inbox.company.following import Follow
 from inbox.company.ladders import Climb
 from inbox.company.rehearsals import Rehearse
+from inbox.dates import meetings
 from inbox.dates.firing import Dates
 from inbox.db import Database
 from inbox.drift import Drift
@@ -28,15 +32,19 @@ from inbox.escalating.meetings import Forewarn
 from inbox.fetching import watching
 from inbox.foresight import Foresee
 from inbox.giving import Give
+from inbox.hooks.sending import HookSend
 from inbox.learning.likening import Liken
 from inbox.learning.working import Learn, Rehome
 from inbox.loops import Send, TakeIn, Watch, run_loop
+from inbox.messaging.bringing import Gather
 from inbox.polling import Poll
 from inbox.privacy.working import Erase, Export, Retain
 from inbox.processes import leave_within
 from inbox.queue import (
     ALERTS,
     CLOCKS,
+    FILES,
+    HOOKS,
     INTAKE,
     OUTBOX,
     PRIVACY,
@@ -47,15 +55,83 @@ from inbox.queue import (
     listen,
 )
 from inbox.reporting.closing import Close
+from inbox.satisfaction.asking import Ask
 from inbox.sealing import Seal
+from inbox.search.working import Index
 from inbox.settings import Settings
 from inbox.sheets.work import Bring
+from inbox.writing.planned import Planned
 
 log = logging.getLogger(__name__)
 
-BELLS = (INTAKE, OUTBOX, CLOCKS, ALERTS, TELEGRAM, PUSH, PRIVACY)
+BELLS = (INTAKE, OUTBOX, CLOCKS, ALERTS, TELEGRAM, PUSH, PRIVACY, FILES, HOOKS)
 LONGEST_PAUSE_S = 5.0
 STOP_S = 4.0
+
+
+class Room(Protocol):
+    """One kind of work; any number of workers may do it."""
+
+    async def once(self) -> bool:
+        """Do what is due; true where there is more."""
+        ...
+
+
+@runtime_checkable
+class Closing(Protocol):
+    """What has something to let go of at the end."""
+
+    async def close(self) -> None:
+        """Let go of processes and connections."""
+        ...
+
+
+def make_rooms(
+    database: Database, settings: Settings, secret: bytes
+) -> dict[str, tuple[Room, str]]:
+    """Return everything that a worker does: by name, with the bell that calls it, or ""."""
+    take_in = TakeIn(database, settings, secret)
+    return {
+        "take-in": (take_in, INTAKE),
+        "sending": (Send(database, settings, secret), OUTBOX),
+        "clocks": (Watch(database, settings, secret), CLOCKS),
+        "alerts": (Alerts(database, settings, secret), ALERTS),
+        "days": (DayMail(database, settings, secret), ""),
+        "telegram": (TelegramSend(database, settings, secret), TELEGRAM),
+        "push": (PushSend(database, settings, secret), PUSH),
+        "planned answers": (Planned(database, settings, secret), ""),
+        "bot": (TelegramListen(database, settings, secret), ""),
+        "hours": (Follow(database), ""),
+        "rehearsals": (Rehearse(database), ""),
+        "learning": (Learn(database, settings.data_dir), ""),
+        "types": (Rehome(database), ""),
+        "likeness": (Liken(database, take_in.serving), ""),
+        "absences": (Cover(database, settings, secret), ""),
+        "giving out": (Give(database), ""),
+        "accounts": (Recount(database), ""),
+        "ladders": (Climb(database), ""),
+        "amends": (Amends(database, settings, secret), ""),
+        "waits": (Drift(database, settings, secret), ""),
+        "how we did": (Ask(database, settings, secret), ""),
+        "dates": (Dates(database, settings, secret), ""),
+        "questions": (Chase(database, settings, secret), ""),
+        "forecast": (Foresee(database, settings, secret), ""),
+        "mailboxes": (Poll(database, settings, secret), ""),
+        "news of mailboxes": (watching.Watch(database, settings, secret), ""),
+        "seals": (Seal(database), ""),
+        "reports": (Close(database), ""),
+        "erasing": (Erase(database, settings), PRIVACY),
+        "retention": (Retain(database, settings), ""),
+        "exports of people": (Export(database, settings), PRIVACY),
+        "sheets": (Bring(database), ""),
+        "search": (Index(database), ""),
+        "calendars": (Meet(database, settings, secret), ""),
+        "meetings": (Forewarn(database, (meetings.find, meetings.bring_forward)), ""),
+        "messengers": (Gather(database, settings, secret), FILES),
+        "chats by mail": (Letters(database, settings, secret), ""),
+        "pace of chats": (Pace(database), ""),
+        "webhooks": (HookSend(database, settings, secret), HOOKS),
+    }
 
 
 async def run_worker(settings: Settings) -> None:
@@ -68,42 +144,10 @@ async def run_worker(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     bells = {name: asyncio.Event() for name in BELLS}
-    take_in = TakeIn(database, settings, secret)
-    poll = Poll(database, settings, secret)
-    news = watching.Watch(database, settings, secret)
+    rooms = make_rooms(database, settings, secret)
     work = [
-        run_loop("take-in", take_in.once, bells[INTAKE]),
-        run_loop("sending", Send(database, settings, secret).once, bells[OUTBOX]),
-        run_loop("clocks", Watch(database, settings, secret).once, bells[CLOCKS]),
-        run_loop("alerts", Alerts(database, settings, secret).once, bells[ALERTS]),
-        run_loop("days", DayMail(database, settings, secret).once, asyncio.Event()),
-        run_loop("telegram", TelegramSend(database, settings, secret).once, bells[TELEGRAM]),
-        run_loop("push", PushSend(database, settings, secret).once, bells[PUSH]),
-        run_loop("bot", TelegramListen(database, settings, secret).once, asyncio.Event()),
-        run_loop("hours", Follow(database).once, asyncio.Event()),
-        run_loop("rehearsals", Rehearse(database).once, asyncio.Event()),
-        run_loop("learning", Learn(database, settings.data_dir).once, asyncio.Event()),
-        run_loop("types", Rehome(database).once, asyncio.Event()),
-        run_loop("likeness", Liken(database, take_in.serving).once, asyncio.Event()),
-        run_loop("absences", Cover(database, settings, secret).once, asyncio.Event()),
-        run_loop("giving out", Give(database).once, asyncio.Event()),
-        run_loop("accounts", Recount(database).once, asyncio.Event()),
-        run_loop("ladders", Climb(database).once, asyncio.Event()),
-        run_loop("amends", Amends(database, settings, secret).once, asyncio.Event()),
-        run_loop("waits", Drift(database, settings, secret).once, asyncio.Event()),
-        run_loop("dates", Dates(database, settings, secret).once, asyncio.Event()),
-        run_loop("questions", Chase(database, settings, secret).once, asyncio.Event()),
-        run_loop("forecast", Foresee(database, settings, secret).once, asyncio.Event()),
-        run_loop("mailboxes", poll.once, asyncio.Event()),
-        run_loop("news of mailboxes", news.once, asyncio.Event()),
-        run_loop("seals", Seal(database).once, asyncio.Event()),
-        run_loop("reports", Close(database).once, asyncio.Event()),
-        run_loop("erasing", Erase(database, settings).once, bells[PRIVACY]),
-        run_loop("retention", Retain(database, settings).once, asyncio.Event()),
-        run_loop("exports of people", Export(database, settings).once, bells[PRIVACY]),
-        run_loop("sheets", Bring(database).once, asyncio.Event()),
-        run_loop("calendars", Meet(database, settings, secret).once, asyncio.Event()),
-        run_loop("meetings", Forewarn(database).once, asyncio.Event()),
+        run_loop(name, room.once, bells.get(bell, asyncio.Event()))
+        for name, (room, bell) in rooms.items()
     ]
     if redis is not None:
         work += [_hear(redis, bells), _keep_arq(database, settings, secret)]
@@ -115,9 +159,9 @@ async def run_worker(settings: Settings) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await poll.close()
-        await news.close()
-        await take_in.close()
+        for room, _ in rooms.values():
+            if isinstance(room, Closing):
+                await room.close()
         await database.close()
         if redis is not None:
             await redis.aclose()

@@ -10,7 +10,10 @@ from models.account import (
 )
 from models.alert import AlertMessage, PushBrowser
 from models.audit import AuditAction, AuditEntry, AuditSeal, AuditThing
+from models.block import Block, BlockKind
 from models.calendars import BusyTime, CalendarFeed, OwnCalendar
+from models.call import Call, CallDirection, CallState
+from models.chat import ChatLetter, ChatPace
 from models.conversation import (
     URGENCY_RANK,
     Conversation,
@@ -22,6 +25,7 @@ from models.conversation import (
     Urgency,
 )
 from models.cover import Absence, Ask, AwayKind, Swap, SwapState
+from models.customer import FormField, Satisfaction, Score
 from models.dates import (
     Milestone,
     MilestoneState,
@@ -29,9 +33,21 @@ from models.dates import (
     MilestoneTemplate,
     Reminder,
 )
+from models.hook import HookOff, HookState, Webhook, WebhookDelivery
 from models.imports import RowOutcome, SheetFile, SheetImport, SheetRow, SheetState
-from models.inbox import ChannelKind, Company, Counter, Inbox
+from models.inbox import MESSENGERS, ChannelKind, Company, Counter, Inbox
 from models.ledger import LedgerEntry, LedgerState, LedgerVia, MailRule, RuleField
+from models.listing import (
+    ConversationTag,
+    Deed,
+    FieldKind,
+    Follower,
+    OwnField,
+    OwnValue,
+    SavedView,
+    Tag,
+    ViewChoice,
+)
 from models.mailbox import Mailbox, MailboxAuth, MailboxTls
 from models.message import (
     Attachment,
@@ -45,6 +61,13 @@ from models.message import (
     RawMessage,
     RawState,
     SinkMail,
+)
+from models.messenger import (
+    FetchState,
+    Messenger,
+    MessengerFile,
+    MessengerPerson,
+    MessengerPiece,
 )
 from models.page import AccountFile, AccountNote
 from models.people import (
@@ -73,6 +96,7 @@ from models.privacy import (
     TaskState,
 )
 from models.report import Counted, Outcome, Outlook, ReportClosing, ReportDay, ReportFact
+from models.search import MarkKind, SearchDoc, SearchMark, SearchName
 from models.sending import (
     AddressMark,
     DkimKey,
@@ -109,8 +133,11 @@ from models.triage import (
     TriageSample,
     TriageTraining,
 )
+from models.words import Macro, MacroRun, MailWords, SavedReply
+from models.writing import Draft, PlannedAnswer
 
 __all__ = [
+    "MESSENGERS",
     "URGENCY_RANK",
     "Absence",
     "Account",
@@ -132,30 +159,46 @@ __all__ = [
     "AuditThing",
     "AwayKind",
     "Blob",
+    "Block",
+    "BlockKind",
     "BusyTime",
     "Calendar",
     "CalendarFeed",
     "CalendarVersion",
+    "Call",
+    "CallDirection",
+    "CallState",
     "ChannelKind",
+    "ChatLetter",
+    "ChatPace",
     "ClockKind",
     "Company",
     "Contact",
     "ContactIdentity",
     "ContactJoin",
     "Conversation",
+    "ConversationTag",
     "Correction",
     "Counted",
     "Counter",
+    "Deed",
     "DeliveryState",
     "Direction",
     "DkimKey",
     "DomainPace",
+    "Draft",
     "ErasedAddress",
     "Erasure",
     "EscalationStep",
     "Event",
     "EventKind",
+    "FetchState",
+    "FieldKind",
+    "Follower",
     "Following",
+    "FormField",
+    "HookOff",
+    "HookState",
     "IdempotencyKey",
     "Inbox",
     "Ladder",
@@ -165,15 +208,23 @@ __all__ = [
     "LegalHold",
     "LoginSession",
     "Look",
+    "Macro",
+    "MacroRun",
     "MailRule",
     "MailSender",
+    "MailWords",
     "Mailbox",
     "MailboxAuth",
     "MailboxTls",
+    "MarkKind",
     "Message",
     "MessageCode",
     "MessageHtml",
     "MessageLabel",
+    "Messenger",
+    "MessengerFile",
+    "MessengerPerson",
+    "MessengerPiece",
     "Milestone",
     "MilestoneState",
     "MilestoneStep",
@@ -185,8 +236,11 @@ __all__ = [
     "Outcome",
     "Outlook",
     "OwnCalendar",
+    "OwnField",
+    "OwnValue",
     "PersonExport",
     "PersonExportPart",
+    "PlannedAnswer",
     "ProductGroup",
     "PushBrowser",
     "RawMessage",
@@ -206,7 +260,14 @@ __all__ = [
     "SLAClock",
     "SLAPolicy",
     "SLAState",
+    "Satisfaction",
+    "SavedReply",
+    "SavedView",
     "Scope",
+    "Score",
+    "SearchDoc",
+    "SearchMark",
+    "SearchName",
     "SenderAuth",
     "ShadowPrediction",
     "SheetFile",
@@ -219,6 +280,7 @@ __all__ = [
     "Status",
     "Swap",
     "SwapState",
+    "Tag",
     "TaskState",
     "Team",
     "TeamMember",
@@ -231,4 +293,7 @@ __all__ = [
     "TriageSample",
     "TriageTraining",
     "Urgency",
+    "ViewChoice",
+    "Webhook",
+    "WebhookDelivery",
 ]

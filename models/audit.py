@@ -37,7 +37,16 @@ class AuditThing(StrEnum):
     MILESTONE = "milestone"
     PRIVACY = "privacy"  # an export, an erasure, a rule of retention
     CALENDAR_FEED = "calendar_feed"
+    SAVED_REPLY = "saved_reply"
+    MACRO = "macro"
+    MAIL_WORDS = "mail_words"  # what our own mails to customers say
+    VIEW = "view"  # a saved view of the list
+    TAG = "tag"
+    OWN_FIELD = "own_field"
+    BLOCK = "block"  # of a sender
     IMPORT = "import"  # a sheet of accounts and contacts
+    WEBHOOK = "webhook"  # to another system
+    REMINDER = "reminder"
 
 
 class AuditAction(StrEnum):

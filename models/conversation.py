@@ -93,6 +93,7 @@ class EventKind(StrEnum):
     DEPARTMENT_ANSWERED = "department_answered"
     MERGED = "merged"  # one with another: on both
     UNMERGED = "unmerged"
+    SPLIT = "split"  # messages went into another (into), or came from one (number)
     KEPT_APART = "kept_apart"  # two matters, a person said: not proposed as one again
     TAKEN_NOTE = "taken_note"  # "I have it": an alert was taken note of
     RESCHEDULED = "rescheduled"  # the working hours changed under it
@@ -101,6 +102,17 @@ class EventKind(StrEnum):
     ADDRESS_BOUNCED = "address_bounced"  # nothing automatic goes there any more
     IMPORTED = "imported"  # from a file of earlier mail; starts no clock
     ADDRESS_CLEARED = "address_cleared"  # a person said that it works again
+    REPLY_UNDONE = "reply_undone"  # an answer was taken back before it left: it was never given
+    TAGGED = "tagged"
+    UNTAGGED = "untagged"
+    FILLED = "filled"  # an own field was given a value
+    UNDONE = "undone"  # what was done at a moment (of) was taken back: action
+    REPLY_PLANNED = "reply_planned"  # it is to leave later (at), or not any more (what)
+    REPLY_HELD = "reply_held"  # one that was to leave now did not: why
+    FORWARDED = "forwarded"  # to somebody outside: to, mail
+    MENTIONED = "mentioned"  # in a note: whom it told, and whom it could not
+    RATED = "rated"  # the customer said how we did: score
+    BEGUN = "begun"  # one of us wrote first: no first answer is owed
     GAVE_WORD = "gave_word"  # an answer named a time for the next one: until
 
 
@@ -148,6 +160,12 @@ class Conversation(Table, table=True):
             postgresql_where=text("triage = 'needs_review' AND status = 'open'"),
         ),
         Index(
+            "ix_conversations_resolved",
+            "resolved_at",
+            sqlite_where=text("status = 'resolved'"),
+            postgresql_where=text("status = 'resolved'"),
+        ),
+        Index(
             "ix_conversations_waiting",
             "waiting_until",
             sqlite_where=text("waiting_until IS NOT NULL"),
@@ -179,6 +197,16 @@ class Conversation(Table, table=True):
             sqlite_where=text("product_group IS NOT NULL"),
             postgresql_where=text("product_group IS NOT NULL"),
         ),
+        # What saved views ask for most (inbox.listing.filters).
+        Index(
+            "ix_conversations_type_list",
+            *("request_type", "status", "order_at", "urgency_rank", "id"),
+        ),
+        Index(
+            "ix_conversations_inbox_list",
+            *("inbox_id", "status", "order_at", "urgency_rank", "id"),
+        ),
+        Index("ix_conversations_urgency_list", "urgency_rank", "status", "order_at", "id"),
         # What waits for somebody of a team to be there.
         Index(
             "ix_conversations_unowned",
@@ -191,6 +219,12 @@ class Conversation(Table, table=True):
             "merged_into_id",
             sqlite_where=text("merged_into_id IS NOT NULL"),
             postgresql_where=text("merged_into_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_conversations_split_from",
+            "split_from_id",
+            sqlite_where=text("split_from_id IS NOT NULL"),
+            postgresql_where=text("split_from_id IS NOT NULL"),
         ),
         Index(
             "ix_conversations_covered",
@@ -260,6 +294,8 @@ class Conversation(Table, table=True):
     # The one that it was merged into, while its status is merged; chains are followed.
     merged_into_id: int | None = Field(default=None, foreign_key="conversations.id")
     merged_at: datetime | None = None
+    # The one that its first messages came to; they are its own now.
+    split_from_id: int | None = Field(default=None, foreign_key="conversations.id")
     created_at: datetime
     read_at: datetime | None = None
     last_inbound_at: datetime | None = None

@@ -34,7 +34,7 @@ class SheetImport(Table, table=True):
 
     ``after`` is the last row (its id) that was brought in, ``done`` how many of ``total`` lines
     were read or, once it runs, brought in. ``counts`` says how many rows do what, by outcome,
-    ``columns`` what each column was taken for. ``leased_until`` is whose turn it is.
+    ``columns`` what each column is taken for. ``leased_until`` is whose turn it is.
     """
 
     __tablename__ = "sheet_imports"

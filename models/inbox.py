@@ -18,6 +18,17 @@ class ChannelKind(StrEnum):
     CHAT = "chat"
     API = "api"
     WEBHOOK = "webhook"
+    ZALO = "zalo"
+    MESSENGER = "messenger"
+    TELEGRAM = "telegram"
+    WHATSAPP = "whatsapp"
+    PHONE = "phone"
+
+
+MESSENGERS = frozenset(
+    {ChannelKind.ZALO, ChannelKind.MESSENGER, ChannelKind.TELEGRAM, ChannelKind.WHATSAPP}
+)
+"""The kinds that a provider of messages is behind (``inbox.channels.messengers``)."""
 
 
 class Company(Table, table=True):

@@ -21,12 +21,16 @@ class RawState(StrEnum):
 
 
 class Direction(StrEnum):
-    """Who speaks: the contact, a person of ours, our machine, or one of us to the others."""
+    """Who speaks: the contact, a person of ours, our machine, or one of us to the others.
+
+    ``withdrawn`` is what a person undid before it left: it is shown nowhere, and empty.
+    """
 
     INBOUND = "inbound"
     OUTBOUND = "outbound"
     AUTOMATIC = "automatic"
     NOTE = "note"
+    WITHDRAWN = "withdrawn"
 
 
 class DeliveryState(StrEnum):
@@ -50,7 +54,9 @@ class OutboxKind(StrEnum):
     LATE = "late"  # a promise passed unanswered: sorry, and a new time
     FOLLOW_UP = "follow_up"  # nobody answered until a wait ended
     CLOSING = "closing"  # nor after that
+    SURVEY = "survey"  # how we did
     NOTICE = "notice"
+    FORWARD = "forward"  # what was said here, to somebody outside: answers nobody
     ACCOUNT = "account"  # an invitation or a reset: written when it is sent, never kept
 
 

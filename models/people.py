@@ -56,6 +56,9 @@ class Agent(Table, table=True):
     open_cap: int = 50
     language: str = "vi"
     theme: str = ""
+    time_zone: str = ""  # for the pages they look at; empty: the company's
+    density: str = ""  # of lists; or compact
+    single_keys: bool = True  # whether a letter alone does something
     backup_id: int | None = Field(default=None, foreign_key="agents.id")
     calendar_id: int | None = Field(default=None, foreign_key="calendars.id")  # own hours
     weight: int = 1

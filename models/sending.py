@@ -81,7 +81,8 @@ class DomainPace(Table, table=True):
 class StagedFile(Table, table=True):
     """A file of an answer that was not sent yet, as something in its form was wrong.
 
-    ``token`` is random, and good for the person who chose the file. Forgotten after a day.
+    ``token`` is random, and good for the person who chose the file. Forgotten after a day, or
+    after ``keep_until`` where a draft or an answer that is sent later has it.
     """
 
     __tablename__ = "staged_files"
@@ -94,6 +95,7 @@ class StagedFile(Table, table=True):
     size_bytes: int
     content: bytes = Field(sa_type=LargeBinary)
     created_at: datetime = Field(index=True)
+    keep_until: datetime | None = None
 
 
 class AddressMark(Table, table=True):

@@ -51,14 +51,19 @@ class ChatClient:
     ) -> None:
         await self.close()
 
-    async def open(self) -> None:
-        """Connect; raises what ``websockets`` raises when it is refused."""
+    async def open(self, local_address: str = "") -> None:
+        """Connect, if need be from an address of this machine's.
+
+        Raises what ``websockets`` raises when it is refused.
+        """
+        more: dict[str, Any] = {"local_addr": (local_address, 0)} if local_address else {}
         self._socket = await connect(
             self.address,
             additional_headers={"Origin": self.origin},
             proxy=None,
             open_timeout=WITHIN_S,
             compression=None,
+            **more,
         )
         self.is_closed = False
         self._reading = asyncio.create_task(self._read(self._socket))

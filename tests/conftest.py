@@ -1,6 +1,8 @@
 """Databases for tests: a fresh copy of a migrated one for each, on SQLite and PostgreSQL."""
 
 import asyncio
+import gc
+import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,10 +17,22 @@ from inbox.db import Database
 from inbox.migrations import migrate
 from inbox.sending import lanes
 from inbox.settings import Settings
+from tests.engines import share_statements
 from tests.factories import NOW, SECRET, Firm, make_firm
+from tests.machine import memory
 from tests.postgres import Postgres, start_postgres
 
 BOTH = ("db", "jobs", "web")  # folders whose tests run on either database
+
+
+def pytest_configure() -> None:
+    """Keep temporary folders in memory, if there is room: no commit waits for a disk.
+
+    A test that is about disks makes its folder itself; ``--basetemp`` says another place.
+    """
+    folder = memory()
+    if folder and not os.statvfs(folder).f_flag & os.ST_NOEXEC:  # some put programs there
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(folder))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -40,6 +54,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if long:
         config.hook.pytest_deselected(items=long)
         items[:] = [item for item in items if item not in set(long)]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared_statements() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        share_statements(patch)
+        yield
+
+
+def pytest_collection_finish() -> None:
+    """Look no more for garbage among what is loaded: a run would do so again and again."""
+    gc.freeze()
 
 
 def aside(work: Callable[[], Awaitable[None]]) -> None:

@@ -121,7 +121,8 @@ def _process(url: str, data_dir: str, ready: Any, used: Any) -> None:
 
 def run_workers(url: str, data_dir: Path, count: int) -> Race:
     """Let so many processes, once all are there, take in all there is."""
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])  # imported once, not by each
     ready, used = context.Barrier(count + 1), context.Queue()
     line = (url, str(data_dir), ready, used)
     workers = [context.Process(target=_process, args=line) for _ in range(count)]

@@ -23,7 +23,7 @@ from inbox.sla.policy import STARTER_TARGETS
 from inbox.staging import Arrival, Staged, stage
 from inbox.store import raw as raws
 from inbox.store.company import list_doors
-from inbox.store.people import Person
+from inbox.store.people import Person, as_person
 from inbox.triage.prediction import Prediction, Term
 from models import (
     Agent,
@@ -146,20 +146,6 @@ def make_agent(session: Session, name: str, team_id: int | None = None, **values
         session.add(TeamMember(team_id=team_id, agent_id=agent.id))
         session.flush()
     return agent
-
-
-def as_person(agent: Agent, team_ids: set[int]) -> Person:
-    """Return somebody as the services know who acts."""
-    return Person(
-        agent.id,
-        agent.name,
-        agent.email,
-        agent.role,
-        agent.language,
-        agent.theme,
-        agent.on_duty,
-        frozenset(team_ids),
-    )
 
 
 def prediction(request_type: str = "product_advice", **values: Any) -> Prediction:

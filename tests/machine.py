@@ -4,10 +4,23 @@ import os
 import shutil
 from pathlib import Path
 
+import pytest
+
 ONCE = (
     "missing here; once, as root: apt-get install -y postgresql chromium dovecot-imapd strace, "
     "then make test"
 )
+
+
+MEMORY_BYTES = 4 * 1024**3  # a run's servers and folders keep to a quarter of it
+
+
+def memory() -> Path | None:
+    """Return a folder in memory, if there is room: nothing written there waits for a disk."""
+    folder = Path("/dev/shm")
+    if not os.access(folder, os.W_OK) or shutil.disk_usage(folder).free < MEMORY_BYTES:
+        return None
+    return folder
 
 
 def chromium() -> Path | None:
@@ -17,6 +30,9 @@ def chromium() -> Path | None:
         if found:
             return Path(found)
     return None
+
+
+needs_chromium = pytest.mark.skipif(chromium() is None, reason=f"chromium is {ONCE}")
 
 
 def postgres_programs() -> Path | None:

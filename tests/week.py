@@ -29,7 +29,7 @@ from inbox.settings import Settings
 from inbox.staging import Arrival, stage
 from inbox.store.candidates import teams_with_room
 from inbox.store.conversations import get_to_change
-from inbox.store.people import Person
+from inbox.store.people import Person, as_person
 from inbox.store.reports import Wanted
 from models import (
     Agent,
@@ -53,7 +53,6 @@ from tests.factories import (
     SECRET,
     ZONE,
     Firm,
-    as_person,
     make_agent,
     make_mail,
     stage_mail,

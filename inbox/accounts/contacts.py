@@ -11,8 +11,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, select, update
 from sqlmodel import Session
 
+from inbox import dialling
 from inbox.accounts.joining import dates_follow, get_contact, join, part, refuse
 from inbox.channels.addresses import is_strict
+from inbox.channels.numbers import e164
 from inbox.db import after_commit, insert_into
 from inbox.errors import Conflict, Invalid
 from inbox.ruling import set_tier
@@ -49,6 +51,7 @@ __all__ = [
 
 LONGEST_NAME = 200
 LONGEST_POSITION = 100
+LEAST_DIGITS, LONGEST_NUMBER = 7, 30
 DIGITS_OF_NUMBER = 9  # the last ones: "0901 234 567" is "+84 901 234 567"
 NO_ADDRESS = N_("This is no e-mail address.")
 NO_NUMBER = N_("This is no phone number.")
@@ -147,7 +150,7 @@ def add_contact(
         If there is neither address nor number, or one of them is none.
     """
     ways = [
-        (kind, checked_way(kind, value))
+        (kind, checked_way(kind, value, dialling.region(session)))
         for kind, value in (("email", new.email), ("phone", new.phone))
         if value.strip()
     ]
@@ -184,8 +187,10 @@ def _current(session: Session, contact: Contact) -> Contact:
     return found if found.joined_into_id is None else get_contact(session, found.joined_into_id)
 
 
-def checked_way(kind: str, typed: str) -> str:
-    """Return an ``email`` or ``phone`` as it is kept.
+def checked_way(kind: str, typed: str, region: str = "") -> str:
+    """Return an ``email`` or ``phone`` as it is kept: a number in E.164.
+
+    ``region`` is the country of numbers that do not say theirs (``dialling.region``).
 
     Raises
     ------
@@ -197,8 +202,11 @@ def checked_way(kind: str, typed: str) -> str:
         if not is_strict(value):
             raise Invalid(NO_ADDRESS, {"email": NO_ADDRESS})
         return value
-    value = "".join(typed.split())
-    if kind != "phone" or sum(one.isdigit() for one in value) < 7 or len(value) > 30:
+    value = e164(typed, region)
+    if not value and not region:  # as it was typed: nobody says of which country it is
+        value = "".join(typed.split())
+    digits = sum(one.isdigit() for one in value)
+    if kind != "phone" or digits < LEAST_DIGITS or len(value) > LONGEST_NUMBER:
         raise Invalid(NO_NUMBER, {"phone": NO_NUMBER})
     return value
 

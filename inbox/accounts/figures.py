@@ -27,6 +27,8 @@ from models import (
     Message,
     Milestone,
     MilestoneState,
+    Satisfaction,
+    Score,
     SLAClock,
     Status,
 )
@@ -38,11 +40,12 @@ conversations = columns(Conversation)
 messages = columns(Message)
 clocks = columns(SLAClock)
 milestones = columns(Milestone)
+said = columns(Satisfaction)
 
 BATCH = 100
 KEPT_FOR = timedelta(days=90)  # promises that count
 AT_LATEST = timedelta(days=1)  # everything is counted again at least this often
-WEIGHTS = {"late": 5, "missed": 4, "silent": 4, "again": 3, "waiting": 1}
+WEIGHTS = {"late": 5, "missed": 4, "silent": 4, "unhappy": 3, "again": 3, "waiting": 1}
 """What each reason adds to the need for care; each counts three times at most."""
 MOST_TIMES = 3
 BANDS = (1, 5, 10)  # from which need on: some, much, most
@@ -60,6 +63,7 @@ class Counted:
     last_contact_at: datetime | None = None
     kept: int = 0
     missed_promises: int = 0
+    unhappy: int = 0  # customers who said within KEPT_FOR that we did not help
     missed: int = 0  # milestones that are over and not reached
     next_milestone_at: datetime | None = None
     changes_at: list[datetime] = field(default_factory=list)
@@ -140,6 +144,7 @@ def count(session: Session, account_ids: Sequence[int], now: datetime) -> None:
     _count_contact(session, counted)
     _count_promises(session, counted, now)
     _count_milestones(session, counted, now)
+    _count_unhappy(session, counted, now)
     silence = load_days(session)
     values = [_values(row, counted[row.id], silence[row.value], now) for row in found]
     if values:
@@ -157,6 +162,7 @@ def _values(row: Any, one: Counted, days: int, now: datetime) -> dict[str, Any]:
         "waiting": one.waiting,
         "again": one.again,
         "missed": one.missed,
+        "unhappy": one.unhappy,
         "silent": silent,
     }
     reasons = {name: n for name, n in reasons.items() if n}
@@ -255,6 +261,22 @@ def _count_contact(session: Session, counted: Mapping[int, Counted]) -> None:
     )
     for account_id, at in found:
         counted[account_id].last_contact_at = at
+
+
+def _count_unhappy(session: Session, counted: Mapping[int, Counted], now: datetime) -> None:
+    """Count those who said that we did not help; one that gets old goes with the next day."""
+    rows = session.execute(
+        select(conversations.account_id, func.count())
+        .join(Satisfaction, said.conversation_id == conversations.id)
+        .where(
+            conversations.account_id.in_(list(counted)),
+            said.score == Score.BAD,
+            said.asked_at > now - KEPT_FOR,
+        )
+        .group_by(conversations.account_id)
+    )
+    for account_id, n in rows:
+        counted[account_id].unhappy = n
 
 
 def _count_promises(session: Session, counted: Mapping[int, Counted], now: datetime) -> None:

@@ -312,8 +312,19 @@ def hand_over(
                 _tell(session, numbers[0], before, to_id, now)
             work += len(numbers)
             _hand_dates(session, account.id, before, to_id)
-        _note(session, account, AuditAction.HANDED_OVER, facts, by, now)
+        note_handed(session, account, facts, by, now)
     return HandedOver(given, work)
+
+
+def note_handed(
+    session: Session,
+    account: Account,
+    before: Mapping[str, Any],
+    by: int | None,
+    now: datetime,
+) -> None:
+    """Write down that an account has another owner, or none; ``before`` as ``facts_of``."""
+    _note(session, account, AuditAction.HANDED_OVER, before, by, now)
 
 
 def _tell(session: Session, number: int, before: int, to_id: int, now: datetime) -> None:

@@ -1,6 +1,6 @@
 """What a person chose about alerts: the page always shows them, all else is theirs."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from inbox.telling import Alert
 from models import AuditAction, AuditThing
 
 KINDS = frozenset(kind.value for kind in Alert)
+PAGE_ONLY = frozenset({Alert.FOLLOWED.value})  # until somebody wants more of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class Choices:
     mail: bool = True
     telegram: bool = True  # as soon as a chat is linked
     push: bool = True  # as soon as a browser is entered
-    off: frozenset[str] = field(default_factory=frozenset)  # kinds that stay on the page
+    off: frozenset[str] = PAGE_ONLY  # kinds that stay on the page
     any_time: bool = False  # also outside the own hours
     day_mail: bool = True
     chat: str = ""  # the linked Telegram chat; "" is none
@@ -35,7 +36,7 @@ class Choices:
             mail=bool(kept.get("mail", plain.mail)),
             telegram=bool(kept.get("telegram", plain.telegram)),
             push=bool(kept.get("push", plain.push)),
-            off=frozenset(kept.get("off", ())) & KINDS,
+            off=frozenset(kept.get("off", plain.off)) & KINDS,
             any_time=bool(kept.get("any_time", plain.any_time)),
             day_mail=bool(kept.get("day_mail", plain.day_mail)),
             chat=str(kept.get("chat", "")),

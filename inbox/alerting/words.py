@@ -100,7 +100,10 @@ def facts_of(
 
 def page_of(number: int | None, data: Mapping[str, Any]) -> str:
     """Return the path of the page that a notice is about."""
-    return f"/inbox/{number}" if number is not None else str(data.get("link", "/notices"))
+    link = str(data.get("link") or "/notices")
+    if number is None or link.startswith(f"/inbox/{number}#"):
+        return link
+    return f"/inbox/{number}"
 
 
 def _line(row: Any, about: About, house: House, language: str, now: datetime) -> dict[str, Any]:

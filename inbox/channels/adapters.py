@@ -5,10 +5,13 @@ test_channel_contract.py then holds it to what take-in and delivery rely on.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
-from inbox.channels import mime, webform, webhook
+from inbox.channels import mime, phone, webform, webhook
 from inbox.channels.base import Channel, InboundMessage, OutboundMessage, Receipt
 from inbox.channels.chat import ChatChannel
+from inbox.channels.messengers.channel import MessengerChannel
+from inbox.channels.messengers.providers import PROVIDERS
 from inbox.channels.smtp import SmtpSender
 from inbox.errors import Unavailable
 
@@ -64,10 +67,23 @@ class WebhookChannel(FormChannel):
         return self._proof is not None and webhook.is_genuine(headers, body, self._proof)
 
 
+class PhoneChannel(WebhookChannel):
+    """Calls, as a switchboard's signed events tell of them; answered by mail where possible."""
+
+    def read(self, raw: bytes) -> InboundMessage:
+        """Read a stored event."""
+        return phone.read(raw)
+
+
 CHANNELS: Mapping[str, Callable[[SmtpSender], Channel]] = {
     "email": MailChannel,
     "form": FormChannel,
     "api": ApiChannel,
     "chat": ChatChannel,
     "webhook": WebhookChannel,
+    "phone": PhoneChannel,
+    **{
+        kind: partial(MessengerChannel, provider=provider)
+        for kind, provider in PROVIDERS.items()
+    },
 }

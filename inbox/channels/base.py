@@ -19,6 +19,19 @@ class InboundAttachment:
 
 
 @dataclass(frozen=True, slots=True)
+class FileRef:
+    """A file that lies with the provider; ``size_bytes`` is None where it does not say.
+
+    ``id`` is what the provider knows it by, or where it is.
+    """
+
+    id: str
+    filename: str
+    content_type: str
+    size_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class InboundMessage:
     """One message from outside, whatever it came by.
 
@@ -32,6 +45,8 @@ class InboundMessage:
     ``bounce_code`` is a delivery report's status ("5.1.1"; "4.…" where mail is only late; ""
     where nobody says), ``bounce_said`` the other server's words.
     ``language`` is an ISO 639-1 code or "und". ``notes`` are sentences about the reading.
+    ``person`` is the writer as their messenger knows them, ``also`` other ids of theirs there,
+    ``to_fetch`` files that lie there still.
     """
 
     subject: str = ""
@@ -61,6 +76,9 @@ class InboundMessage:
     bounce_said: str = ""
     shown_html: str = ""
     remote_images: int = 0
+    person: str = ""
+    also: tuple[str, ...] = ()
+    to_fetch: tuple[FileRef, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

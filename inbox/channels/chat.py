@@ -1,6 +1,6 @@
 """Chat: what travels over the widget's socket, and how a line is stored and read again.
 
-The frames are JSON objects. What a client may say is one of four structs that refuse unknown
+The frames are JSON objects. What a client may say is one of five structs that refuse unknown
 fields; whatever else comes is answered with one of ``CODES`` and nothing more.
 """
 
@@ -16,6 +16,7 @@ from inbox.channels.addresses import normalise
 from inbox.channels.base import InboundMessage, OutboundMessage, Receipt
 from inbox.channels.language import detect
 from inbox.channels.smtp import SmtpSender
+from inbox.channels.webform import PostedFile, unpack_files
 from inbox.channels.words import one_line
 
 MAX_FRAME_BYTES = 16 * 1024
@@ -31,6 +32,9 @@ Code = Literal[
     "empty",  # a message without words
     "not_open",  # the key was closed meanwhile
     "try_later",  # nothing was stored: too many new conversations, or the store is away
+    "bad_identity",  # the site's word on who comes is not signed with our secret, or too old
+    "say_who",  # name and address are asked for before the first message
+    "bad_file",  # no file, or one of a kind that is not taken
 ]
 CODES: tuple[str, ...] = Code.__args__  # type: ignore[attr-defined]
 
@@ -44,6 +48,7 @@ class Hello(msgspec.Struct, tag="hello", forbid_unknown_fields=True, frozen=True
     language: str = ""
     last: int = 0
     history: bool = False
+    identity: str = ""  # the site's word, see chatidentity
 
 
 class Said(msgspec.Struct, tag="message", forbid_unknown_fields=True, frozen=True):
@@ -59,11 +64,17 @@ class Received(msgspec.Struct, tag="received", forbid_unknown_fields=True, froze
     id: int
 
 
+class Typing(msgspec.Struct, tag="typing", forbid_unknown_fields=True, frozen=True):
+    """Somebody writes, or has stopped."""
+
+    on: bool
+
+
 class Ping(msgspec.Struct, tag="ping", forbid_unknown_fields=True, frozen=True):
     """Is anybody there?"""
 
 
-Frame = Hello | Said | Received | Ping
+Frame = Hello | Said | Received | Typing | Ping
 
 _frames = msgspec.json.Decoder(Frame)
 
@@ -95,6 +106,7 @@ class Line:
     name: str = ""
     email: str = ""
     language: str = ""
+    files: tuple[PostedFile, ...] = ()
 
 
 _lines = msgspec.json.Decoder(Line)
@@ -126,6 +138,7 @@ def read(raw: bytes) -> InboundMessage:
         from_address=normalise(line.email),
         from_name=one_line(line.name),
         language=line.language if spoken == "und" else spoken,
+        attachments=unpack_files(line.files),
     )
 
 

@@ -34,16 +34,20 @@ class SlowDown(Unavailable):
         self.wait_s = wait_s
 
 
-class _Parameters(msgspec.Struct):
+class Parameters(msgspec.Struct):
+    """What an error says besides; ``retry_after`` is in seconds."""
+
     retry_after: int = 1
 
 
-class _Answer(msgspec.Struct):
+class Answer(msgspec.Struct):
+    """What the Bot API answers to any method."""
+
     ok: bool
     result: msgspec.Raw = msgspec.Raw(b"null")
     error_code: int = 0
     description: str = ""
-    parameters: _Parameters = msgspec.field(default_factory=_Parameters)
+    parameters: Parameters = msgspec.field(default_factory=Parameters)
 
 
 class User(msgspec.Struct):
@@ -161,7 +165,7 @@ class BotApi:
             got = await self._client.post(
                 f"{self._url}/{method}", json=asked or {}, timeout=within_s
             )
-            answer = msgspec.json.decode(got.content, type=_Answer)
+            answer = msgspec.json.decode(got.content, type=Answer)
         except _NEVER_SENT as error:
             raise Unavailable(f"Telegram cannot be reached ({type(error).__name__}).") from None
         except (httpx.HTTPError, msgspec.MsgspecError) as error:
@@ -172,7 +176,7 @@ class BotApi:
         raise _refusal(answer)
 
 
-def _refusal(answer: _Answer) -> Unavailable | Rejected:
+def _refusal(answer: Answer) -> Unavailable | Rejected:
     said = answer.description[:200] or "Telegram said no."
     if answer.error_code in (401, 404):
         return WrongToken("Telegram does not know this bot: the token is wrong.")

@@ -72,12 +72,17 @@ def read(raw: bytes) -> InboundMessage:
         language=posted.language if spoken == "und" else spoken,
         phone=one_line(posted.phone),
         request_type=posted.request_type or None,
-        attachments=tuple(
-            InboundAttachment(
-                clean_filename(file.filename),
-                one_line(file.content_type),
-                base64.b64decode(file.data),
-            )
-            for file in posted.files
-        ),
+        attachments=unpack_files(posted.files),
+    )
+
+
+def unpack_files(files: tuple[PostedFile, ...]) -> tuple[InboundAttachment, ...]:
+    """Return files as they are stored with a message."""
+    return tuple(
+        InboundAttachment(
+            clean_filename(file.filename),
+            one_line(file.content_type),
+            base64.b64decode(file.data),
+        )
+        for file in files
     )

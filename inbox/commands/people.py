@@ -12,6 +12,7 @@ import click
 from sqlmodel import Session
 
 from inbox.accountmail import RESET, link_to
+from inbox.accounts import leaving
 from inbox.auth import MIN_PASSWORD, hash_password, hash_token, random_token
 from inbox.channels.addresses import is_strict, normalise
 from inbox.clock import utcnow
@@ -135,7 +136,7 @@ def deactivate_user(email: str, heir: str, colleague: str, note: str, as_json: b
         if house is None:
             raise NotFound("There is no company yet.")
         plan = handover.Plan(Heir(heir), to.id if to else None, note)
-        run = handover.leave if agent.is_active else handover.hand_over
+        run = leaving.leave if agent.is_active else leaving.hand_over
         return await run(database, agent.id, plan, house, by=None)
 
     handed = _run(work)

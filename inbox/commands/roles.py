@@ -6,10 +6,11 @@ import socket
 import click
 
 from inbox.logs import start_logging
-from inbox.processes import leave_within
+from inbox.processes import leave_within, loading, may_open_files
 from inbox.settings import Settings, get_settings
 
 STOP_S = 4.0  # after being told to stop
+MOST_CONNECTIONS = 2048  # a stream for each of 1,000 browsers, and room for pages
 
 
 def _begin() -> Settings:
@@ -25,12 +26,13 @@ def _begin() -> Settings:
 @click.option("--port", default=8000, show_default=True)
 def web(host: str, port: int) -> None:
     """Serve the pages and the API."""
-    import uvicorn
+    with loading():
+        import uvicorn
 
-    from inbox.app import create_app
+        from inbox.app import create_app
 
-    settings = _begin()
-    app = create_app(settings)
+        app = create_app(_begin())
+    may_open_files(2 * MOST_CONNECTIONS)
 
     class Server(uvicorn.Server):
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -46,7 +48,7 @@ def web(host: str, port: int) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
-        limit_concurrency=512,
+        limit_concurrency=MOST_CONNECTIONS,
         timeout_keep_alive=10,
         timeout_graceful_shutdown=2,
         h11_max_incomplete_event_size=16384,
@@ -59,9 +61,10 @@ def web(host: str, port: int) -> None:
 @click.command()
 def worker() -> None:
     """Take messages in, send what waits, watch the clocks."""
-    import uvloop
+    with loading():
+        import uvloop
 
-    from inbox.worker import run_worker
+        from inbox.worker import run_worker
 
     settings = _begin()
     uvloop.run(run_worker(settings))
@@ -73,9 +76,10 @@ def worker() -> None:
 @click.option("--sink-port", default=None, type=int, hidden=True)
 def smtp(host: str, port: int, sink_port: int | None) -> None:
     """Receive mail for the company's inboxes."""
-    import uvloop
+    with loading():
+        import uvloop
 
-    from inbox.smtpd import run_smtp
+        from inbox.smtpd import run_smtp
 
     settings = _begin()
     uvloop.run(run_smtp(settings, host, port, sink_port))

@@ -17,6 +17,9 @@ from sqlmodel import Session
 
 from inbox.channels.addresses import is_strict, normalise
 from inbox.channels.webhook import make_secret
+from inbox.chatting.greeting import ASKS
+from inbox.chatting.identity import identity_place
+from inbox.company import phones
 from inbox.company.installation import readable_key
 from inbox.company.profile import MOST_NAME
 from inbox.company.sites import read_sites
@@ -30,6 +33,7 @@ from inbox.store.teams import active_team_names
 from inbox.templating import N_
 from inbox.vault import Vault
 from models import (
+    MESSENGERS,
     AuditAction,
     AuditThing,
     ChannelKind,
@@ -44,8 +48,13 @@ inboxes = columns(Inbox)
 mailboxes = columns(Mailbox)
 raws = columns(RawMessage)
 
-OPENED_HERE = (ChannelKind.EMAIL, ChannelKind.FORM, ChannelKind.CHAT, ChannelKind.WEBHOOK)
-KEYED = (ChannelKind.CHAT, ChannelKind.WEBHOOK)  # their handle is a key that we make
+OPENED_HERE = (
+    *(ChannelKind.EMAIL, ChannelKind.FORM, ChannelKind.CHAT, ChannelKind.WEBHOOK),
+    ChannelKind.PHONE,
+    *sorted(MESSENGERS),
+)
+SIGNED = (ChannelKind.WEBHOOK, ChannelKind.PHONE)  # their events are signed by a secret
+KEYED = (ChannelKind.CHAT, *SIGNED, *sorted(MESSENGERS))  # their handle is a key that we make
 _SERVER = re.compile(r"[a-z0-9._-]{1,253}")
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 
@@ -61,6 +70,8 @@ class Entered:
     language: str = ""
     sites: str = ""  # one origin a line
     authserv_id: str = ""  # the server whose word on a mail's sender is believed
+    ask: str = ""  # a chat's: whether name and address are asked for; "" is offered
+    ask_closed: str = ""  # the same while nobody is there; "" is as always
 
 
 def get_inbox(session: Session, inbox_id: int, *, to_change: bool = False) -> Inbox:
@@ -107,6 +118,8 @@ def open_inbox(
     except IntegrityError as error:
         raise Conflict("There is one already, perhaps closed: open that one again.") from error
     _note(session, made, AuditAction.CREATED, now, by, after=_facts(made))
+    if kind is ChannelKind.PHONE:
+        phones.add_call_back(session, made, by=by, now=now)
     return made
 
 
@@ -115,6 +128,8 @@ WRONG_HANDLE = {
     ChannelKind.FORM: N_("Use 1 to 40 letters a–z, digits and hyphens."),
     ChannelKind.CHAT: "",
     ChannelKind.WEBHOOK: "",
+    ChannelKind.PHONE: "",
+    **dict.fromkeys(MESSENGERS, ""),
 }
 
 
@@ -148,9 +163,13 @@ def _settings(kind: ChannelKind, entered: Entered, wrong: dict[str, str]) -> dic
         return {"title": entered.title.strip(), "language": entered.language}
     if kind is ChannelKind.CHAT:
         try:
-            return {"sites": read_sites(entered.sites)}
+            sites = read_sites(entered.sites)
         except Invalid as error:
-            wrong["sites"] = error.message
+            wrong["sites"], sites = error.message, []
+        for name in ("ask", "ask_closed"):
+            if getattr(entered, name) not in ("", *ASKS):
+                wrong[name] = N_("Please choose one of these.")
+        return {"sites": sites, "ask": entered.ask, "ask_closed": entered.ask_closed}
     if kind is ChannelKind.EMAIL:
         name = entered.authserv_id.strip().lower()
         if name and not _SERVER.fullmatch(name):
@@ -199,12 +218,20 @@ def secret_place(inbox_id: int) -> str:
 def renew_secret(
     session: Session, inbox_id: int, vault: Vault, *, by: int, now: datetime
 ) -> str:
-    """Give a webhook another secret and return it, to be shown once; the old one ends now."""
+    """Give a webhook or chat another secret and return it, to be shown once.
+
+    The old one ends now. A webhook's signs its events, a chat's whom its sites vouch for.
+    """
     row = get_inbox(session, inbox_id, to_change=True)
-    if row.kind is not ChannelKind.WEBHOOK:
+    if row.kind in SIGNED:
+        secret = make_secret(secrets.token_bytes(32))
+        kept = {"secret": vault.seal(secret, secret_place(inbox_id))}
+    elif row.kind is ChannelKind.CHAT:
+        secret = secrets.token_urlsafe(32)
+        kept = {"identity": vault.seal(secret, identity_place(inbox_id))}
+    else:
         raise NotFound("There is nothing here.")
-    secret = make_secret(secrets.token_bytes(32))
-    row.settings = {**row.settings, "secret": vault.seal(secret, secret_place(inbox_id))}
+    row.settings = {**row.settings, **kept}
     session.add(row)
     _note(session, row, AuditAction.CHANGED, now, by, after={"secret": "renewed"})
     return secret
@@ -273,7 +300,7 @@ def _facts(row: Inbox) -> dict[str, Any]:
     return facts if row.kind in KEYED else {**facts, "handle": row.handle}
 
 
-SHOWN = ("title", "language", "sites", "authserv_id")
+SHOWN = ("title", "language", "sites", "authserv_id", "ask", "ask_closed")
 
 
 def _note(

@@ -26,7 +26,7 @@ from inbox.company.told import tell_owners
 from inbox.db import Database
 from inbox.duty import list_candidates
 from inbox.errors import Conflict, Invalid
-from inbox.store import links, staff
+from inbox.store import hooks, links, staff
 from inbox.store.changes import moved
 from inbox.store.teams import active_team_names
 from inbox.templating import N_
@@ -71,22 +71,6 @@ class Handed:
         for number, owner in owners.items():
             if owner is not None:
                 self.first.setdefault(owner, number)
-
-
-async def leave(
-    database: Database, agent_id: int, plan: Plan, house: House, *, by: int | None
-) -> Handed:
-    """Deactivate somebody and hand over what they own.
-
-    Raises
-    ------
-    Invalid
-        If the plan names nobody who can take it.
-    Conflict
-        If they left already or are the last active administrator.
-    """
-    await database.write(deactivate, agent_id, plan, by=by, now=utcnow())
-    return await hand_over(database, agent_id, plan, house, by=by)
 
 
 async def hand_over(
@@ -281,6 +265,7 @@ def _record(
             for kind, data in ((EventKind.ASSIGNED, assigned), (EventKind.NOTED, said))
         ]
     session.execute(insert(core(Event)), rows)
+    hooks.hear(session, rows)
 
 
 def _note_handed(

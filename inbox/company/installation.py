@@ -11,6 +11,7 @@ from sqlmodel import Session
 from inbox.auth import MIN_PASSWORD, hash_token, random_token
 from inbox.channels.addresses import is_strict
 from inbox.company.founding import write_down
+from inbox.dates import templates as milestones
 from inbox.errors import Conflict, Invalid, NotFound
 from inbox.sla.policy import STARTER_TARGETS
 from inbox.store import links
@@ -164,6 +165,7 @@ def set_up(
     )
     create_doors(session, answers.support_address, "support", team.id, now)
     write_down(session, now, by=admin.id)
+    milestones.add_usual(session, answers.language, by=admin.id, now=now)
     return admin
 
 

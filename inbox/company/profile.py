@@ -70,6 +70,40 @@ def save_profile(session: Session, profile: Profile, *, by: int, now: datetime) 
     )
 
 
+WRONG_UNDO = N_("Choose 0 to 15 seconds.")
+LONGEST_UNDO_S = 15
+
+
+def save_undo(session: Session, text: str, *, by: int, now: datetime) -> None:
+    """Change for how long mail can be undone (seconds, as typed); mail waits so long.
+
+    Raises
+    ------
+    Invalid
+        If it is no whole number from 0 to 15.
+    """
+    if not (text.isascii() and text.isdigit() and len(text) < 3):
+        raise Invalid(LOOK_AGAIN, {"undo_send_s": WRONG_UNDO})
+    seconds = int(text)
+    if seconds > LONGEST_UNDO_S:
+        raise Invalid(LOOK_AGAIN, {"undo_send_s": WRONG_UNDO})
+    company = get_company(session)
+    before = company.settings.get("undo_send_s")
+    if before == seconds:
+        return
+    keep_setting(session, "undo_send_s", seconds)
+    add_entry(
+        session,
+        AuditThing.COMPANY,
+        company.id,
+        AuditAction.CHANGED,
+        now,
+        by=by,
+        before={"undo_send_s": before},
+        after={"undo_send_s": seconds},
+    )
+
+
 def check_profile(profile: Profile) -> None:
     """Raise ``Invalid`` with a sentence for each field that has to change."""
     wrong = {}

@@ -21,7 +21,6 @@ from models import Agent, AuditAction, AuditThing, Calendar, Role
 FILL_IN = N_("Please fill this in.")
 LOOK_AGAIN = N_("Please look at the marked answers.")
 LAST_ADMIN = N_("This is the last active administrator. Make somebody else one first.")
-THEMES = ("", "light", "dark")
 MOST_OPEN = 100_000
 MOST_WEIGHT = 100
 MOST_SKILL = 80
@@ -162,32 +161,6 @@ def check_teams(session: Session, team_ids: frozenset[int]) -> None:
     """
     if not team_ids <= team_rows.active_team_names(session).keys():
         raise Invalid("There is no such team.", {"teams": N_("There is no such team.")})
-
-
-def save_own(
-    session: Session, agent_id: int, name: str, language: str, theme: str, now: datetime
-) -> None:
-    """Let somebody change their own name, language and theme.
-
-    Raises
-    ------
-    Invalid
-        With a sentence for each field that has to change.
-    """
-    if not name.strip():
-        raise Invalid("Please look at the marked answers.", {"name": FILL_IN})
-    if language not in LANGUAGES or theme not in THEMES:
-        raise Invalid("Choose Vietnamese or English.")
-    agent = staff.get_agent(session, agent_id, to_change=True)
-    before = {"name": agent.name, "language": agent.language, "theme": agent.theme}
-    after = {"name": name.strip(), "language": language, "theme": theme}
-    if after == before:
-        return
-    agent.name, agent.language, agent.theme = name.strip(), language, theme
-    session.add(agent)
-    note_change(
-        session, agent_id, AuditAction.CHANGED, now, by=agent_id, before=before, after=after
-    )
 
 
 def set_password(

@@ -17,7 +17,7 @@ from inbox.company.staff import note_change
 from inbox.db import Database
 from inbox.errors import Conflict, Invalid
 from inbox.routing import GivesBy
-from inbox.store import staff, teams
+from inbox.store import hooks, staff, teams
 from inbox.store.audit import add_entry
 from inbox.store.changes import moved
 from inbox.templating import N_
@@ -291,24 +291,23 @@ def move_batch(
         .where(conversations.id.in_([row.id for row in batch]))
         .values(team_id=heir_id, version=conversations.version + 1)
     )
-    session.execute(
-        insert(core(Event)),
-        [
-            {
-                "conversation_id": row.id,
-                "kind": EventKind.ASSIGNED,
-                "at": now,
-                "actor_id": by,
-                "data": {
-                    "reason": "team_closed",
-                    "owner": row.owner_id,
-                    "team": name,
-                    **moved({"team": team_id}, {"team": heir_id}),
-                },
-            }
-            for row in batch
-        ],
-    )
+    happened = [
+        {
+            "conversation_id": row.id,
+            "kind": EventKind.ASSIGNED,
+            "at": now,
+            "actor_id": by,
+            "data": {
+                "reason": "team_closed",
+                "owner": row.owner_id,
+                "team": name,
+                **moved({"team": team_id}, {"team": heir_id}),
+            },
+        }
+        for row in batch
+    ]
+    session.execute(insert(core(Event)), happened)
+    hooks.hear(session, happened)
     announce_moved(session, [row.id for row in batch])
     return len(batch)
 

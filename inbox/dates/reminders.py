@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlmodel import Session
 
 from inbox.db import after_commit
@@ -17,11 +17,12 @@ from inbox.errors import Invalid, NotFound
 from inbox.failpoints import failpoint
 from inbox.queue import CLOCKS, conversation_name
 from inbox.store import people
+from inbox.store.audit import add_entry
 from inbox.store.dates import Place, account_names
 from inbox.store.people import Person
 from inbox.telling import Alert, Telling, moment, tell_all
 from inbox.templating import N_, translator
-from models import Conversation, Reminder, Status
+from models import AuditAction, AuditThing, Conversation, Reminder, Status
 from models.base import columns, core
 
 reminders = columns(Reminder)
@@ -80,8 +81,24 @@ def add(
     )
     session.add(made)
     session.flush()
+    _note(session, made, AuditAction.CREATED, by, now)
     _show(session, made.conversation_id)
     return made
+
+
+def _note(
+    session: Session, row: Reminder, action: AuditAction, by: int, now: datetime, **more: str
+) -> None:
+    """Write down who had whom reminded of what, and when; never the words."""
+    facts = {
+        "agent_id": row.agent_id,
+        "account_id": row.account_id,
+        "conversation_id": row.conversation_id,
+        "due_at": row.due_at.isoformat(),
+        **more,
+    }
+    sides: dict[str, Any] = {"after" if action is AuditAction.CREATED else "before": facts}
+    add_entry(session, AuditThing.REMINDER, row.id, action, now, by=by, **sides)
 
 
 def end(session: Session, reminder_id: int, how: str, *, by: Person, now: datetime) -> Reminder:
@@ -95,11 +112,13 @@ def end(session: Session, reminder_id: int, how: str, *, by: Person, now: dateti
     found = session.get(Reminder, reminder_id)
     if found is None or by.id not in (found.agent_id, found.made_by_id):
         raise NotFound(GONE)
-    session.execute(
+    done = session.execute(
         update(Reminder)
         .where(reminders.id == reminder_id, reminders.ended_at.is_(None))
         .values(ended_at=now, ended_by_id=by.id, ended_as=how)
     )
+    if done.rowcount == 1:  # type: ignore[attr-defined]
+        _note(session, found, AuditAction.REMOVED, by.id, now, ended_as=how)
     _show(session, found.conversation_id)
     return found
 
@@ -112,15 +131,18 @@ def next_moment(session: Session) -> datetime | None:
     return found
 
 
-def fire_due(session: Session, now: datetime) -> int:
+def fire_due(session: Session, now: datetime, early: Sequence[int] = ()) -> int:
     """Tell whoever wanted to be reminded by now; return how many reminders were looked at.
 
-    Any number of workers may call this at once: each is claimed by one conditional update.
+    ``early`` are some whose time has not come yet. Any number of workers may call this at
+    once: each is claimed by one conditional update.
     """
     due = (
         select(reminders.id)
         .where(
-            reminders.fired_at.is_(None), reminders.ended_at.is_(None), reminders.due_at <= now
+            reminders.fired_at.is_(None),
+            reminders.ended_at.is_(None),
+            or_(reminders.due_at <= now, reminders.id.in_(early)),
         )
         .order_by(reminders.due_at, reminders.id)
         .limit(BATCH)

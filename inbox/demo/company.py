@@ -8,6 +8,7 @@ from sqlmodel import Session
 
 from inbox.auth import hash_token
 from inbox.company import founding, installation
+from inbox.dates import templates as milestones
 from inbox.starter_model import register_starter
 from inbox.store.setup import find_live_model
 from models import (
@@ -107,6 +108,7 @@ def create(
         CHAT_KEY,
     )
     founding.write_down(session, now, by=None)
+    milestones.add_usual(session, "vi", by=None, now=now)
     if starter is not None and find_live_model(session) is None:
         register_starter(session, *starter, now)
 

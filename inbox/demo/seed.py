@@ -14,7 +14,7 @@ from sqlmodel import Session
 from inbox.auth import hash_password
 from inbox.clock import utcnow
 from inbox.db import Database
-from inbox.demo import accounts, company, texts
+from inbox.demo import accounts, company, said, texts
 from inbox.demo.history import History
 from inbox.demo.letters import Predict
 from inbox.demo.texts import Story
@@ -65,6 +65,7 @@ async def seed(
         await database.write(history.turn)
     if left:
         await database.write(accounts.create, now)
+        await database.write(said.create, now)
 
 
 async def _create(database: Database, now: datetime) -> None:

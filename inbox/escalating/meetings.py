@@ -5,7 +5,9 @@ meeting begins, every step that would only tell them during it is told now. What
 the time is up, what tells others and what hands over stays where the ladder has it.
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import select, update
 from sqlmodel import Session
@@ -14,7 +16,7 @@ from inbox.clock import utcnow
 from inbox.db import Database
 from inbox.escalating.due import RUNS, STEP_WAITS
 from inbox.sla.ladder import LOUD, Action, is_before_due
-from inbox.store.busy import list_busy
+from inbox.store.busy import Span, list_busy
 from models import Conversation, EscalationStep
 from models.base import columns
 
@@ -25,11 +27,18 @@ BEFORE = timedelta(minutes=15)
 EVERY = timedelta(seconds=20)
 
 
-class Forewarn:
-    """The worker's part; any number of workers may."""
+Look = tuple[Callable[[Session, datetime], Any], Callable[[Session, Any, datetime], int]]
 
-    def __init__(self, database: Database) -> None:
+
+class Forewarn:
+    """The worker's part; any number of workers may.
+
+    ``also`` finds and brings forward what else is told at a moment.
+    """
+
+    def __init__(self, database: Database, *also: Look) -> None:
         self._database = database
+        self._looks: tuple[Look, ...] = ((find_steps, bring_forward), *also)
         self._next = datetime.min.replace(tzinfo=UTC)
 
     async def once(self) -> bool:
@@ -37,18 +46,33 @@ class Forewarn:
         now = utcnow()
         if now >= self._next:
             self._next = now + EVERY
-            found = await self._database.read(find_steps, now)
-            if found:
-                await self._database.write(bring_forward, found, now)
+            for find, bring in self._looks:
+                found = await self._database.read(find, now)
+                if found:
+                    await self._database.write(bring, found, now)
         return False
+
+
+def begin_soon(session: Session, now: datetime) -> dict[int, list[Span]]:
+    """Return the meetings that begin soon, of everybody who has one."""
+    found = list_busy(session, now, now + BEFORE).items()
+    soon = {who: [span for span in spans if span[0] > now] for who, spans in found}
+    return {who: spans for who, spans in soon.items() if spans}
+
+
+def falls_into(at: datetime, spans: list[Span]) -> bool:
+    """Tell whether a moment is in one of these meetings."""
+    return any(begin <= at < end for begin, end in spans)
+
+
+def tells_owner_only(step: str, words: str) -> bool:
+    """Tell whether a step is a warning for its owner alone; ``words`` are its audience."""
+    return is_before_due(step) and set(words.split(",")) <= {Action.OWNER.value, LOUD}
 
 
 def find_steps(session: Session, now: datetime) -> list[int]:
     """Return the steps that fall into a meeting of their owner which begins soon."""
-    soon = {
-        agent_id: [span for span in spans if span[0] > now]
-        for agent_id, spans in list_busy(session, now, now + BEFORE).items()
-    }
+    soon = begin_soon(session, now)
     spans = [span for some in soon.values() for span in some]
     if not spans:
         return []
@@ -63,15 +87,13 @@ def find_steps(session: Session, now: datetime) -> list[int]:
             RUNS,
             steps.at >= min(begin for begin, _ in spans),
             steps.at < max(end for _, end in spans),
-            conversations.owner_id.in_([one for one, some in soon.items() if some]),
+            conversations.owner_id.in_(list(soon)),
         )
     )
     return [
         row.id
         for row in session.execute(query)
-        if is_before_due(row.step)
-        and set(row.audience.split(",")) <= {Action.OWNER.value, LOUD}
-        and any(begin <= row.at < end for begin, end in soon[row.owner_id])
+        if tells_owner_only(row.step, row.audience) and falls_into(row.at, soon[row.owner_id])
     ]
 
 

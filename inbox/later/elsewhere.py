@@ -186,21 +186,25 @@ def _attach(session: Session, incoming: Incoming, answers: Answers, now: datetim
     session.add(stored)
     session.flush()
     values: dict[str, Any] = {"last_message_id": stored.id}
-    values |= _count(session, conversation, stored.id, answers.author_id, sent_at, now)
+    said = {"message": stored.id, "elsewhere": True}
+    values |= count_answer(session, conversation, said, answers.author_id, sent_at, now)
     changed(session, number, OUTBOX, CLOCKS, **values)
     return number
 
 
-def _count(
+def count_answer(
     session: Session,
     conversation: Conversation,
-    message_id: int,
+    said: dict[str, Any],
     author_id: int | None,
     sent_at: datetime,
     now: datetime,
 ) -> dict[str, Any]:
-    """Let the clocks know when it was answered; what was asked later is owed still."""
-    said = {"message": message_id, "elsewhere": True}
+    """Let the clocks know when it was answered; what was asked later is owed still.
+
+    ``said`` is what the event keeps: the ``message``, and how it came. Returns the
+    conversation's columns that follow.
+    """
     replied = Happened(EventKind.REPLIED, sent_at, said, author_id)
     live = clocks.list_live(session, conversation.id, clocks.REPLY_KINDS)
     if any(clock.started_at > sent_at for clock in live) or conversation.status is Status.SPAM:

@@ -10,8 +10,9 @@ from datetime import datetime
 from sqlalchemy import bindparam, select, union
 from sqlmodel import Session
 
+from inbox import dialling
 from inbox.later.incoming import Incoming
-from inbox.store import chat
+from inbox.store import chat, messengers
 from inbox.triage.prediction import NO_FACTS, Facts
 from inbox.triage.rules import raised
 from models import ChannelKind, Contact, ContactIdentity, Conversation, Status
@@ -73,11 +74,14 @@ def look_up(session: Session, some: Iterable[Incoming]) -> Known:
         elif raw.kind is ChannelKind.CHAT:
             kinds.add(chat.KIND)
             values.add(chat.visitor_value(raw.inbox_id, str(raw.meta["visitor"])))
+        elif message.person:
+            kinds.add(raw.kind.value)
+            values.add(messengers.value_of(raw.inbox_id, message.person))
         elif message.from_address:
             values.add(message.from_address)
         elif message.phone:
             kinds.add("phone")
-            values.add(message.phone)
+            values.add(dialling.kept(session, message.phone))
     asked = {"kinds": sorted(kinds), "values": sorted(values), "numbers": sorted(numbers)}
     found: dict[int, list[Matter]] = {}
     for row in session.execute(_OPEN, asked):

@@ -136,8 +136,12 @@ def counted(session: Session, sight: Sight, text: str, habit: Habit, now: dateti
     return replace(sight, spam=with_copies(sight.spam, n_copies), spam_signs=signs)
 
 
-def happened(sight: Sight, message_id: int, now: datetime) -> tuple[EventKind, datetime, Any]:
-    """Return the event of what was set apart on arrival."""
+def happened(
+    sight: Sight, message_id: int, now: datetime, block: int | None = None
+) -> tuple[EventKind, datetime, Any]:
+    """Return the event of what was set apart on arrival; by a ``block``, if there is one."""
+    if block is not None:
+        return EventKind.MARKED_SPAM, now, {"block": block, "message": message_id}
     data = {"likely": round(sight.spam, 3), "signs": list(sight.spam_signs)[:5]}
     data |= {"message": message_id}
     return EventKind.MARKED_SPAM, now, data

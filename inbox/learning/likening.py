@@ -3,7 +3,8 @@
 Each conversation's first words are kept as 256 bits for the model that sorts; all of them lie
 in this process's memory, 40 bytes each. A new one's nearest are compared exactly and kept as
 rows. Another model is another vocabulary: everything is coded again then, the newest first.
-Any number of workers may do this at once; they write the same.
+Any number of workers may do this at once; they write the same. It costs several times what
+taking a message in does, and can wait: while many wait to be taken in, nothing is compared.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from sqlmodel import Session
 
 from inbox.db import Database, insert_into
 from inbox.learning.serving import Serving, Sorter, choose
+from inbox.staging import count_waiting
 from inbox.triage.features import Features, Row
 from inbox.triage.similar import WORDS, Index, code_of, rank
 from inbox.triage.text import prepare
@@ -36,11 +38,13 @@ conversations = columns(Conversation)
 messages = columns(Message)
 
 EVERY_S = 1.0
+BUSY = 40  # messages that wait to be taken in
 BATCH = 200  # conversations coded at a turn
 COMPARED_AT_ONCE = 10
 LOOKED_AT = 60  # nearest by bits, compared exactly
 KEPT = 12
 AT_LEAST = 0.3  # likeness
+MOST_ROWS = 500  # that are remembered, some 5 kB each
 MOST_CHARACTERS = 4000  # of a text
 
 
@@ -72,10 +76,14 @@ class Liken:
         self._codes: list[bytes] = []
         self._index = _index([], [])
         self._todo: list[int] = []
+        self._rows: dict[int, Row] = {}
 
     async def once(self) -> bool:
         """Do a little; True if there is more."""
         if time.monotonic() - self._looked < EVERY_S:
+            return False
+        if await self._database.read(count_waiting, BUSY) == BUSY:
+            self._looked = time.monotonic()
             return False
         sorter = await self._serving.sorter(await self._database.read(choose))
         if sorter.model is None or sorter.version_id is None:
@@ -132,9 +140,22 @@ class Liken:
             near = await asyncio.to_thread(self._index.nearest, code_of(row), LOOKED_AT)
             near = [one for one in near if one != number]
             others = await self._database.read(load_begun, near)
-            best = await asyncio.to_thread(_best, features, row, others)
+            best = await asyncio.to_thread(self._best, features, row, others)
             await self._database.write(keep_alike, number, best)
         return True
+
+    def _best(
+        self, features: Features, row: Row, others: Sequence[Begun]
+    ) -> list[tuple[int, float]]:
+        """Compare exactly; who is near to one is near to the next, so rows are remembered."""
+        if len(self._rows) > MOST_ROWS:
+            self._rows.clear()
+        rows = []
+        for one in others:
+            if one.number not in self._rows:
+                self._rows[one.number] = _row(features, one)
+            rows.append((one.number, self._rows[one.number]))
+        return rank(row, rows, KEPT, AT_LEAST)
 
 
 def _index(ids: Sequence[int], found: Sequence[bytes]) -> Index:
@@ -148,11 +169,6 @@ def _row(features: Features, one: Begun) -> Row:
 
 def _codes(features: Features, found: Sequence[Begun]) -> list[bytes]:
     return [one.code or code_of(_row(features, one)).tobytes() for one in found]
-
-
-def _best(features: Features, row: Row, others: Sequence[Begun]) -> list[tuple[int, float]]:
-    rows = [(one.number, _row(features, one)) for one in others]
-    return rank(row, rows, KEPT, AT_LEAST)
 
 
 # ---- rows ------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import func, select, text
-from sqlmodel import Session, SQLModel
+from sqlmodel import Session
 
 from inbox.db import Database
 from inbox.errors import Conflict, NotFound
@@ -23,6 +23,7 @@ from inbox.operations.tablerows import (
     make_plans,
     remove_extra,
 )
+from inbox.store import searchmarks
 
 # rows of these are only ever added
 _HISTORY = ("events", "audit_entries", "audit_seals", "raw_messages", "messages")
@@ -111,8 +112,8 @@ def _instance(session: Session) -> str | None:
 
 def _count_all(session: Session) -> int:
     return sum(
-        int(session.execute(select(func.count()).select_from(table)).scalar_one())
-        for table in SQLModel.metadata.sorted_tables
+        int(session.execute(select(func.count()).select_from(plan.table)).scalar_one())
+        for plan in make_plans()
     )
 
 
@@ -161,6 +162,7 @@ async def copy_installation(
             await copy_late(source, target, plan)
     for plan in reversed(plans):
         await remove_extra(source, target, plan)
+    await target.write(searchmarks.begin_anew)
     for plan in plans:
         if plan.sequence:
             number = await source.read(last_number, plan.name)

@@ -15,12 +15,26 @@ from inbox.alerting.bot import PLACE as BOT_PLACE
 from inbox.alerting.bot import SETTING as BOT_SETTING
 from inbox.alerting.browsers import place_of as browser_place
 from inbox.calendars.own import place_of as calendar_place
+from inbox.chatting.identity import identity_place
 from inbox.company.doors import secret_place
 from inbox.fetching.tokens import access_place, client_place
+from inbox.hooks import managing as hooks
 from inbox.mailboxes import place_of
+from inbox.messaging.links import access_place as messenger_access_place
+from inbox.messaging.links import secrets_place as messenger_place
 from inbox.sending.servers import key_place, sender_place
 from inbox.vault import Sealed, Vault
-from models import Company, DkimKey, Inbox, Mailbox, MailSender, OwnCalendar, PushBrowser
+from models import (
+    Company,
+    DkimKey,
+    Inbox,
+    Mailbox,
+    MailSender,
+    Messenger,
+    OwnCalendar,
+    PushBrowser,
+    Webhook,
+)
 from models.base import columns
 
 Row = Any
@@ -59,12 +73,17 @@ SPOTS: tuple[Spot, ...] = (
     Spot(Mailbox, "password", lambda row: place_of(row.id)),
     Spot(Mailbox, "client_secret", lambda row: client_place(row.id)),
     Spot(Mailbox, "access_token", lambda row: access_place(row.id)),
+    Spot(Messenger, "secrets", lambda row: messenger_place(row.inbox_id)),
+    Spot(Messenger, "access_token", lambda row: messenger_access_place(row.inbox_id)),
     Spot(PushBrowser, "sealed", lambda row: browser_place(row.mark)),
     Spot(OwnCalendar, "sealed", lambda row: calendar_place(row.agent_id), "agent_id"),
+    Spot(Webhook, "secret", lambda row: hooks.place_of(row.id)),
+    Spot(Webhook, "old_secret", lambda row: hooks.old_place_of(row.id)),
 )
 SETTINGS: tuple[Setting, ...] = (
     Setting(Company, (BOT_SETTING, "token"), lambda _: BOT_PLACE),
     Setting(Inbox, ("secret",), lambda row: secret_place(row.id)),
+    Setting(Inbox, ("identity",), lambda row: identity_place(row.id)),
 )
 
 

@@ -2,9 +2,10 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import select
 from sqlmodel import Session
@@ -64,7 +65,9 @@ class Extras:
 
     ``anyway``: also to an address that mail cannot be delivered to. ``word``: until when the
     customer is told that they have the next answer. ``remind_at``: when whoever sends it wants
-    to hear that no answer came.
+    to hear that no answer came. ``to``: another address of the contact's than their first.
+    ``quotes``: what is answered stands below. ``hold_s``: how long the mail waits, and ``undo``
+    what undoing it meanwhile needs to know.
     """
 
     cc: tuple[str, ...] = ()
@@ -73,12 +76,25 @@ class Extras:
     anyway: bool = False
     word: datetime | None = None
     remind_at: datetime | None = None
+    to: str = ""
+    quotes: bool = True
+    hold_s: int = 0
+    undo: Mapping[str, Any] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self.cc or self.bcc or self.files or self.word or self.remind_at)
 
 
 NOTHING_MORE = Extras()
+
+
+@dataclass(frozen=True, slots=True)
+class Instead:
+    """What a mail says that carries several answers; files are those of its message."""
+
+    subject: str
+    text: str
+    has_files: bool = False
 
 
 class WrongAddress(Invalid):
@@ -126,14 +142,14 @@ def check_extras(extras: Extras, house: House, *, by_mail: bool) -> None:
     Raises
     ------
     Invalid
-        If copies or files are for a chat, or a copy is for an inbox of ours.
+        If copies are for a chat, or a copy is for an inbox of ours.
     """
-    if extras and not by_mail:
-        raise Invalid(N_("Copies and files go out by e-mail only; this is a chat."))
-    for field in ("cc", "bcc"):
-        for address in getattr(extras, field):
+    if replace(extras, files=()) and not by_mail:
+        raise Invalid(N_("Copies go out by e-mail only; this is a chat."))
+    for name in ("cc", "bcc"):
+        for address in getattr(extras, name):
             if inbox_named(address, house.own_addresses):
-                raise WrongAddress(OWN_ADDRESS, field, address)
+                raise WrongAddress(OWN_ADDRESS, name, address)
 
 
 def keep_files(session: Session, message: Message, files: Sequence[File]) -> None:
@@ -166,15 +182,18 @@ def post(
     address: str,
     by: Person,
     extras: Extras = NOTHING_MORE,
-) -> None:
-    """Put an answer into the outbox, as the mail that it will be."""
+    instead: Instead | None = None,
+) -> Outbox:
+    """Put an answer into the outbox, as the mail that it will be; ``instead`` of its own."""
     keep_files(session, message, extras.files)
     sender = sender_of(house, door_address(session, conversation))
     message_id = make_message_id(house.secret, conversation.id, sender.partition("@")[2])
     message.email_message_id = message_id.strip("<>")
     last = last_inbound_id(session, conversation)
     reply_to = make_reply_address(house.secret, conversation.id, sender)
-    text, html = _words(session, conversation, message, house, sender, by)
+    said = instead.text if instead is not None else message.text
+    quoted = _quoted(session, conversation) if extras.quotes else None
+    text, html = _words(session, conversation, said, house, sender, by, quoted)
     cc = tuple(one for one in extras.cc if one != address)
     bcc = tuple(one for one in extras.bcc if one != address)
     mail = OutboundMessage(
@@ -182,7 +201,11 @@ def post(
         from_address=sender,
         from_name=house.company,
         to=address,
-        subject=_answering(conversation),
+        subject=(
+            instead.subject
+            if instead is not None
+            else _answering(session, conversation, message)
+        ),
         text=text,
         html=html,
         in_reply_to=last,
@@ -195,35 +218,38 @@ def post(
         bcc=bcc,
     )
     facts = as_facts(mail)
-    if extras.files:
+    if extras.files or (instead is not None and instead.has_files):
         facts["has_files"] = True
-    session.add(
-        Outbox(
-            kind=OutboxKind.REPLY,
-            conversation_id=conversation.id,
-            message_id=message.id,
-            to_address=address,
-            email_message_id=message_id,
-            mail=facts,
-            copies={name: list(some) for name, some in (("cc", cc), ("bcc", bcc)) if some},
-            created_at=message.created_at,
-            leased_until=message.created_at,
-        )
+    if extras.hold_s:
+        facts["undo"] = dict(extras.undo)
+    made = Outbox(
+        kind=OutboxKind.REPLY,
+        conversation_id=conversation.id,
+        message_id=message.id,
+        to_address=address,
+        email_message_id=message_id,
+        mail=facts,
+        copies={name: list(some) for name, some in (("cc", cc), ("bcc", bcc)) if some},
+        created_at=message.created_at,
+        leased_until=message.created_at + timedelta(seconds=extras.hold_s),
     )
+    session.add(made)
+    return made
 
 
 def _words(
     session: Session,
     conversation: Conversation,
-    message: Message,
+    said: str,
     house: House,
     sender: str,
     by: Person,
+    quoted: Quoted | None,
 ) -> tuple[str, str]:
     return letter.write(
-        message.text,
+        said,
         signature=signature(session, conversation, house, sender, by),
-        quoted=_quoted(session, conversation),
+        quoted=quoted,
         language=conversation.language,
         zone=house.time_zone,
     )
@@ -276,7 +302,21 @@ def _quoted(session: Session, conversation: Conversation) -> Quoted | None:
     return Quoted(name or row.sender_address, row.sender_address, row.created_at, text)
 
 
-def _answering(conversation: Conversation) -> str:
-    """Return the subject of an answer."""
+def _answering(session: Session, conversation: Conversation, message: Message) -> str:
+    """Return the subject of an answer; of the first that is said in it, its own."""
     subject = conversation.subject or f"#{conversation.id}"
-    return subject if subject.lower().startswith("re:") else f"Re: {subject}"
+    if subject.lower().startswith("re:") or _is_first(session, conversation, message):
+        return subject
+    return f"Re: {subject}"
+
+
+def _is_first(session: Session, conversation: Conversation, message: Message) -> bool:
+    """Tell whether nobody has written before, as in what one of us begins."""
+    if conversation.last_inbound_at is not None:
+        return False
+    before = select(messages.id).where(
+        messages.conversation_id.in_(merges.family(session, conversation)),
+        messages.direction.in_([Direction.INBOUND, Direction.OUTBOUND]),
+        messages.id != message.id,
+    )
+    return session.execute(before.limit(1)).first() is None

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select, update
 from sqlmodel import Session
 
 from inbox.auth import random_token
@@ -74,6 +74,54 @@ def find(session: Session, agent_id: int, number: int, tokens: Iterable[str]) ->
     return [Kept(token, found[token]) for token in wanted]
 
 
+def keep(
+    session: Session, agent_id: int, number: int, tokens: Sequence[str], until: datetime
+) -> None:
+    """Keep files for longer: a draft or an answer that is sent later has them."""
+    if tokens:
+        session.execute(
+            update(StagedFile)
+            .where(
+                staged.token.in_(list(tokens)),
+                staged.agent_id == agent_id,
+                staged.conversation_id == number,
+            )
+            .values(keep_until=until)
+        )
+
+
+def remove(session: Session, agent_id: int, tokens: Sequence[str]) -> None:
+    """Forget files that were sent, or that their writer took away."""
+    if tokens:
+        session.execute(
+            delete(StagedFile).where(
+                staged.token.in_(list(tokens)), staged.agent_id == agent_id
+            )
+        )
+
+
+def list_named(
+    session: Session, agent_id: int, number: int, tokens: Sequence[str]
+) -> list[tuple[str, str, int]]:
+    """Return token, name and size in bytes of those that are there, in their order."""
+    if not tokens:
+        return []
+    rows = session.execute(
+        select(staged.token, staged.filename, staged.size_bytes).where(
+            staged.token.in_(list(tokens)),
+            staged.agent_id == agent_id,
+            staged.conversation_id == number,
+        )
+    )
+    found = {row.token: (row.token, row.filename, row.size_bytes) for row in rows}
+    return [found[one] for one in tokens if one in found]
+
+
 def forget_old(session: Session, now: datetime) -> None:
-    """Forget what nobody sent within a day."""
-    session.execute(delete(StagedFile).where(staged.created_at <= now - KEPT_FOR))
+    """Forget what nobody sent within a day, or within the time that a draft kept it for."""
+    session.execute(
+        delete(StagedFile).where(
+            staged.created_at <= now - KEPT_FOR,
+            or_(staged.keep_until.is_(None), staged.keep_until <= now),
+        )
+    )

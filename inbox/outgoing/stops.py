@@ -29,6 +29,7 @@ TO_CUSTOMERS = (
     OutboxKind.LATE,
     OutboxKind.FOLLOW_UP,
     OutboxKind.CLOSING,
+    OutboxKind.SURVEY,
 )
 BOUNCED, TOO_MANY, RESTRICTED = "bounced", "too_many", "restricted"
 SAID = {

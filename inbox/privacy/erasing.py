@@ -19,9 +19,10 @@ from inbox.privacy import apart, trail
 from inbox.privacy.places import PLACES, Place
 from inbox.privacy.subjects import Subject, find_subject, in_parts, subject_of
 from inbox.queue import conversation_name
+from inbox.store import searchmarks
 from inbox.store.erased import mark_of, own_key
 from inbox.templating import N_
-from inbox.timeline import Happened
+from inbox.timeline import ERASED, Happened
 from models import (
     Contact,
     Conversation,
@@ -39,7 +40,6 @@ holds = columns(LegalHold)
 trainings = columns(TriageTraining)
 
 HELD = N_("There is a reason to keep this person's data: lift it first.")
-ERASED = "erased"  # why a conversation was closed
 _DONE = (Status.RESOLVED, Status.SPAM, Status.MERGED)
 TABLES = frozenset({place.name for place in PLACES})
 _IN_TRAIL = {trail.EVENTS: "events", trail.ENTRIES: "audit_entries"}
@@ -142,6 +142,7 @@ def wipe(
             .where(contacts.id.in_(some))
             .values(erased_at=now, account_id=None, restricted_at=None)
         )
+    searchmarks.mark(session, subject.touched)
     forget_training(session, now)
     after_commit(session, "list", *(conversation_name(one) for one in subject.touched))
     return counts

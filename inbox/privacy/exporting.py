@@ -22,6 +22,7 @@ from models import (
     Ask,
     Attachment,
     Blob,
+    Call,
     ChannelKind,
     Contact,
     ContactIdentity,
@@ -139,11 +140,13 @@ def _conversation(
     if only is not None:
         return {"number": number, "messages": said}
     (found,) = rows(Conversation, columns(Conversation).id, [number])
-    files = rows(Attachment, attachments.message_id, [one["id"] for one in said])
+    ids = [one["id"] for one in said]
+    files = rows(Attachment, attachments.message_id, ids)
     return {
         **found,
         "messages": said,
         "files": files,
+        "calls": rows(Call, columns(Call).message_id, ids),
         "events": rows(Event, columns(Event).conversation_id, [number]),
         "questions": rows(Ask, columns(Ask).conversation_id, [number]),
     }

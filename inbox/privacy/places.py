@@ -84,6 +84,16 @@ PLACES: tuple[Place, ...] = (
         words=("token", "filename", "content_type", "content"),
     ),
     _gone(
+        m.Draft,
+        ("conversation_id", Whose.NUMBERS),
+        words=("text", "cc", "bcc", "to_address", "files", "other_text"),
+    ),
+    _gone(
+        m.PlannedAnswer,
+        ("conversation_id", Whose.NUMBERS),
+        words=("text", "cc", "bcc", "files", "to_address"),
+    ),
+    _gone(
         m.AccountNote,
         ("contact_id", Whose.CONTACTS),
         ("account_id", Whose.ACCOUNTS),
@@ -94,6 +104,12 @@ PLACES: tuple[Place, ...] = (
         ("conversation_id", Whose.NUMBERS),
         ("account_id", Whose.ACCOUNTS),
         words=("text",),
+    ),
+    _emptied(m.Satisfaction, ("conversation_id", Whose.NUMBERS), comment=""),
+    _gone(
+        m.Call,
+        ("message_id", Whose.MESSAGES),
+        words=("call_id", "number", "recording", "note"),
     ),
     _emptied(m.Milestone, ("conversation_id", Whose.NUMBERS), title=""),
     _emptied(m.Milestone, ("account_id", Whose.ACCOUNTS), title=""),
@@ -113,6 +129,25 @@ PLACES: tuple[Place, ...] = (
     _emptied(m.RawMessage, ("id", Whose.RAWS), body=b"", meta={}, public_token=None, error=""),
     _emptied(m.Ask, ("conversation_id", Whose.NUMBERS), question="", answer=""),
     _emptied(m.Conversation, ("id", Whose.NUMBERS), subject=""),
+    _gone(m.OwnValue, ("conversation_id", Whose.NUMBERS), words=("text", "folded")),
+    _gone(m.SearchDoc, ("conversation_id", Whose.TOUCHED), words=("words",)),
+    _gone(
+        m.SearchName,
+        ("contact_id", Whose.CONTACTS),
+        ("account_id", Whose.ACCOUNTS),
+        words=("words",),
+    ),
+    _gone(
+        m.MessengerFile,
+        ("message_id", Whose.MESSAGES),
+        words=("reference", "filename", "content_type"),
+    ),
+    _gone(m.MessengerPerson, ("value", Whose.ADDRESSES), words=("value",)),
+    _gone(
+        m.MessengerPiece,
+        ("value", Whose.ADDRESSES),
+        words=("value", "reference", "failed"),
+    ),
     _gone(m.ContactIdentity, ("contact_id", Whose.CONTACTS), words=("kind", "value")),
     _emptied(m.Contact, ("id", Whose.CONTACTS), name="", language="", position=""),
     _emptied(
@@ -153,20 +188,24 @@ PLACES: tuple[Place, ...] = (
 )
 
 FREE: Mapping[str, frozenset[str]] = {
+    "form_fields": frozenset({"request_type"}),
+    "satisfaction": frozenset({"request_type"}),
     # What is ours: names of people inside, settings, keys, sealed secrets, hashes, codes.
     "accounts": frozenset({"tier", "product_groups"}),  # a company's name is no person's
     "account_figures": frozenset({"reasons", "place"}),
     "absences": frozenset({"note"}),
     "agents": frozenset(
         {"email", "name", "password_hash", "language", "theme", "skills", "alerts"}
-        | {"day_mail_on", "signature"}
+        | {"day_mail_on", "signature", "time_zone", "density"}
     ),
     "alert_messages": frozenset({"way", "address"}),
     "api_tokens": frozenset({"name", "token_hash"}),
     "audit_seals": frozenset({"source", "rows", "hash"}),
+    "blocks": frozenset({"value"}),  # whom we do not hear is kept, as an objection is
     "calendar_feeds": frozenset({"token_hash"}),
     "calendar_versions": frozenset({"spec"}),
     "calendars": frozenset({"name", "spec"}),
+    "chat_letters": frozenset({"reason"}),
     "company": frozenset({"name", "time_zone", "language", "instance_id", "settings"}),
     "contacts": frozenset({"tier"}),
     "conversations": frozenset(
@@ -175,7 +214,10 @@ FREE: Mapping[str, frozenset[str]] = {
     ),
     "corrections": frozenset({"field", "old", "new"}),
     "counters": frozenset({"key"}),  # hashes and places in the net, for two days at most
+    "deeds": frozenset({"action", "did", "said"}),  # numbers, ids and names of ours
     "dkim_keys": frozenset({"domain", "selector", "private_key", "public_key", "problem"}),
+    "drafts": frozenset({"kind", "page"}),
+    "planned_answers": frozenset({"then", "held_why"}),
     "domain_paces": frozenset({"domain"}),  # for as long as its servers are slow
     "erased_addresses": frozenset({"mark"}),
     "erasures": frozenset({"reason", "error", "counts", "checked"}),
@@ -186,6 +228,9 @@ FREE: Mapping[str, frozenset[str]] = {
     "legal_holds": frozenset({"reason"}),
     "login_sessions": frozenset({"id"}),
     "looks": frozenset({"what"}),
+    "macro_runs": frozenset({"before"}),  # codes and ids, for a day at most
+    "macros": frozenset({"name", "folded", "texts", "does"}),
+    "mail_words": frozenset({"kind", "language", "subject", "text"}),
     "mail_senders": frozenset({"host", "username", "password", "last_error"}),
     "mailboxes": frozenset(
         {"host", "username", "password", "folder", "left", "last_error", "token_url"}
@@ -193,12 +238,16 @@ FREE: Mapping[str, frozenset[str]] = {
         | {"tally"}
     ),
     "message_labels": frozenset({"request_type"}),
+    "messengers": frozenset(
+        {"account", "account_name", "facts", "secrets", "access_token", "last_error"}
+    ),
     "milestone_steps": frozenset({"step", "audience"}),
     "milestone_templates": frozenset({"title"}),
     "notices": frozenset({"step", "audience", "kind", "told_by"}),
     "one_time_tokens": frozenset({"token_hash", "purpose"}),
     "outbox": frozenset({"email_message_id"}),  # ours, random
     "outlooks": frozenset({"data"}),
+    "own_fields": frozenset({"name", "folded", "choices"}),
     "own_calendars": frozenset({"sealed", "host", "error"}),
     "person_exports": frozenset({"sha256", "error", "counts"}),
     "product_groups": frozenset({"name", "terms"}),
@@ -210,11 +259,14 @@ FREE: Mapping[str, frozenset[str]] = {
     "reminders": frozenset({"ended_as"}),
     "request_types": frozenset({"key", "name_vi", "name_en", "heir_key"}),
     "retention_runs": frozenset({"numbers"}),
+    "saved_views": frozenset({"name", "filters"}),
+    "saved_replies": frozenset({"name", "shortcut", "folded", "texts"}),
     "shadow_predictions": frozenset({"request_type", "urgency", "live_type", "live_urgency"}),
     "sheet_imports": frozenset({"encoding", "columns", "counts"}),
     "sla_clocks": frozenset({"policy", "pauses", "excuse"}),
     "sla_policies": frozenset({"name", "request_type", "tier", "channel", "product_group"}),
     "swaps": frozenset({"note"}),
+    "tags": frozenset({"name", "folded"}),
     "teams": frozenset({"name", "department", "gives_by"}),
     "triage_model_versions": frozenset(
         {"name", "metrics", "data_sha256", "outcomes", "problem"}
@@ -225,6 +277,9 @@ FREE: Mapping[str, frozenset[str]] = {
     "triage_reviews": frozenset({"undo"}),
     "triage_samples": frozenset({"language"}),
     "triage_trainings": frozenset({"reason", "step", "lease", "error", "result"}),
+    "webhooks": frozenset({"name", "url", "kinds", "secret", "old_secret", "last_error"}),
+    # Codes and numbers (inbox.hooks.payload), and what another system said to them; a week.
+    "webhook_deliveries": frozenset({"event_id", "kind", "details", "body", "answer", "error"}),
 }
 
 # ---- the trail -------------------------------------------------------------------------
@@ -239,6 +294,8 @@ WORDS_OF_EVENTS: Mapping[EventKind, frozenset[str]] = {
     EventKind.MAIL_RETRIED: _STATED,
     EventKind.ADDRESS_BOUNCED: frozenset({"address", "said"}),
     EventKind.ADDRESS_CLEARED: frozenset({"address", "reason"}),
+    EventKind.FILLED: frozenset({"new"}),
+    EventKind.FORWARDED: frozenset({"to"}),
 }
 """Which entries of an event's data people wrote. Everything else of it is ours: codes, names
 of rules, teams and types, numbers and times, from which clocks and reports follow."""
@@ -254,8 +311,12 @@ PLAIN_EVENTS = frozenset(
         *(EventKind.RULED, EventKind.ASKED, EventKind.WAITED, EventKind.RESUMED),
         *(EventKind.EXCUSED, EventKind.FOLLOWED_UP, EventKind.DEPARTMENT_ASKED),
         *(EventKind.DEPARTMENT_ANSWERED, EventKind.MERGED, EventKind.UNMERGED),
-        *(EventKind.KEPT_APART, EventKind.TAKEN_NOTE, EventKind.RESCHEDULED),
+        *(EventKind.SPLIT, EventKind.KEPT_APART, EventKind.TAKEN_NOTE, EventKind.RESCHEDULED),
         *(EventKind.MAIL_STOPPED, EventKind.IMPORTED, EventKind.GAVE_WORD),
+        *(EventKind.REPLY_UNDONE, EventKind.REPLY_PLANNED, EventKind.REPLY_HELD),
+        EventKind.MENTIONED,
+        EventKind.BEGUN,
+        *(EventKind.UNDONE, EventKind.TAGGED, EventKind.UNTAGGED, EventKind.RATED),
     }
 )
 """Kinds whose data nobody outside wrote."""

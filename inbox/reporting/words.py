@@ -51,6 +51,11 @@ CHANNELS = {
     "chat": N_("Chat"),
     "api": N_("API"),
     "webhook": N_("Webhook"),
+    "phone": N_("Phone"),
+    "zalo": "Zalo",
+    "messenger": "Messenger",
+    "telegram": "Telegram",
+    "whatsapp": "WhatsApp",
 }
 CAUSES = {
     "nobody_on_duty": N_("Nobody had it: no one on duty was free"),

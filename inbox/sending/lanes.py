@@ -16,11 +16,13 @@ from sqlmodel import Session
 from inbox import delivery
 from inbox.channels.smtp import Server, SmtpSession, read_url
 from inbox.clock import utcnow
-from inbox.courier import Courier, postpone
+from inbox.courier import Courier, Transport, postpone
 from inbox.db import Database
 from inbox.delivery import Job
 from inbox.errors import Unavailable
+from inbox.outgoing.messengers import ROUTE, is_routed
 from inbox.sending import paces, servers
+from inbox.sending.messengers import MessengerSession
 from inbox.sending.servers import Own, Signers, Ways
 from inbox.settings import Settings
 from inbox.vault import Vault
@@ -35,7 +37,7 @@ class Lane:
 
     def __init__(self, database: Database) -> None:
         self.courier = Courier(database)
-        self.session: SmtpSession | None = None
+        self.session: SmtpSession | MessengerSession | None = None
         self.server: Server | None = None
 
     async def close(self) -> None:
@@ -52,6 +54,7 @@ class Lanes:
         self._database = database
         self.default = read_url(settings.smtp_url)
         self._token_services = settings.own_token_services
+        self._settings = settings
         self._vault = Vault(secret)
         self._signers = Signers(self._vault)
         self._lanes: dict[Key, Lane] = {}
@@ -105,7 +108,7 @@ class Lanes:
         left = list(jobs)
         own = ways.own.get(key[0])
         try:
-            session = await self._connect(lane, own)
+            session = await self._way(lane, own, left[0])
             while left:
                 job = left[0]
                 is_slow = job.domain in paces.slow(self._paces, utcnow())
@@ -125,21 +128,35 @@ class Lanes:
         finally:
             await lane.courier.settle()
 
+    async def _way(self, lane: Lane, own: Own | None, job: Job) -> Transport:
+        """Return what a lane's mails go over: an inbox's messenger, or a mail server."""
+        inbox_id = job.mail.get(ROUTE)
+        if not isinstance(inbox_id, int):
+            return await self._connect(lane, own)
+        await lane.close()
+        opened = MessengerSession(self._database, self._settings, self._vault, inbox_id)
+        await opened.open()
+        lane.session = opened
+        return opened
+
     async def _connect(self, lane: Lane, own: Own | None) -> SmtpSession:
         """Return the lane's connection, opened where it is not."""
         server = self.default if own is None else await self._server_of(own)
-        if lane.session is None or lane.session.is_broken or lane.server != server:
-            await lane.close()
-            try:
-                opened = await self._open(server, own)
-            except Unavailable as error:
-                if own is None or server is None or not server.token or not error.code:
-                    raise
-                server = await self._server_of(own, anew=True)  # it may have been taken back
-                opened = await self._open(server, own)
-            lane.session, lane.server = opened, server
-            await self._note(own, "")
-        return lane.session
+        before = lane.session
+        is_same = isinstance(before, SmtpSession) and lane.server == server
+        if isinstance(before, SmtpSession) and is_same and not before.is_broken:
+            return before
+        await lane.close()
+        try:
+            opened = await self._open(server, own)
+        except Unavailable as error:
+            if own is None or server is None or not server.token or not error.code:
+                raise
+            server = await self._server_of(own, anew=True)  # it may have been taken back
+            opened = await self._open(server, own)
+        lane.session, lane.server = opened, server
+        await self._note(own, "")
+        return opened
 
     async def _server_of(self, own: Own, *, anew: bool = False) -> Server:
         return await servers.server_of(
@@ -185,7 +202,9 @@ def _claim(session: Session, most: int) -> tuple[list[Job], dict[str, datetime]]
 
 
 def _key(job: Job, ways: Ways) -> Key:
-    """Return the lane that a mail keeps to."""
+    """Return the lane that a mail keeps to; a messenger's account has one of its own."""
+    if is_routed(job.mail):
+        return job.domain, 0
     address = str(job.mail.get("from_address", ""))
     number = zlib.crc32(job.domain.encode()) % LANES
     return address if address in ways.own else "", number

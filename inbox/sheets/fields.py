@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from inbox.channels.addresses import is_strict, normalise
+from inbox.channels.numbers import e164
 from inbox.channels.words import one_line
 from inbox.triage.text import fold
 from models import AccountKind, AccountStatus, AccountValue
@@ -17,6 +18,7 @@ from models import AccountKind, AccountStatus, AccountValue
 MOST_CHARS = 200  # of a cell
 MOST_FIELDS = 30  # of the company's own
 OWN = "field:"
+MOST_OWN = 60  # characters of an own field's name
 
 # What each column may be called, folded; the first is what we call it ourselves.
 NAMES: Mapping[str, tuple[str, ...]] = {
@@ -79,6 +81,7 @@ class Known:
 
     agents: Mapping[str, int] = field(default_factory=dict)
     products: Mapping[str, str] = field(default_factory=dict)
+    region: str = ""  # the country of numbers that do not say theirs
 
 
 def column_of(heading: str) -> str:
@@ -91,8 +94,14 @@ def column_of(heading: str) -> str:
     for sign in (OWN, "truong:"):
         if folded.startswith(sign):
             own = shown[len(sign) :].strip()
-            return f"{OWN}{own}" if 0 < len(own) <= 60 else ""
+            return f"{OWN}{own}" if 0 < len(own) <= MOST_OWN else ""
     return _BY_NAME.get(folded.replace("_", " "), "")
+
+
+def is_field(name: str) -> bool:
+    """Tell whether a column can be taken for this; "" is left out."""
+    own = name.removeprefix(OWN) if name.startswith(OWN) else None
+    return name == "" or name in NAMES or (own is not None and 0 < len(own) <= MOST_OWN)
 
 
 def clean(cell: str) -> str:
@@ -167,8 +176,10 @@ def _email(text: str, _known: Known) -> str | None:
     return address if is_strict(address) else None
 
 
-def _phone(text: str, _known: Known) -> str | None:
+def _phone(text: str, known: Known) -> str | None:
     number = _APART.sub("", text)
+    if known.region:
+        return e164(text, known.region) or None
     return number if _PHONE.fullmatch(number) else None
 
 

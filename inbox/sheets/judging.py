@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlmodel import Session
 
+from inbox import dialling
 from inbox.sheets.fields import (
     ACCOUNT_FIELDS,
     CONTACT_FIELDS,
@@ -115,7 +116,7 @@ def load_known(session: Session) -> Known:
     """Return whom and what cells may name."""
     staff = session.execute(select(agents.id, agents.email).where(agents.is_active.is_(True)))
     products = {fold(name): name for name in list_names(session)}
-    return Known({row.email: row.id for row in staff}, products)
+    return Known({row.email: row.id for row in staff}, products, dialling.region(session))
 
 
 def judge(

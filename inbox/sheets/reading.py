@@ -7,7 +7,7 @@ which it broke, before anything is written.
 import codecs
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,11 +26,16 @@ _SEPARATORS = ",;\t"
 
 
 class SheetError(ValueError):
-    """The file as a whole cannot be used: why (one of ``REASONS``), where, and about what."""
+    """The file as a whole cannot be used: why (one of ``REASONS``), where, and about what.
 
-    def __init__(self, reason: str, line: int = 0, about: str = "") -> None:
+    ``columns`` are there where it is about them alone: somebody may say what they are.
+    """
+
+    def __init__(
+        self, reason: str, line: int = 0, about: str = "", columns: "tuple[Column, ...]" = ()
+    ) -> None:
         super().__init__(reason)
-        self.reason, self.line, self.about = reason, line, about
+        self.reason, self.line, self.about, self.columns = reason, line, about, columns
 
 
 REASONS = frozenset(
@@ -105,8 +110,11 @@ def _reader(text: str, separator: str) -> Any:
     return csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
 
 
-def open_sheet(body: bytes, encoding: str = "utf-8") -> Sheet:
+def open_sheet(body: bytes, encoding: str = "utf-8", chosen: Sequence[str] = ()) -> Sheet:
     """Read a file's head; a mark at its beginning says more than ``encoding``.
+
+    ``chosen`` is the field of each column where a person said so ("": left out); without it
+    the headings say.
 
     Raises
     ------
@@ -126,23 +134,25 @@ def open_sheet(body: bytes, encoding: str = "utf-8") -> Sheet:
         heads = next(_reader(text, separator))
     except csv.Error as error:
         raise SheetError("quotes", 1) from error
-    return Sheet(_columns(heads), text, separator)
+    return Sheet(_columns(heads, chosen), text, separator)
 
 
-def _columns(heads: list[str]) -> tuple[Column, ...]:
+def _columns(heads: list[str], chosen: Sequence[str]) -> tuple[Column, ...]:
     if len(heads) > MOST_COLUMNS:
         raise SheetError("too_many_columns", 1, str(MOST_COLUMNS))
-    found = tuple(Column(clean(head)[:60], column_of(head)) for head in heads)
+    meant = chosen if len(chosen) == len(heads) else [column_of(head) for head in heads]
+    pairs = zip(heads, meant, strict=True)
+    found = tuple(Column(clean(head)[:60], name) for head, name in pairs)
     names = [one.name for one in found if one.name]
     if not names:
-        raise SheetError("no_columns", 1)
+        raise SheetError("no_columns", 1, columns=found)
     for name in names:
         if names.count(name) > 1:
-            raise SheetError("twice", 1, name)
+            raise SheetError("twice", 1, name, found)
     if not has_key(names):
-        raise SheetError("no_key", 1)
+        raise SheetError("no_key", 1, columns=found)
     if sum(name.startswith(OWN) for name in names) > MOST_FIELDS:
-        raise SheetError("too_many_columns", 1, str(MOST_FIELDS))
+        raise SheetError("too_many_columns", 1, str(MOST_FIELDS), found)
     return found
 
 

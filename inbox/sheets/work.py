@@ -107,6 +107,7 @@ def accept(
         raise Conflict(SOME_WRONG)
     found.state, found.error = SheetState.RUNNING, {}
     session.add(found)
+    session.execute(delete(SheetFile).where(files.import_id == number))
     thing, begun = AuditThing.IMPORT, AuditAction.CREATED
     after = {"file": found.filename, "rows": found.total}
     add_entry(session, thing, number, begun, now, by=by, after=after)
@@ -188,7 +189,9 @@ async def check(database: Database, number: int, tell: Tell | None = None) -> No
     if body is None:
         return
     try:
-        sheet = await asyncio.to_thread(open_sheet, body, encoding)
+        known = (await database.read(get_import, number)).columns
+        chosen = [str(name) for _, name in known]  # by a person, or by a check that died
+        sheet = await asyncio.to_thread(open_sheet, body, encoding, chosen)
         await _judge_all(database, number, sheet, lease, tell)
     except SheetError as error:
         await database.write(_refuse, number, error)
@@ -285,13 +288,16 @@ def _end_check(session: Session, number: int) -> None:
     found.total, found.done = found.done, 0
     found.state, found.leased_until = SheetState.READY, found.created_at
     session.add(found)
-    session.execute(delete(SheetFile).where(files.import_id == number))
 
 
 def _refuse(session: Session, number: int, error: SheetError) -> None:
     session.execute(delete(SheetRow).where(sheet_rows.import_id == number))
     found = get_import(session, number, to_change=True)
-    session.execute(delete(SheetFile).where(files.import_id == number))
+    if error.columns:  # somebody may say what they are, and have it read again
+        found.columns = [[one.heading, one.name] for one in error.columns]
+        found.leased_until = found.created_at
+    else:
+        session.execute(delete(SheetFile).where(files.import_id == number))
     found.state = SheetState.FAILED
     found.error = {"reason": error.reason, "line": error.line, "about": error.about}
     session.add(found)

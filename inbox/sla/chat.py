@@ -8,6 +8,7 @@ from inbox.sla.policy import Targets
 from inbox.sla.promise import opening_sentence, promised_at, spoken_time
 
 RESPONSE_S = 5 * 60
+SLOWEST_SAID_S = 90 * 60  # whoever is slower than this says a time of day
 THERE_FOR = timedelta(seconds=75)
 """A visitor is there while the last sign of the widget is no older than this."""
 
@@ -37,6 +38,13 @@ def is_hastened(first_response_s: int | None) -> bool:
     return first_response_s is not None and first_response_s <= RESPONSE_S
 
 
+def _at_this_pace(minutes: int, language: str) -> str:
+    if language == "vi":
+        return f"Hiện anh/chị được trả lời sau khoảng {minutes} phút."
+    unit = "minute" if minutes == 1 else "minutes"
+    return f"Just now an answer takes about {minutes} {unit}."
+
+
 def answer_sentence(
     calendar: WorkingCalendar,
     now: datetime,
@@ -44,10 +52,12 @@ def answer_sentence(
     on_duty: bool,
     due_at: datetime | None,
     language: str,
+    pace_s: int | None = None,
 ) -> str | None:
     """Say honestly when a visitor gets an answer; None if nothing can be said.
 
-    ``due_at`` is when the policies want an answer to a message of no special type.
+    ``due_at`` is when the policies want an answer to a message of no special type; ``pace_s``
+    how long answers take just now, where that is known.
 
     Raises
     ------
@@ -55,7 +65,9 @@ def answer_sentence(
         If the language is neither en nor vi.
     """
     closed = opening_sentence(calendar, now, language)
-    if closed is None and on_duty:
+    if closed is None and on_duty and (pace_s is None or pace_s <= SLOWEST_SAID_S):
+        if pace_s is not None:
+            return _at_this_pace(max(-(-pace_s // 60), 1), language)
         if language == "en":
             return "Somebody answers within 5 minutes."
         return "Sẽ có người trả lời anh/chị trong vòng 5 phút."

@@ -1,5 +1,6 @@
 """What can happen to a conversation as far as its clocks care, and what a clock is."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -95,6 +96,18 @@ class Parted:
 
 
 @dataclass(frozen=True, slots=True)
+class Split:
+    """What was said ``since`` a moment is another matter: what it began or met goes with it.
+
+    ``answered``: when each answer was given that went too.
+    """
+
+    at: datetime
+    since: datetime
+    answered: frozenset[datetime]
+
+
+@dataclass(frozen=True, slots=True)
 class Rescheduled:
     """Running clocks of these kinds follow other hours; their targets stay."""
 
@@ -129,6 +142,13 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Begun:
+    """One of us wrote first: nobody waits for a first answer, and later ones are next ones."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     """A person of ours answered in public, or a call was recorded."""
 
@@ -149,6 +169,24 @@ class TakenBack:
 
     at: datetime
     answered_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Nudged:
+    """What stood here was undone, and is as if it had never been; ladders are planned anew."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """What somebody did ``of`` a moment before is taken back: clocks are as they were then.
+
+    Nothing else happened meanwhile; whoever takes back has checked that.
+    """
+
+    at: datetime
+    of: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +215,14 @@ class Resumed:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """It is done; an answer still owed is excused by ``reason``."""
+    """It is done; an answer still owed is excused by ``reason``.
+
+    Not ``is_solved``: it ended without anybody having solved it, so that is excused as well.
+    """
 
     at: datetime
     reason: str = "resolved"
+    is_solved: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,8 +248,8 @@ class Restored:
 
 
 _Ours = Ruled | Rescheduled | Carried | Promised | Answered | GaveWord | TakenBack | Excused
-_Joined = Voided | Restored | Merged | Parted
-Fact = _Ours | _Joined | Asked | Paused | Resumed | Resolved | Reopened
+_Joined = Voided | Restored | Merged | Parted | Split | Nudged | Undone
+Fact = _Ours | _Joined | Asked | Begun | Paused | Resumed | Resolved | Reopened
 
 
 @dataclass(slots=True)
@@ -265,3 +307,15 @@ class Clock:
             return self.breached_at
         end = self.met_at or self.excused_at or now
         return self.due_at if self.due_at is not None and end > self.due_at else None
+
+
+def merged(kept: Sequence[Clock], other: Sequence[Clock]) -> list[Clock]:
+    """Return the running clocks of two conversations that become one: of a kind the oldest."""
+    oldest: dict[Kind, Clock] = {}
+    for clock in (*kept, *other):
+        if not clock.is_live:
+            continue
+        known = oldest.get(clock.kind)
+        if known is None or clock.started_at < known.started_at:
+            oldest[clock.kind] = clock
+    return sorted(oldest.values(), key=lambda clock: clock.started_at)

@@ -4,17 +4,19 @@ A history is a sequence of facts in the order in which they were recorded. What 
 never depends on when somebody looked: due times and breaches are computed instants.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from functools import singledispatchmethod
 
+from inbox.sla.before import Before, remember
 from inbox.sla.facts import (
     ANSWERS,
     REPLIES,
     TARGETED,
     Answered,
     Asked,
+    Begun,
     Carried,
     Clock,
     Excused,
@@ -22,6 +24,7 @@ from inbox.sla.facts import (
     GaveWord,
     Kind,
     Merged,
+    Nudged,
     Parted,
     Paused,
     Promised,
@@ -32,9 +35,12 @@ from inbox.sla.facts import (
     Resumed,
     Rule,
     Ruled,
+    Split,
     TakenBack,
+    Undone,
     Voided,
     Wait,
+    merged,
 )
 
 __all__ = [
@@ -43,6 +49,7 @@ __all__ = [
     "TARGETED",
     "Answered",
     "Asked",
+    "Begun",
     "Carried",
     "Clock",
     "Excused",
@@ -50,6 +57,7 @@ __all__ = [
     "GaveWord",
     "Kind",
     "Merged",
+    "Nudged",
     "Parted",
     "Paused",
     "Promised",
@@ -60,7 +68,9 @@ __all__ = [
     "Resumed",
     "Rule",
     "Ruled",
+    "Split",
     "TakenBack",
+    "Undone",
     "Voided",
     "Wait",
     "merged",
@@ -83,18 +93,6 @@ def replay(facts: Iterable[Fact]) -> list[Clock]:
     return clocks.all
 
 
-def merged(kept: Sequence[Clock], other: Sequence[Clock]) -> list[Clock]:
-    """Return the running clocks of two conversations that become one: of a kind the oldest."""
-    oldest: dict[Kind, Clock] = {}
-    for clock in (*kept, *other):
-        if not clock.is_live:
-            continue
-        known = oldest.get(clock.kind)
-        if known is None or clock.started_at < known.started_at:
-            oldest[clock.kind] = clock
-    return sorted(oldest.values(), key=lambda clock: clock.started_at)
-
-
 class _Clocks:
     """The clocks as far as the history has been read."""
 
@@ -108,6 +106,8 @@ class _Clocks:
         self._joined: dict[int, list[tuple[Clock, Clock | None]]] = {}
         # By the answer that gave it: the clock of our word, as it was before, and its time.
         self._words: dict[datetime, tuple[Clock, Clock | None, datetime]] = {}
+        self._is_ours = False  # one of us wrote first
+        self._before: Before | None = None  # what the last doing of somebody changed
 
     @singledispatchmethod
     def take(self, fact: Fact) -> None:
@@ -160,11 +160,15 @@ class _Clocks:
             self._reckon(clock, fact.at)
 
     @take.register
+    def _begun(self, _fact: Begun) -> None:
+        self._is_ours = True
+
+    @take.register
     def _asked(self, fact: Asked) -> None:
         """Owe an answer from the first unanswered message on."""
         if self._waiting is not None and self._waiting.wait is not Wait.THIRD_PARTY:
             self._resume(fact.at)
-        if all(clock.kind is Kind.WORD for clock in self.all):
+        if not self._is_ours and all(clock.kind is Kind.WORD for clock in self.all):
             self._start(Kind.FIRST_RESPONSE, fact.at)
             self._start(Kind.RESOLUTION, fact.at)
             return
@@ -220,12 +224,20 @@ class _Clocks:
                     self._open_again(fact.at)
 
     @take.register
+    def _undone(self, fact: Undone) -> None:
+        before, self._before = self._before, None
+        if before is not None and before.at == fact.of:
+            self._waiting, self._voided = before.bring_back(), []
+
+    @take.register
     def _excused(self, fact: Excused) -> None:
+        self._before = remember(self._before, fact.at, self.all, self._waiting)
         for clock in self._live(ANSWERS):
             clock.excused_at, clock.excuse = fact.at, fact.reason
 
     @take.register
     def _paused(self, fact: Paused) -> None:
+        self._before = remember(self._before, fact.at, self.all, self._waiting)
         self._resume(fact.at)
         self._waiting = fact
         for clock in self._live(fact.kinds - {Kind.WORD}):  # it was said, whoever waits
@@ -233,15 +245,25 @@ class _Clocks:
             self._reckon(clock, fact.at)
 
     @take.register
+    def _nudged(self, _fact: Nudged) -> None:
+        """Keep no number that the moves of what was undone may have had."""
+        for clock in self._live():
+            clock.generation += 2
+
+    @take.register
     def _resumed(self, fact: Resumed) -> None:
         self._resume(fact.at)
 
     @take.register
     def _resolved(self, fact: Resolved) -> None:
+        self._before = remember(self._before, fact.at, self.all, self._waiting)
         self._resume(fact.at)
         self._excused(Excused(fact.at, fact.reason))
         for clock in self._live({Kind.RESOLUTION}):
-            clock.met_at = fact.at
+            if fact.is_solved:
+                clock.met_at = fact.at
+            else:
+                clock.excused_at, clock.excuse = fact.at, fact.reason
 
     @take.register
     def _reopened(self, fact: Reopened) -> None:
@@ -250,6 +272,7 @@ class _Clocks:
 
     @take.register
     def _void(self, fact: Voided) -> None:
+        self._before = remember(self._before, fact.at, self.all, self._waiting)
         self._resume(fact.at)
         self._voided = self._live()
         for clock in self._voided:
@@ -301,6 +324,15 @@ class _Clocks:
             clock.not_after, clock.until = before.not_after, before.until
             clock.paused_at = before.paused_at if self._waiting is not None else None
             self._reckon(clock, fact.at)
+
+    @take.register
+    def _split(self, fact: Split) -> None:
+        """Owe what those answers had met; what the messages asked is owed elsewhere."""
+        for answered_at in sorted(fact.answered):
+            self._taken_back(TakenBack(fact.at, answered_at))
+        for clock in self._live(REPLIES):
+            if clock.started_at >= fact.since:
+                clock.excused_at, clock.excuse = fact.at, "split"
 
     def _live(self, kinds: Iterable[Kind] = frozenset(Kind)) -> list[Clock]:
         return [clock for clock in self.all if clock.is_live and clock.kind in kinds]

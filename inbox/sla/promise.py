@@ -87,18 +87,33 @@ def opening_sentence(calendar: WorkingCalendar, arrival: datetime, language: str
     ValueError
         If the language is neither en nor vi.
     """
+    when = opening_moment(calendar, arrival, language)
+    if when is None:
+        return None
+    if not when:
+        return "We are closed now." if language == "en" else "Hiện chúng tôi đang nghỉ."
+    if language == "en":
+        return f"We are closed now and open again at {when}."
+    return f"Hiện chúng tôi đang nghỉ và sẽ làm việc lại lúc {when}."
+
+
+def opening_moment(calendar: WorkingCalendar, arrival: datetime, language: str) -> str | None:
+    """Say when we open again: "8:00 tomorrow"; "" if never, None if we are open at ``arrival``.
+
+    Raises
+    ------
+    ValueError
+        If the language is neither en nor vi.
+    """
     _check(language)
     opening = calendar.next_opening(arrival)
     if opening == arrival:
         return None
     if opening is None:
-        return "We are closed now." if language == "en" else "Hiện chúng tôi đang nghỉ."
+        return ""
     info = ZoneInfo(calendar.timezone)
     local, today = opening.astimezone(info), arrival.astimezone(info).date()
-    when = f"{_clock(local)} {_day(local.date(), today, language)}"
-    if language == "en":
-        return f"We are closed now and open again at {when}."
-    return f"Hiện chúng tôi đang nghỉ và sẽ làm việc lại lúc {when}."
+    return f"{_clock(local)} {_day(local.date(), today, language)}"
 
 
 def hours_text(calendar: WorkingCalendar, language: str) -> str:

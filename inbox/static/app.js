@@ -12,9 +12,6 @@
   const say = (text) => { const p = $("#say"); if (p) { p.textContent = ""; requestAnimationFrame(() => { p.textContent = text; }); } };
   const emit = (name) => document.body.dispatchEvent(new CustomEvent("kip:" + name));
   root.dataset.js = "";
-  const dressed = document.cookie.match(/(?:^|; )theme=(light|dark)/);
-  if (dressed) root.dataset.theme = dressed[1];
-  root.dataset.keys = store.get("keys") || "on";
 
   // ---- keys: the markup is the map (aria-keyshortcuts), so help and page cannot disagree ----
   const typing = (t) => t.closest?.("input:not([type=checkbox],[type=radio],[type=button],[type=submit]), textarea, select, [contenteditable=true]");
@@ -48,20 +45,30 @@
   };
   const single = (k) => {
     if (k === "?") return openDialog("shortcuts"), true;
+    const open = document.activeElement.matches("a.item") && { ArrowDown: 1, ArrowUp: -1 }[k];
+    if (open) return step(open), true;
     if (k === "j" || k === "k") return step(k === "j" ? 1 : -1), true;
     if (k === "o" && document.activeElement.matches("a.item")) return document.activeElement.click(), true;
     if ((k === "r" || k === "n") && reply(k === "r" ? "reply" : "note")) return true;
     const hit = find(k);
-    if (hit?.matches("textarea, [popovertarget]")) hit.focus(); // a menu gives the focus back to its button
-    if (hit) return hit.matches("textarea") || hit.click(), true;
+    if (hit?.matches("textarea, input[type=search], [popovertarget]")) hit.focus(); // a menu gives the focus back to its button
+    if (hit) return hit.matches("textarea, input[type=search]") || hit.click(), true;
+    if (/^[1-4]$/.test(k)) { const b = $$("#urgencies button")[k - 1]; b?.click(); return !!b; }
     if (k === "u") { const row = $("a.item[aria-current=true]") || rows()[0]; row?.focus(); return !!row; }
     return false;
   };
+  // Esc leaves what lies on top: the details of a narrow page, then the conversation.
+  const back = () => (location.hash === "#context" ? (location.hash = "conversation", true) : !!$("#conversation[data-id]") && single("u"));
   addEventListener("keydown", (e) => {
     const cmd = e.metaKey || e.ctrlKey, t = e.target;
-    if (cmd && e.key === "Enter") { const f = t.closest?.("form"); if (f) { e.preventDefault(); f.requestSubmit(); } return; }
-    if (e.key === "Escape" && typing(t) && !t.closest("dialog, [popover]")) return t.blur();
+    if (e.isComposing || e.defaultPrevented) return;
+    if (cmd && e.key === "Enter") {
+      const f = t.closest?.("form");
+      if (f) { e.preventDefault(); f.requestSubmit(); }
+      return;
+    }
     const pop = $("[popover]:popover-open"), k = e.key === "?" ? "?" : letter(e);
+    if (e.key === "Escape" && !pop && !$("dialog[open]")) return typing(t) ? t.blur() : void back();
     if (pop && t.matches?.("[data-filter]") && e.key === "Enter") { e.preventDefault(); return $$("button", pop).find(shown)?.click(); }
     // a digit picks from an open menu, also from its (still empty) search box
     if (pop && /^[1-9]$/.test(k) && !(typing(t) && t.value)) { const b = $$("button", pop).filter(shown)[k - 1]; if (b) { e.preventDefault(); b.click(); } return; }
@@ -99,19 +106,20 @@
     if (e.target.matches("dialog")) e.target.close();
     const copier = e.target.closest("[data-copy]");
     if (copier) navigator.clipboard?.writeText(document.getElementById(copier.dataset.copy).textContent).then(() => say(copier.textContent = copier.dataset.copied), () => toast(words.failed));
-    if (theme) { // a cookie, so that the server draws the next page in it
+    if (theme) { // at once; its form has the server keep it
       const to = theme.dataset.themeTo;
       if (to) root.dataset.theme = to; else delete root.dataset.theme;
-      document.cookie = `theme=${to};path=/;max-age=${to ? 31536000 : 0};samesite=lax`;
     }
   });
   addEventListener("change", (e) => {
-    if (e.target.matches("[data-keys-toggle]")) { words.keys = e.target.checked ? "on" : "off"; store.set("keys", words.keys); dressKeys(); }
+    if (e.target.matches("[data-keys-toggle]")) {
+      words.keys = e.target.checked ? "on" : "off";
+      e.target.form.elements.single_keys.value = e.target.checked ? "1" : "0";
+      e.target.form.requestSubmit();
+    }
     if (e.target.matches("#composer [name=kind]")) keep();
     if (e.target.matches("[data-opens]")) document.getElementById(e.target.dataset.opens)?.focus();
   });
-  const dressKeys = () => $$("[data-keys-toggle]").forEach((toggle) => { toggle.checked = words.keys !== "off"; });
-  dressKeys();
 
   // ---- drafts: kept here for each conversation, with their kind, so that a note never comes back as a reply ----
   const keep = () => {
@@ -168,6 +176,7 @@
   });
   if (words.late) { tick(); setInterval(() => document.hidden || tick(), 15000); }
 
+  const TITLE = "#conversation h1[tabindex], #conversation h2[tabindex]";
   // ---- htmx: options that CSP forbids in attributes; focus is never lost; errors leave everything as it was ----
   if (window.Idiomorph) {
     const morph = window.Idiomorph.defaults;
@@ -182,9 +191,10 @@
     const thread = $(".thread"), f = $("#composer");
     // with nothing typed yet, what is on the page has been seen; with a draft, the server shall ask
     if (thread && f && !f.elements.body.value && f.dataset.draft === $("#conversation")?.dataset.id) f.elements.seen.value = thread.dataset.seen;
-    // only what a swap took away is given back: a background refresh never moves the focus
-    if (!last || (document.activeElement && document.activeElement !== document.body)) return;
-    const to = document.getElementById(last) || $("[data-focus]", e.target) || $("#conversation h1[tabindex], #conversation h2[tabindex]");
+    // only what a swap took away or hid is given back: a background refresh never moves the focus
+    const here = document.activeElement;
+    if (!last || (here && here !== document.body && shown(here))) return;
+    const to = [document.getElementById(last), $("[data-focus]", e.target), $(TITLE)].find(shown);
     to?.focus({ preventScroll: true });
   };
   const mark = () => $$("a.item").forEach((a) => {
@@ -197,6 +207,8 @@
     if (from?.id === "composer" && e.detail.xhr.status < 300) store.drop("draft:" + from.dataset.draft);
     const a = document.activeElement;
     last = a && a !== document.body ? a.id || "-" : from?.hidden ? "" : "-";
+    // A mail that was sent is done with: keys work again. In a chat the next line follows.
+    if (from?.id === "composer" && e.detail.xhr.status < 300 && from.elements.cc && a?.closest("#composer")) { last = "-"; a.blur(); }
     // Done opens another conversation, where the same button would be another question
     if (a?.closest("#conversation, #context") && e.detail.xhr.getResponseHeader("HX-Push-Url")) { last = "-"; a.blur(); }
   });
@@ -227,7 +239,11 @@
     if (ownToast(e.detail.xhr)) return;
     toast(code === 403 ? words.forbidden : code === 404 ? words.gone : words.failed);
   });
-  addEventListener("htmx:sendError", (e) => { if (!e.detail.elt.hidden) toast(words.offline); });
+  let missed = 0; // what followed by itself and got no answer is asked for again
+  addEventListener("htmx:sendError", (e) => {
+    if (!e.detail.elt.hidden) toast(words.offline);
+    else missed ||= setTimeout(() => { missed = 0; everything(); }, 4000);
+  });
 
   // ---- what changed elsewhere: names only; one stream for all tabs of a browser ----
   const waiting = new Set(), held = new Set(), reading = () => $("#list")?.matches(":hover, :focus-within");
@@ -237,6 +253,7 @@
     if (!pill) return;
     pill.hidden = !changes;
     $("span", pill).textContent = (changes === 1 ? pill.dataset.one : pill.dataset.many).replace("{}", changes);
+    if (changes === 1) say(pill.dataset.one); // the first one only; the button says how many there are
   };
   const refetchList = () => { changes = 0; show(); lastList = Date.now(); emit("list"); };
   const listChanged = () => {
@@ -249,7 +266,9 @@
   $("section.list")?.addEventListener("mouseleave", () => { if (changes && !reading()) refetchList(); });
   const hear = (name) => {
     if (!name) return;
-    if (document.hidden) waiting.add(name);
+    const where = name.startsWith("here:") && name.slice(5);
+    if (document.hidden) waiting.add(where ? "here:*" : name);
+    else if (where) dispatchEvent(new CustomEvent("kip:here", { detail: where }));
     else if (name === "*" || name === "gap") everything();
     else if (name === "list") listChanged();
     // what runs may put another conversation here: asking now would bring parts without a place
@@ -259,22 +278,28 @@
   const hearAll = (names) => { const now = [...names]; names.clear(); now.forEach(hear); };
   const onConversation = (tell) => { const id = $("#conversation")?.dataset.id; if (id) tell("conv-" + id); };
   const shownConversation = () => onConversation((name) => listenFor(name));
-  const everything = () => { hear("list"); hear("notices"); onConversation(hear); };
+  const everything = () => { hear("list"); hear("notices"); hear("here:*"); onConversation(hear); };
   addEventListener("visibilitychange", () => { if (!document.hidden) { tick(); hearAll(waiting); } });
 
   // An EventSource hears only names it was told: the leading tab listens for what every tab shows.
   let listenFor = () => {};
   if ($("[hx-trigger*='kip:']")) {
     const others = "BroadcastChannel" in window ? new BroadcastChannel("kip-live") : null;
-    const heard = new Set(["list", "notices", "gap"]);
-    let stream;
+    const heard = new Set(["list", "notices", "gap", "beat", "here"]);
+    const ASLEEP = 300000, DEAD = 30000; // no tab is looked at; not even a beat has come
+    let stream, beaten = 0, seen = Date.now(), wake = () => {};
     const pass = (name) => { alive = Date.now(); others?.postMessage(name); hear(name); };
-    const attach = (name) => stream.addEventListener(name, () => pass(name));
+    const attach = (name) => stream.addEventListener(name, ({ data }) => { beaten = Date.now(); pass(name === "beat" ? "" : name === "here" ? "here:" + data : name); });
+    const look = () => { if (!document.hidden) { seen = Date.now(); wake(); others?.postMessage("!"); } };
+    addEventListener("visibilitychange", look);
+    addEventListener("online", () => wake(true));
+    setInterval(look, 60000);
     listenFor = (name) => {
       if (!stream) return others?.postMessage("+" + name);
       if (!heard.has(name)) { heard.add(name); attach(name); }
     };
     others?.addEventListener("message", ({ data }) => {
+      if (data === "!") { seen = Date.now(); return wake(); }
       alive = Date.now();
       if (data === "?") shownConversation(); // a new leader asks what is on the pages
       else if (data[0] !== "+") hear(data);
@@ -283,19 +308,29 @@
     const lead = () => new Promise(() => { // never settles: the lock is held until the tab goes
       let gap = false;
       const open = () => {
-        stream = new EventSource("/live");
+        const mine = stream = new EventSource("/live");
         heard.forEach(attach);
-        stream.onopen = () => { pass(gap ? "*" : ""); gap = false; };
+        beaten = Date.now();
+        stream.onopen = () => { beaten = Date.now(); pass(gap ? "*" : ""); gap = false; };
         // a refused stream (server starting, signed out) is closed for good: ask again later
-        stream.onerror = () => { gap = true; if (stream.readyState === EventSource.CLOSED) setTimeout(open, 5000 + Math.random() * 5000); };
+        stream.onerror = () => { gap = true; if (mine === stream && mine.readyState === EventSource.CLOSED) setTimeout(() => mine === stream && open(), 5000 + Math.random() * 5000); };
       };
+      const again = () => { stream?.close(); gap = true; open(); };
+      wake = (online) => { if (online || !stream) again(); };
       open();
       others?.postMessage("?");
       shownConversation();
-      setInterval(() => { if (stream.readyState === EventSource.OPEN) pass(""); }, 8000);
+      setInterval(() => {
+        if (!stream) return;
+        if (Date.now() - seen > ASLEEP) { stream.close(); stream = null; return; }
+        if (stream.readyState === EventSource.OPEN) { if (Date.now() - beaten > DEAD) again(); else pass(""); }
+      }, 8000);
     });
     if (navigator.locks) navigator.locks.request("kip-live", lead); else lead();
     setInterval(() => { if (Date.now() - alive > 20000) everything(); }, 20000); // without the stream pages still follow
   }
+  const wrong = $$("main [aria-invalid=true]").find(shown); // a form that came back: where its first error is
+  (wrong || ($(".flash") && document.activeElement === document.body && $(TITLE)))?.focus?.({ preventScroll: !wrong }); // an action that led here
+  $(".subnav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }); // on a phone it is one long line
   mark(); restore(); ageAll(); show(); shownConversation();
 })();

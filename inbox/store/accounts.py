@@ -142,7 +142,60 @@ def _fitting(wanted: Wanted) -> ColumnElement[bool]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """Which accounts a script asks for; ended ones too."""
+
+    reference: str | None = None
+    words: str = ""  # in the name, folded as that is
+    status: AccountStatus | None = None
+
+
+def list_after(
+    session: Session, who: Person, sought: Sought, after: int, limit: int
+) -> list[Account]:
+    """Return accounts with a higher id, the lowest first: those that somebody looks after.
+
+    Supervisors see all.
+    """
+    found = accounts.id > after
+    if not who.sees_all:
+        found &= kept_by(who.id)
+    if sought.reference is not None:
+        found &= accounts.reference == sought.reference
+    if sought.status is not None:
+        found &= accounts.status == sought.status
+    if words := sought.words.strip():
+        found &= accounts.folded.contains(words, autoescape=True)
+    rows = session.execute(select(Account).where(found).order_by(accounts.id).limit(limit))
+    return list(rows.scalars())
+
+
+def list_contacts_after(
+    session: Session, account_id: int, after: int, limit: int
+) -> list[Contact]:
+    """Return an account's contacts with a higher id; who became another is left out."""
+    rows = session.execute(
+        select(Contact)
+        .where(
+            contacts.account_id == account_id,
+            contacts.joined_into_id.is_(None),
+            contacts.id > after,
+        )
+        .order_by(contacts.id)
+        .limit(limit)
+    )
+    return list(rows.scalars())
+
+
 # ---- the matrix ------------------------------------------------------------------------
+
+
+def count_of(session: Session, owner_id: int) -> int:
+    """Return how many accounts somebody looks after."""
+    query = select(func.count()).select_from(Account).where(accounts.owner_id == owner_id)
+    found: int = session.execute(query).scalar_one()
+    return found
 
 
 def count_places(session: Session, owner_id: int | None = None) -> dict[str, int]:

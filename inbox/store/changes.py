@@ -9,7 +9,7 @@ from sqlmodel import Session
 
 from inbox.db import after_commit, before_commit
 from inbox.queue import conversation_name
-from inbox.store import accounts, merges
+from inbox.store import accounts, hooks, merges
 from inbox.store import conversations as rows
 from models import ChannelKind, Conversation, Direction, Event, EventKind, Inbox, Message
 from models.base import columns, core
@@ -30,7 +30,9 @@ def add_event(
 ) -> None:
     """Write down that something happened."""
     _touch(session, conversation_id, at)
-    session.execute(_ADD_EVENT, _event(conversation_id, kind, at, data or {}, by))
+    found = _event(conversation_id, kind, at, data or {}, by)
+    session.execute(_ADD_EVENT, found)
+    hooks.hear(session, [found])
 
 
 def add_happened(
@@ -43,6 +45,7 @@ def add_happened(
         session.execute(_ADD_EVENT, found)
         for one in found:
             _touch(session, one["conversation_id"], one["at"])
+        hooks.hear(session, found)
 
 
 def _touch(session: Session, conversation_id: int, at: datetime) -> None:

@@ -14,6 +14,7 @@ from inbox.store.asks import asked_of
 from inbox.store.counts import looker, may_open, seen_by
 from inbox.store.people import Person
 from models import (
+    MESSENGERS,
     Account,
     Attachment,
     Contact,
@@ -74,11 +75,12 @@ class Listed:
     account_name: str | None
 
 
-# Who gave no name is called by the address; "raw" and "chat" only number what has neither.
+# Who gave no name is called by the address; these only number what has neither.
+_NO_NAME = ["raw", "chat", *sorted(MESSENGERS)]
 SHOWN_NAME: ColumnElement[str] = func.coalesce(
     func.nullif(contacts.name, ""),
     select(func.min(identities.value))
-    .where(identities.contact_id == contacts.id, identities.kind.not_in(["raw", "chat"]))
+    .where(identities.contact_id == contacts.id, identities.kind.not_in(_NO_NAME))
     .correlate(Contact)
     .scalar_subquery(),
     "",
@@ -232,6 +234,14 @@ def get_for_agent(
     if to_change and found.status is Status.MERGED and not or_merged:
         raise Conflict("It was merged into another request: go on there.")
     return found
+
+
+def seen_among(session: Session, numbers: Sequence[int], who: Person) -> set[int]:
+    """Return which of these conversations a person may read."""
+    query = select(conversations.id).where(
+        conversations.id.in_(list(numbers)), or_(may_open(who), asked_of(who))
+    )
+    return set(session.execute(query).scalars())
 
 
 def owners_of(session: Session, numbers: Sequence[int]) -> dict[int, int | None]:

@@ -176,6 +176,18 @@ def list_milestones_at(session: Session, place: Place) -> list[MilestoneRow]:
     return planned + [MilestoneRow(*row) for row in session.execute(over)]
 
 
+def list_milestones_whole(session: Session, account_id: int) -> list[Milestone]:
+    """Return an account's milestones with all that is said of them, in the same order."""
+    over = milestones.state != MilestoneState.PLANNED.value
+    query = (
+        select(Milestone)
+        .where(milestones.account_id == account_id)
+        .order_by(over, milestones.due_at, milestones.id)
+        .limit(MOST)
+    )
+    return list(session.execute(query).scalars())
+
+
 def list_reminders_at(session: Session, place: Place) -> list[ReminderRow]:
     """Return what anybody wants to be reminded of at a place."""
     here = (

@@ -8,13 +8,14 @@ from typing import Any
 from sqlalchemy import select
 from sqlmodel import Session
 
-from models import AddressMark, ContactIdentity, Outbox, OutboxKind
+from models import MESSENGERS, AddressMark, ContactIdentity, Outbox, OutboxKind
 from models.base import columns
 
 outbox = columns(Outbox)
 marks = columns(AddressMark)
 identities = columns(ContactIdentity)
 
+_BEHIND = tuple(f".{kind.value}" for kind in sorted(MESSENGERS))  # no such domains exist
 INSIDE = (OutboxKind.NOTICE, OutboxKind.ACCOUNT)  # to people of ours, not the customer
 
 
@@ -38,6 +39,11 @@ class Delivery:
     sent_at: datetime | None
     to_address: str
     copies: dict[str, Any]
+
+    @property
+    def by_messenger(self) -> bool:
+        """Whether a messenger's provider brings it, not a mail server."""
+        return self.to_address.endswith(_BEHIND)
 
 
 _ROWS = select(*(outbox[name] for name in Delivery.__dataclass_fields__)).order_by(outbox.id)

@@ -36,8 +36,18 @@ uploads = columns(AccountFile)
 NO_FILE = "There is no such file."
 
 
-def get_file(session: Session, blob_id: str, who: Person) -> tuple[str, bytes]:
-    """Return name and bytes of a file that this person may see.
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file and whose it is; ``contact_id`` is None of one that belongs to an account only."""
+
+    filename: str
+    content: bytes
+    contact_id: int | None
+    number: int | None  # of its conversation
+
+
+def get_file(session: Session, blob_id: str, who: Person) -> File:
+    """Return a file that this person may see.
 
     Raises
     ------
@@ -45,7 +55,10 @@ def get_file(session: Session, blob_id: str, who: Person) -> tuple[str, bytes]:
         If there is none, or they may not.
     """
     row = session.execute(
-        select(attachments.filename, blobs.content)
+        select(
+            *(attachments.filename, blobs.content),
+            *(conversations.contact_id, messages.conversation_id),
+        )
         .join(Blob, blobs.id == attachments.blob_id)
         .join(Message, messages.id == attachments.message_id)
         .join(Conversation, conversations.id == messages.conversation_id)
@@ -54,15 +67,19 @@ def get_file(session: Session, blob_id: str, who: Person) -> tuple[str, bytes]:
     row = row or _of_part(session, blob_id, who) or _of_page(session, blob_id, who)
     if row is None:
         raise NotFound(NO_FILE)
-    return row.filename, row.content
+    return File(*row)
 
 
 def _of_part(session: Session, blob_id: str, who: Person) -> Any:
     """Return a file of what was merged into a conversation that this person may see."""
     row = session.execute(
-        select(attachments.filename, blobs.content, messages.conversation_id)
+        select(
+            *(attachments.filename, blobs.content),
+            *(conversations.contact_id, messages.conversation_id),
+        )
         .join(Blob, blobs.id == attachments.blob_id)
         .join(Message, messages.id == attachments.message_id)
+        .join(Conversation, conversations.id == messages.conversation_id)
         .where(attachments.blob_id == blob_id)
     ).one_or_none()
     if row is None:
@@ -82,9 +99,10 @@ def _of_page(session: Session, blob_id: str, who: Person) -> Any:
         .join(Blob, blobs.id == uploads.blob_id)
         .where(uploads.blob_id == blob_id)
     ).one_or_none()
-    if row is not None:
-        page_of(session, row, who)
-    return row
+    if row is None:
+        return None
+    page_of(session, row, who)
+    return row.filename, row.content, row.contact_id, None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,21 +7,27 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlmodel import Session
 
+from inbox.store.calls import calls_of
 from inbox.store.chat import visitors_of
+from inbox.store.chatletters import Letter, list_letters
 from inbox.store.counts import may_open
 from inbox.store.deliveries import Delivery, list_deliveries, list_marks
 from inbox.store.designs import list_designed
 from inbox.store.merges import Part, list_parts
+from inbox.store.messengers import Progress, list_progress
 from inbox.store.people import Person
 from inbox.store.products import list_names
 from inbox.store.similar import twins_of
+from inbox.store.splits import split_off
 from inbox.store.told import list_coming, list_told
 from models import (
     AddressMark,
     Attachment,
+    Call,
     ChannelKind,
     Contact,
     Conversation,
+    Direction,
     EscalationStep,
     Event,
     Message,
@@ -79,12 +85,15 @@ class Thread:
     mails: Sequence[Delivery] = ()  # that we sent by ourselves
     marks: Sequence[AddressMark] = ()  # on the contact's addresses; only for one of us
     seen_at: datetime | None = None  # of a chat: when its visitor's widget was connected
+    letters: Mapping[int, Letter] = field(default_factory=dict)  # a chat's answers by mail
     products: Sequence[str] = ()  # groups there are; only for one of us
     parts: Sequence[Part] = ()  # what was merged into it
     part_events: Sequence[Event] = ()  # theirs; the clocks are of ``events`` alone
     twins: frozenset[int] = frozenset()  # of the other open ones: perhaps the same matter
     designed: Mapping[int, int] = field(default_factory=dict)  # message id -> remote pictures
+    progress: Mapping[int, Progress] = field(default_factory=dict)  # outbox id -> by messenger
     told: Sequence[Notice] = ()  # who of us was told what; only for one who works here
+    calls: Mapping[int, Call] = field(default_factory=dict)  # by message id
     coming: Sequence[EscalationStep] = ()  # what the ladder will do; only for one of us too
 
 
@@ -106,9 +115,19 @@ def load_thread(
     if only_contact:
         parts = [one for one in parts if one.contact_id == conversation.contact_id]
     numbers = [number, *(one.number for one in parts)]
-    said = session.execute(
-        select(Message).where(messages.conversation_id.in_(numbers)).order_by(messages.id)
-    ).scalars()
+    if only_contact:  # what we split is one talk to them still
+        numbers += split_off(session, number, conversation.contact_id)
+    said = (
+        session.execute(
+            select(Message)
+            .where(
+                messages.conversation_id.in_(numbers), messages.direction != Direction.WITHDRAWN
+            )
+            .order_by(messages.id)
+        )
+        .scalars()
+        .all()
+    )
     happened = (
         session.execute(
             select(Event).where(events.conversation_id.in_(numbers)).order_by(events.id)
@@ -136,11 +155,17 @@ def load_thread(
     return Thread(
         conversation=conversation,
         contact=session.get_one(Contact, conversation.contact_id),
-        messages=said.all(),
+        messages=said,
         events=[one for one in happened if one.conversation_id == number],
         files=files,
         deliveries={one.message_id: one for one in mails if one.message_id is not None},
         mails=[one for one in mails if one.message_id is None],
+        letters=(
+            list_letters(session, numbers, mails)
+            if conversation.channel is ChannelKind.CHAT
+            else {}
+        ),
+        progress=list_progress(session, [one.id for one in mails if one.by_messenger]),
         marks=list_marks(session, conversation.contact_id) if who is not None else (),
         clocks=session.execute(
             select(SLAClock).where(clocks.conversation_id == number).order_by(clocks.id)
@@ -156,6 +181,7 @@ def load_thread(
         parts=parts,
         part_events=[one for one in happened if one.conversation_id != number],
         designed=list_designed(session, numbers) if who is not None else {},
+        calls=calls_of(session, said) if who is not None else {},
         told=list_told(session, number) if who is not None else (),
         coming=list_coming(session, number) if who is not None else (),
     )

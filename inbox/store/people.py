@@ -1,8 +1,9 @@
 """Agents, teams and contacts, and counters of how often somebody did something."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import and_, bindparam, case, delete, func, insert, or_, select, update
 from sqlmodel import Session
@@ -49,11 +50,32 @@ class Person:
     session_id: str = ""
     touch: bool = False  # the session was not used for a while and is to be kept alive
     scope: Scope = Scope.ADMIN
+    time_zone: str = ""  # for the pages they look at; empty: the company's
+    density: str = ""
+    single_keys: bool = True
 
     @property
     def sees_all(self) -> bool:
         """Whether this person sees conversations of every team."""
         return self.role is not Role.AGENT
+
+
+def as_person(agent: Agent, team_ids: Iterable[int], **session: Any) -> Person:
+    """Return somebody as who acts; ``session`` is what a session or a token adds."""
+    return Person(
+        agent.id,
+        agent.name,
+        agent.email,
+        agent.role,
+        agent.language,
+        agent.theme,
+        agent.on_duty,
+        frozenset(team_ids),
+        time_zone=agent.time_zone,
+        density=agent.density,
+        single_keys=agent.single_keys,
+        **session,
+    )
 
 
 def find_agent_by_email(session: Session, email: str) -> Agent | None:
@@ -215,6 +237,21 @@ def list_identities(session: Session, contact_id: int) -> dict[str, Sequence[str
     return dict(found)
 
 
+def list_verified(session: Session, contact_id: int) -> list[str]:
+    """Return the e-mail addresses that a contact has answered from, or a person vouched for."""
+    return list(
+        session.execute(
+            select(identities.value)
+            .where(
+                identities.contact_id == contact_id,
+                identities.kind == "email",
+                identities.verified_at.is_not(None),
+            )
+            .order_by(identities.id)
+        ).scalars()
+    )
+
+
 def set_on_duty(session: Session, agent_id: int, on_duty: bool, now: datetime) -> None:
     """Record that a person is at work or away, as they say themselves."""
     done = session.execute(
@@ -245,6 +282,18 @@ def add_identity(
                 contact_id=contact_id, kind=kind, value=value, created_at=now
             )
         )
+
+
+def is_verified(session: Session, kind: str, value: str) -> bool:
+    """Tell whether an address is known to be its contact's."""
+    found = session.execute(
+        select(identities.id).where(
+            identities.kind == kind,
+            identities.value == value,
+            identities.verified_at.is_not(None),
+        )
+    ).first()
+    return found is not None
 
 
 _VERIFY = (

@@ -1,11 +1,12 @@
 """Signed-in browsers and bearer tokens: whose they are, and until when."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, delete, or_, select, update
 from sqlmodel import Session
 
-from inbox.store.people import Person
+from inbox.store.people import Person, as_person
 from models import Agent, ApiToken, LoginSession, Scope, TeamMember
 from models.base import columns
 
@@ -30,24 +31,24 @@ _SESSION = (
     )
 )
 
+_LIVE = (
+    select(sessions.id)
+    .join(Agent, sessions.agent_id == agents.id)
+    .where(
+        sessions.id.in_(bindparam("session_ids", expanding=True)),
+        sessions.expires_at > bindparam("now"),
+        sessions.epoch == agents.epoch,
+        agents.is_active.is_(True),
+    )
+)
+AT_ONCE = 500  # sessions asked for in one statement
+
 
 def _person(
     session: Session, agent: Agent, session_id: str, scope: Scope, *, touch: bool = False
 ) -> Person:
     teams = session.execute(_TEAMS, {"agent_id": agent.id}).scalars()
-    return Person(
-        agent.id,
-        agent.name,
-        agent.email,
-        agent.role,
-        agent.language,
-        agent.theme,
-        agent.on_duty,
-        frozenset(teams),
-        session_id,
-        touch,
-        scope,
-    )
+    return as_person(agent, teams, session_id=session_id, touch=touch, scope=scope)
 
 
 def find_person(session: Session, agent_id: int) -> Person | None:
@@ -70,6 +71,15 @@ def find_session_person(session: Session, session_id: str, now: datetime) -> Per
 def is_session_live(session: Session, session_id: str, now: datetime) -> bool:
     """Tell whether a session still signs somebody in."""
     return find_session_person(session, session_id, now) is not None
+
+
+def live_among(session: Session, session_ids: Sequence[str], now: datetime) -> set[str]:
+    """Return which of these sessions still sign somebody in."""
+    found: set[str] = set()
+    for begin in range(0, len(session_ids), AT_ONCE):
+        some = list(session_ids[begin : begin + AT_ONCE])
+        found |= set(session.execute(_LIVE, {"session_ids": some, "now": now}).scalars())
+    return found
 
 
 def find_token_person(

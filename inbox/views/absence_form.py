@@ -80,8 +80,8 @@ def form_of(absence: Absence, speak: Speaker) -> Form:
     """Return an absence as its form has it."""
     return Form(
         agent_id=str(absence.agent_id),
-        starts_at=speak.local(absence.starts_at).strftime(MINUTES),
-        ends_at=speak.local(absence.ends_at).strftime(MINUTES),
+        starts_at=speak.here(absence.starts_at).strftime(MINUTES),
+        ends_at=speak.here(absence.ends_at).strftime(MINUTES),
         backup_id=str(absence.backup_id or ""),
         gives_back="1" if absence.gives_back else "",
         note=absence.note,
@@ -90,7 +90,7 @@ def form_of(absence: Absence, speak: Speaker) -> Form:
 
 def empty_form(agent_id: int | None, speak: Speaker) -> Form:
     """Return a form to be filled in: from the next full hour, to the same time tomorrow."""
-    hour = speak.local(speak.now).replace(minute=0, second=0) + timedelta(hours=1)
+    hour = speak.here(speak.now).replace(minute=0, second=0) + timedelta(hours=1)
     tomorrow = hour + timedelta(days=1)
     starts, ends = hour.strftime(MINUTES), tomorrow.strftime(MINUTES)
     return Form(str(agent_id or ""), starts, ends, gives_back="1")
@@ -98,7 +98,7 @@ def empty_form(agent_id: int | None, speak: Speaker) -> Form:
 
 def empty_hours_form(agent_id: int | None, speak: Speaker) -> Form:
     """Return a form to let somebody take over: from now, for three hours."""
-    now = speak.local(speak.now)
+    now = speak.here(speak.now)
     starts, ends = now.strftime(MINUTES), (now + timedelta(hours=3)).strftime(MINUTES)
     return Form(str(agent_id or ""), starts, ends, gives_back="1", kind=AwayKind.TAKEN_OVER)
 

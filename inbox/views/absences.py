@@ -1,7 +1,6 @@
 """Absences: one's own, and for supervisors everybody's with the weeks ahead."""
 
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from litestar import Response, get, post
 from litestar.params import FromPath
@@ -29,7 +28,7 @@ from inbox.views.inbox import speaker_for
 from inbox.views.render import page, words
 from inbox.views.settings_form import spoken_errors
 from inbox.views.shifts import offer_line
-from inbox.views.site import HttpRequest, number_of, person, read, site, write
+from inbox.views.site import HttpRequest, number_of, person, read, reader_zone, site, write
 from inbox.views.words import Speaker
 
 ALL, OWN = "/settings/absences", "/me/absences"
@@ -128,17 +127,12 @@ async def _page_of_own(
     )
 
 
-async def _zone(request: HttpRequest) -> ZoneInfo:
-    company = await site(request).company()
-    return ZoneInfo(company.time_zone if company is not None else "UTC")
-
-
 @post(ALL, opt={"access": SUPERVISOR, "fields": fields_of(Form)})
 async def enter(request: HttpRequest) -> Response[Any]:
     """Enter an absence of anybody."""
     form = await read_as(request, Form)
     try:
-        plan = plan_of(form, await _zone(request))
+        plan = plan_of(form, await reader_zone(request))
         who = number_of(form.agent_id)
         if who is None:
             sentence = N_("Choose somebody who works here.")
@@ -156,7 +150,7 @@ async def enter_own(request: HttpRequest) -> Response[Any]:
     form = await read_as(request, Form)
     by = person(request)
     try:
-        plan = plan_of(form, await _zone(request))
+        plan = plan_of(form, await reader_zone(request))
         await write(request, service.enter, by.id, plan, by=by, now=utcnow())
     except Invalid as error:
         return await _page_of_own(request, form, spoken_errors(request, error), 422)
@@ -171,7 +165,7 @@ async def change(request: HttpRequest, absence_id: FromPath[int]) -> Response[An
     by = person(request)
     done = Redirect(_back(form.back), status_code=303)
     try:
-        plan = plan_of(form, await _zone(request))
+        plan = plan_of(form, await reader_zone(request))
         await write(request, service.change, absence_id, plan, by=by, now=utcnow())
     except Invalid as error:
         return await _refused(request, form.back, error)

@@ -13,7 +13,8 @@ from sqlmodel import Session
 
 from inbox.clock import utcnow
 from inbox.errors import Conflict, Invalid, TooLarge
-from inbox.sheets import export, work
+from inbox.sheets import choosing, export, work
+from inbox.sheets.fields import OWN
 from inbox.sheets.reading import ENCODINGS
 from inbox.sheets.words import FIELD_NAMES, field_name, file_sentence, row_sentence
 from inbox.spreadsheet import BOM, as_csv
@@ -23,7 +24,7 @@ from inbox.templating import N_
 from inbox.views.formdata import fields_of, read_as
 from inbox.views.inbox import speaker_for
 from inbox.views.render import page, words
-from inbox.views.security import read_form
+from inbox.views.security import form_fields, read_form
 from inbox.views.settings_form import AnyResponse, done, spoken_errors
 from inbox.views.site import HttpRequest, number_of, person, read, site, write
 from models import RowOutcome, SheetImport, SheetRow, SheetState
@@ -37,6 +38,7 @@ MAX_BYTES = (MOST_MIB + 1) * 1024 * 1024  # what is more is not even read
 A_PAGE = 50
 NO_FILE = N_("Choose a file.")
 SHOWN = ("account", "contact", "email", "phone")
+OWN_FIELD = "own"  # what a form says of a column that is a field of the company's own
 
 imports = columns(SheetImport)
 sheet_rows = columns(SheetRow)
@@ -120,6 +122,10 @@ async def upload(request: HttpRequest) -> AnyResponse:
     return done(request, f"{IMPORT}/{number}", N_("The file is here and is being read."))
 
 
+def _may_choose(session: Session, number: int) -> bool:
+    return choosing.may_choose(session, work.get_import(session, number))
+
+
 def _load(
     session: Session, number: int, show: str, after: int
 ) -> tuple[SheetImport, list[SheetRow]]:
@@ -161,6 +167,8 @@ async def _one(
         problem=file_sentence(found.error, say) if found.error else "",
         can_go_on=found.state is SheetState.FAILED and found.after > 0,
         left_out=[heading for heading, name in found.columns if not name and heading],
+        choices=_choices(found) if await read(request, _may_choose, number) else [],
+        meanings=_meanings(say),
         columns=[(heading, field_name(name, say)) for heading, name in found.columns if name],
         rows=[_row(one, say) for one in rows[:A_PAGE]],
         show=show if show in list(RowOutcome) else "",
@@ -168,6 +176,23 @@ async def _one(
         is_first=after == 0,
         errors=errors,
     )
+
+
+def _choices(found: SheetImport) -> list[tuple[str, str]]:
+    """Return each column's heading, and what it is taken for."""
+    return [
+        (heading, OWN_FIELD if name.startswith(OWN) else name)
+        for heading, name in found.columns
+    ]
+
+
+def _meanings(say: Any) -> list[tuple[str, str]]:
+    """Return what a column can be."""
+    return [
+        ("", say(N_("left out"))),
+        *((name, say(text)) for name, text in FIELD_NAMES.items()),
+        (OWN_FIELD, say(N_("a field of our own, called as the column"))),
+    ]
 
 
 def _row(row: SheetRow, say: Any) -> dict[str, Any]:
@@ -192,6 +217,25 @@ _COLUMNS = {
 
 def _column(name: str, say: Any) -> str:
     return field_name(_COLUMNS.get(name, name), say) or say(N_("own fields"))
+
+
+@post(ONE + "/columns", opt={"access": ACCESS})
+async def choose_columns(request: HttpRequest, import_id: FromPath[int]) -> AnyResponse:
+    """Say which column is what; the worker reads the file again."""
+    given = await form_fields(request)
+    known = (await read(request, work.get_import, import_id)).columns
+    expected = {f"column_{place}" for place in range(len(known))}
+    if set(given) - {"_csrf_token"} != expected:
+        raise Invalid(choosing.NO_COLUMN)
+    names = []
+    for place, (heading, _) in enumerate(known):
+        said = given[f"column_{place}"]
+        names.append(f"{OWN}{heading}" if said == OWN_FIELD else said)
+    try:
+        await write(request, choosing.choose_columns, import_id, names)
+    except (Conflict, Invalid) as error:
+        return await _one(request, import_id, spoken_errors(request, error), error.status)
+    return done(request, f"{IMPORT}/{import_id}", N_("The file is being read again."))
 
 
 @post(ONE + "/start", opt={"access": ACCESS, "fields": fields_of(Agreed)})
@@ -266,3 +310,15 @@ async def _export_lines(request: HttpRequest) -> AsyncIterator[str]:
         lines, place = await read(request, export.list_lines, place, own=own)
         if lines:
             yield as_csv(lines)
+
+
+HANDLERS = (
+    show_imports,
+    upload,
+    show_import,
+    choose_columns,
+    start,
+    remove,
+    download_wrong,
+    download_accounts,
+)

@@ -119,10 +119,14 @@ async def show_page(
     number: int,
     *,
     note: str = "",
+    newcomer: dict[str, str] | None = None,
     errors: dict[str, str] | None = None,
     code: int = 200,
 ) -> Response[Any]:
-    """Show an account's or a person's page; for htmx only its time line."""
+    """Show an account's or a person's page; for htmx only its time line.
+
+    ``newcomer`` is somebody who was just typed, and ``errors`` what is wrong with that.
+    """
     who = person(request)
     only = request.query_params.get("only", "")
     if only not in ONLY:
@@ -145,6 +149,7 @@ async def show_page(
         path=loaded.whose.path,
         is_first=after is None,
         note=note,
+        newcomer=newcomer,
         errors=errors or {},
         **shown(loaded, speak, who, only),
     )

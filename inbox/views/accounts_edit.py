@@ -9,6 +9,7 @@ from litestar.params import FromPath
 from msgspec import Struct, structs
 from sqlmodel import Session
 
+from inbox import dialling
 from inbox.accounts import contacts, keeping
 from inbox.accounts.contacts import NewContact
 from inbox.accounts.keeping import Draft
@@ -16,11 +17,12 @@ from inbox.clock import utcnow
 from inbox.errors import Conflict, Invalid
 from inbox.store import accounts as rows
 from inbox.store import people
-from inbox.store.accountpage import whose_contact
+from inbox.store.accountpage import whose_account, whose_contact
 from inbox.store.joins import JoinState
 from inbox.store.people import Person
 from inbox.store.products import list_groups
 from inbox.templating import N_
+from inbox.views.account_page import show_page
 from inbox.views.formdata import fields_of, read_as
 from inbox.views.present import LANGUAGE_NAMES
 from inbox.views.present_account import STATUS_TEXT
@@ -241,7 +243,14 @@ def _add_person(session: Session, account_id: int, form: PersonForm, who: Person
 async def add_person(request: HttpRequest, account_id: FromPath[int]) -> AnyResponse:
     """Enter somebody at an account, known already by their address or new."""
     form = await read_as(request, PersonForm)
-    await write(request, _add_person, account_id, form, person(request))
+    try:
+        await write(request, _add_person, account_id, form, person(request))
+    except Invalid as error:
+        errors = spoken_errors(request, error)
+        typed = structs.asdict(form)
+        return await show_page(
+            request, whose_account, account_id, newcomer=typed, errors=errors, code=error.status
+        )
     return done(request, f"/accounts/{account_id}", N_("They belong to this customer now."))
 
 
@@ -285,7 +294,7 @@ class WayForm(Struct, forbid_unknown_fields=True):
 def _vouch(session: Session, contact_id: int, form: WayForm, who: Person) -> JoinState | None:
     whose_contact(session, contact_id, who)
     contacts.get_contact(session, contact_id, to_change=True)
-    value = contacts.checked_way(form.kind, form.value)
+    value = contacts.checked_way(form.kind, form.value, dialling.region(session))
     return contacts.vouch(session, contact_id, form.kind, value, by=who.id, now=utcnow())
 
 

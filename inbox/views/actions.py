@@ -13,32 +13,24 @@ from inbox import closing, corrections, passing, ruling
 from inbox import conversations as service
 from inbox.clock import utcnow
 from inbox.closing import ReasonNeeded
-from inbox.conversations import NewerMessage, NoDelivery
-from inbox.dates import answering
-from inbox.errors import Conflict, Invalid, NotFound, TooLarge
+from inbox.conversations import NewerMessage
+from inbox.errors import Conflict, Invalid, NotFound
 from inbox.house import load_house
+from inbox.listing import deeds
 from inbox.rulebook import load_rulebook
+from inbox.ruling import STANDARD
 from inbox.settings import Settings
 from inbox.store import conversations as rows
 from inbox.store.people import Person
 from inbox.templating import N_
-from inbox.views.extras import (
-    MAX_FORM_BYTES,
-    asks_first,
-    put_by,
-    read_extras,
-    refuse_with_note,
-    said_why,
-)
+from inbox.views import stale
 from inbox.views.flash import flash
-from inbox.views.inbox import changed, list_page, open_next, scope_of, speaker_for
-from inbox.views.opened import Opened, load_opened, opened, own_row, shown_conversation
+from inbox.views.inbox import changed, list_page, open_next, speaker_for
+from inbox.views.opened import Opened, opened, own_row, shown_conversation
 from inbox.views.render import Toast, page, wants_partial, words
 from inbox.views.security import form_fields, safe_next
 from inbox.views.site import HttpRequest, number_of, person, read, site, write
-from models import Conversation
-
-MAX_TEXT = 100_000
+from models import Contact, Conversation
 
 
 def _change(
@@ -108,76 +100,6 @@ async def answered(
     return flash(request, back, sentence, **values)
 
 
-WRITTEN = (
-    *("body", "kind", "key", "seen", "then", "cc", "bcc", "files", "anyway"),
-    *("word", "remind", "kept"),
-)
-
-
-@post(
-    "/inbox/{number:int}/messages",
-    opt={"access": "agent", "fields": WRITTEN},
-    request_max_body_size=MAX_FORM_BYTES,
-)
-async def write_message(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
-    """Send a reply or keep a note; the writer's text is never lost on the way."""
-    fields = await form_fields(request)
-    say = words(request)
-    text = fields.get("body", "")
-    is_note = fields.get("kind") == "note"
-    key = f"{person(request).id}:{number}:{fields['key'][:64]}" if fields.get("key") else None
-    try:
-        if len(text) > MAX_TEXT:
-            raise Invalid("This is too long for one message.")
-        extras = await read_extras(request, number, fields)
-        if is_note:
-            refuse_with_note(extras)
-            loaded = await act(request, number, service.note, "asked", text=text, key=key)
-        else:
-            loaded = await act(
-                request,
-                number,
-                answering.answer,
-                "house",
-                then_wait=fields.get("then") == "wait",
-                text=text,
-                key=key,
-                seen=number_of(fields.get("seen", "")),
-                extras=extras,
-            )
-    except (NewerMessage, NoDelivery) as error:
-        return await _again(request, number, fields, 409, **asks_first(error, say))
-    except (Invalid, TooLarge) as error:
-        return await _again(request, number, fields, 422, error=said_why(error, say))
-    done = N_("Note kept.") if is_note else N_("Sent.")
-    if fields.get("then") == "wait" and not is_note:
-        done = N_("Sent. It waits for the customer now.")
-    if not wants_partial(request):
-        return flash(request, Redirect(f"/inbox/{number}", status_code=303), done)
-    toast = Toast(say(done), "done" if is_note else "sent")
-    return await composer(request, loaded, 201, toast)
-
-
-async def _again(
-    request: HttpRequest, number: int, fields: dict[str, str], status: int, **said: Any
-) -> Response[Any]:
-    """Show the composer again with the text in it; its files are put by."""
-    loaded = await read(request, load_opened, number, person(request))
-    size = (await speaker_for(request)).size
-    kept = await put_by(request, number)
-    changes = {
-        "draft": fields.get("body", ""),
-        "kind": "note" if fields.get("kind") == "note" else "reply",
-        "cc": fields.get("cc", ""),
-        "bcc": fields.get("bcc", ""),
-        "word": fields.get("word", ""),
-        "remind": fields.get("remind", ""),
-        "kept": [(token, name, size(count)) for token, name, count in kept],
-        **said,
-    }
-    return await composer(request, loaded, status, None, **changes)
-
-
 async def composer(
     request: HttpRequest, loaded: Opened, status: int, toast: Toast | None, **changes: Any
 ) -> Response[Any]:
@@ -197,7 +119,7 @@ async def composer(
             toast=toast,
             page_query="",
         )
-    listing, _ = await list_page(request, scope_of(request), current=shown.number)
+    listing, _ = await list_page(request, current=shown.number)
     return await page(
         request,
         "inbox/conversation.html",
@@ -262,13 +184,36 @@ async def assign(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     return await answered(request, number, loaded, N_("It is with %(name)s now."), name=name)
 
 
+def _resolve(
+    session: Session,
+    conversation: Conversation,
+    *,
+    by: Person,
+    now: datetime,
+    kept: list[int],
+    **said: Any,
+) -> None:
+    """Mark it done so that it can be taken back as if it had not been."""
+    kept.append(
+        deeds.do_one(
+            session,
+            conversation,
+            "done",
+            lambda session, row: closing.resolve(session, row, by=by, now=now, **said),
+            by=by,
+            now=now,
+        )
+    )
+
+
 @post("/inbox/{number:int}/resolution", opt={"access": "agent", "fields": ("reason", "seen")})
 async def resolve(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     """Mark it done and open what is next; an answer still owed needs a reason."""
     fields = await form_fields(request)
     reason, seen = fields.get("reason", ""), number_of(fields.get("seen", ""))
+    kept: list[int] = []  # what takes it back
     try:
-        await act(request, number, closing.resolve, reason=reason, seen=seen)
+        await act(request, number, _resolve, kept=kept, reason=reason, seen=seen)
     except NewerMessage as error:
         sentence = words(request)("Not done: %(who)s wrote %(n)s seconds ago.")
         said = {"who": error.who, "n": error.seconds_ago}
@@ -289,9 +234,7 @@ async def resolve(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     done = N_("#%(n)s is done.")
     if not wants_partial(request):
         return flash(request, Redirect("/inbox", status_code=303), done, n=number)
-    toast = Toast(
-        words(request)(done) % {"n": number}, undo_url=f"/inbox/{number}/resolution/undo"
-    )
+    toast = Toast(words(request)(done) % {"n": number}, undo_url=f"/inbox/undo/{kept[-1]}")
     return await open_next(request, toast)
 
 
@@ -302,68 +245,93 @@ async def reopen(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     return await answered(request, number, loaded, N_("It is open again."))
 
 
+def _correct(
+    session: Session,
+    conversation: Conversation,
+    *,
+    was: str | None,
+    field: str,
+    new: str,
+    **more: Any,
+) -> None:
+    """Correct what the page showed, not what a colleague has said since."""
+    stale.check(str(getattr(conversation, field)), was, new)
+    typed, urgent = (new, None) if field == "request_type" else (None, new)
+    corrections.correct(session, conversation, request_type=typed, urgency=urgent, **more)
+
+
+async def _corrected(request: HttpRequest, number: int, field: str) -> Opened:
+    fields = await form_fields(request)
+    said = {"was": fields.get("was"), "field": field, "new": fields.get(field, "")}
+    try:
+        return await act(request, number, _correct, "rulebook", "house", **said)
+    except stale.Changed as error:
+        raise await stale.said(request, error) from error
+
+
 @post(
     "/inbox/{number:int}/request-type",
-    opt={"access": "agent", "fields": ("request_type", "next")},
+    opt={"access": "agent", "fields": ("request_type", "was", "next")},
 )
 async def correct_type(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     """Say what it is really about; policy, team, owner and deadlines follow."""
-    fields = await form_fields(request)
-    loaded = await act(
-        request,
-        number,
-        corrections.correct,
-        "rulebook",
-        "house",
-        request_type=fields.get("request_type", ""),
-    )
+    loaded = await _corrected(request, number, "request_type")
     sentence = N_("Moved. AI will learn from this.")
     return await answered(request, number, loaded, sentence, "learned")
 
 
-@post("/inbox/{number:int}/urgency", opt={"access": "agent", "fields": ("urgency", "next")})
+@post(
+    "/inbox/{number:int}/urgency", opt={"access": "agent", "fields": ("urgency", "was", "next")}
+)
 async def correct_urgency(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     """Say how urgent it really is."""
-    fields = await form_fields(request)
-    loaded = await act(
-        request,
-        number,
-        corrections.correct,
-        "rulebook",
-        "house",
-        urgency=fields.get("urgency", ""),
-    )
+    loaded = await _corrected(request, number, "urgency")
     sentence = N_("Changed. AI will learn from this.")
     return await answered(request, number, loaded, sentence, "learned")
 
 
-def _class(session: Session, number: int, who: Person, field: str, value: str) -> Opened:
+def _class(
+    session: Session, number: int, who: Person, field: str, value: str, was: str | None
+) -> Opened:
     """Say tier or product group, and load the conversation's page again."""
     now = utcnow()
     if field == "tier":  # the customer is locked before their conversations
         row = rows.get_for_agent(session, number, who)
+        tier = session.get_one(Contact, row.contact_id).tier
+        stale.check("" if tier == STANDARD else tier, was, value.strip())
         ruling.set_tier(session, row.contact_id, value, by=who.id, now=now)
     else:
         row = rows.get_for_agent(session, number, who, to_change=True)
+        stale.check(row.product_group or "", was, value.strip())
         ruling.set_product_group(session, row, value, by=who.id, now=now)
     session.flush()
     session.expire_all()
     return opened(session, rows.get(session, number), who)
 
 
-@post("/inbox/{number:int}/tier", opt={"access": "agent", "fields": ("value", "next")})
+async def _classed(request: HttpRequest, number: int, field: str) -> Opened:
+    fields = await form_fields(request)
+    value, was = fields.get("value", ""), fields.get("was")
+    try:
+        return await write(request, _class, number, person(request), field, value, was)
+    except stale.Changed as error:
+        raise await stale.said(request, error) from error
+
+
+@post("/inbox/{number:int}/tier", opt={"access": "agent", "fields": ("value", "was", "next")})
 async def set_tier(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     """Say how much the customer counts; the deadlines of all their open requests follow."""
-    value = (await form_fields(request)).get("value", "")
-    loaded = await write(request, _class, number, person(request), "tier", value)
+    loaded = await _classed(request, number, "tier")
     return await answered(request, number, loaded, N_("Saved. The deadlines follow."))
 
 
-@post("/inbox/{number:int}/product-group", opt={"access": "agent", "fields": ("value", "next")})
+@post(
+    "/inbox/{number:int}/product-group",
+    opt={"access": "agent", "fields": ("value", "was", "next")},
+)
 async def set_product_group(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     """Say what product or service it is about."""
-    value = (await form_fields(request)).get("value", "")
-    loaded = await write(request, _class, number, person(request), "product_group", value)
+    loaded = await _classed(request, number, "product_group")
     return await answered(request, number, loaded, N_("Saved. The deadlines follow."))
 
 

@@ -86,7 +86,7 @@ async def _form(
 ) -> Response[Any]:
     speak = await speaker_for(request)
     shown = await read(request, _load_form, number, person(request))
-    due = f"{speak.local(shown.pop('due')):%Y-%m-%dT%H:%M}"
+    due = f"{speak.here(shown.pop('due')):%Y-%m-%dT%H:%M}"
     return await page(
         request,
         template,
@@ -109,7 +109,7 @@ def _ask(
     session: Session, number: int, who: Person, where: Site, given: dict[str, str]
 ) -> None:
     conversation = talks.get_for_agent(session, number, who, to_change=True)
-    due = local_time(session, given["due"], "due") if given["due"] else None
+    due = local_time(session, given["due"], "due", who) if given["due"] else None
     team = number_of(given["team"]) or 0
     house = _house(session, where)
     now = utcnow()

@@ -2,14 +2,13 @@
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 import time
 from collections import deque
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 import msgspec
 from litestar import Response, WebSocket, get, websocket
@@ -28,25 +27,39 @@ from inbox.channels.chat import (
     Ping,
     Received,
     Said,
+    Typing,
     may_show,
     read_frame,
 )
-from inbox.chat import ChatDoor, Greeting, NewLine
+from inbox.chat import ChatDoor, NewLine
+from inbox.chatting.greeting import NEVER, lacks_name
+from inbox.chatting.identity import Who, identify
 from inbox.clock import utcnow
 from inbox.db import DatabaseGone
 from inbox.errors import InboxError, NotFound
 from inbox.failpoints import failpoint
 from inbox.staging import MAX_BACKLOG, Arrival, count_waiting, has_room, stage
 from inbox.store import chat as rows
-from inbox.store import people
 from inbox.store.company import Door
 from inbox.templating import LANGUAGES
 from inbox.views.assets import answer_with
+from inbox.views.chat_frames import (
+    Accepted,
+    Answer,
+    FileLinks,
+    Pong,
+    Seen,
+    Sorry,
+    Welcome,
+    Writing,
+    come,
+    newer,
+)
 from inbox.views.desk import Seat
 from inbox.views.forms import peer
-from inbox.views.render import short_name
+from inbox.views.room import LEFT, VISITOR, WRITES, seat_name
 from inbox.views.site import HttpRequest, Site, read, site
-from models import ChannelKind, Direction
+from models import ChannelKind
 
 log = logging.getLogger(__name__)
 
@@ -56,48 +69,7 @@ HELLO_WITHIN_S = 20.0
 MOST_REFUSED = 400  # frames too fast in a row: whoever goes on so is no widget
 TRY_AGAIN_S = 1.0
 MAX_NAME, MAX_EMAIL = 200, 254
-FROM = {Direction.OUTBOUND: "agent", Direction.AUTOMATIC: "auto", Direction.INBOUND: "visitor"}
 TOO_FAST, GOING_WRONG = 1008, 1011  # codes of closing
-
-
-class Welcome(msgspec.Struct, tag="welcome", tag_field="type"):
-    """Who you are from now on, and when somebody answers."""
-
-    token: str
-    company: str
-    open: bool
-    promise: str | None
-
-
-class Accepted(msgspec.Struct, tag="accepted", tag_field="type"):
-    """A line is stored."""
-
-    id: UUID
-
-
-class Told(msgspec.Struct, tag="message", tag_field="type", omit_defaults=True):
-    """A line of the conversation."""
-
-    id: int
-    sender: str = msgspec.field(name="from")
-    text: str
-    at: datetime
-    name: str = ""
-    client_id: str = ""
-
-
-class Pong(msgspec.Struct, tag="pong", tag_field="type"):
-    """Somebody is there."""
-
-
-class Sorry(msgspec.Struct, tag="error", tag_field="type", omit_defaults=True):
-    """Something was not done; ``id`` says which message, where it was one."""
-
-    code: Code
-    id: UUID | None = None
-
-
-Answer = Welcome | Accepted | Told | Pong | Sorry
 
 
 class Gone(Exception):
@@ -156,46 +128,15 @@ async def _refuse(socket: Socket, status: int) -> None:
                     pass
 
 
-@dataclass(frozen=True, slots=True)
-class Coming:
-    """What a hello finds."""
-
-    greeting: Greeting
-    is_known: bool
-
-
-def _come(session: Session, door: Door, value: str, language: str, now: datetime) -> Coming:
-    greeting = service.greet(session, door, language, now)
-    return Coming(greeting, rows.find_visitor(session, value) is not None)
-
-
-def _newer(session: Session, value: str, after: int, own: bool) -> list[Told]:
-    found = rows.list_newer(session, value, after, own=own)
-    names = people.list_colleagues(session) if found else {}
-    told = []
-    for one in found:
-        author = names.get(one.author_id or 0)
-        told.append(
-            Told(
-                id=one.id,
-                sender=FROM[one.direction],
-                text=one.text,
-                at=one.created_at,
-                name=short_name(author.name) if author is not None else "",
-                client_id=(one.client_key or "").rpartition(":")[2]
-                if one.direction is Direction.INBOUND
-                else "",
-            )
-        )
-    return told
-
-
-def _keep(session: Session, key: str, new: NewLine, now: datetime) -> Code | None:
+def keep(session: Session, key: str, new: NewLine, now: datetime) -> Code | None:
     """Store a line once, or return the code that says why not."""
-    if service.find_chat_door(session, key) is None:
+    found = service.find_chat_door(session, key)
+    if found is None:
         return "not_open"
     if count_waiting(session, MAX_BACKLOG) >= MAX_BACKLOG:
         return "try_later"
+    if not new.vouched and lacks_name(session, found, new, now):
+        return "say_who"
     if not service.may_write(session, new, now):
         return "try_later"
     body, meta = service.pack_line(new)
@@ -222,6 +163,9 @@ class Visit:
         self._seat = seat
         self._visitor = ""
         self._hello = Hello(token=None)
+        self._who = Who("")
+        self._read_at: datetime | None = None
+        self._files = FileLinks(where.secret, key, door.id)
         self._last = 0
         self._frames: deque[float] = deque()
         self._refused = 0
@@ -285,6 +229,8 @@ class Visit:
                 await self._send(Sorry("say_hello"))
             elif isinstance(frame, Said):
                 await self._keep(frame)
+            elif isinstance(frame, Typing):
+                await self._announce_typing(frame)
             else:
                 await self._note_received(frame)
         except DatabaseGone as error:
@@ -293,44 +239,69 @@ class Visit:
 
     async def _greet(self, hello: Hello) -> None:
         where, door = self._where, self._door
-        visitor = service.visitor_of(where.secret, door.id, hello.token)
-        visitor = visitor or self._visitor or service.new_visitor()
+        now = utcnow()
+        who = await self._identify(hello, now)
+        if who is None:
+            await self._send(Sorry("bad_identity"))
+            return
+        visitor = who.visitor
         language = hello.language if hello.language in LANGUAGES else ""
         value = rows.visitor_value(door.id, visitor)
-        now = utcnow()
-        come = await where.database.read(_come, door, value, language, now)
-        if come.is_known:
+        found = await where.database.read(come, door, value, language, now)
+        if found.is_known:
             await where.database.write(rows.seen, [value], now)
         self._visitor, self._hello, self._last = visitor, hello, hello.last
+        self._who, self._read_at = who, None
         await self._send(
             Welcome(
                 token=service.make_token(where.secret, door.id, visitor),
-                company=come.greeting.company,
-                open=come.greeting.is_open,
-                promise=come.greeting.promise,
+                company=found.greeting.company,
+                open=found.greeting.is_open,
+                promise=found.greeting.promise,
+                ask=NEVER if who.vouched else found.greeting.ask,
             )
         )
         self._seat.visitor = value
         self._seat.bell.set()
 
+    async def _identify(self, hello: Hello, now: datetime) -> Who | None:
+        """Return who comes: whom the site vouches for, who has a token of ours, or somebody."""
+        where, door = self._where, self._door
+        if hello.identity:
+            work, given = identify, (where.secret, hello.identity, hello.token, now)
+            return await where.database.read(work, door.id, *given)
+        visitor = service.visitor_of(where.secret, door.id, hello.token)
+        if visitor is None and not self._who.vouched:
+            visitor = self._visitor or None
+        return Who(visitor or service.new_visitor(), hello.name, hello.email)
+
+    async def _announce_typing(self, typing: Typing) -> None:
+        number = self._seat.number
+        if number:
+            tab = hashlib.sha256(self._seat.visitor.encode()).hexdigest()[:16]
+            name = seat_name(number, VISITOR, tab, WRITES if typing.on else LEFT)
+            self._where.room.hear(name)
+            await self._where.database.announce([name])
+
     async def _keep(self, said: Said) -> None:
-        hello = self._hello
+        hello, who = self._hello, self._who
         new = NewLine(
             inbox_id=self._door.id,
             visitor=self._visitor,
             client_id=str(said.id),
             line=Line(
                 text=said.text,
-                name=hello.name[:MAX_NAME],
-                email=hello.email[:MAX_EMAIL],
+                name=who.name[:MAX_NAME],
+                email=who.email[:MAX_EMAIL],
                 language=hello.language if hello.language in LANGUAGES else "",
             ),
             peer=self._seat.peer,
+            vouched=who.vouched,
         )
         refused: Code | None = "try_later"
         if has_room(self._where.settings.data_dir):
             write = self._where.database.write
-            refused = await write(_keep, self._key, new, utcnow())
+            refused = await write(keep, self._key, new, utcnow())
         failpoint("chat.committed")
         await self._send(Sorry(refused, said.id) if refused else Accepted(said.id))
 
@@ -358,12 +329,20 @@ class Visit:
 
     async def _tell_newer(self) -> None:
         while self._seat.visitor:
-            value, after = self._seat.visitor, self._last
-            newer = await self._where.database.read(_newer, value, after, self._hello.history)
-            for told in newer:
+            seat, after = self._seat, self._last
+            own, read = self._hello.history, self._where.database.read
+            if (on := seat.typing) is not None:
+                seat.typing = None
+                await self._send(Writing(on))
+            news = await read(newer, seat.visitor, after, own, self._files)
+            seat.number = news.number
+            for told in news.lines:
                 await self._send(told)
                 self._last = max(self._last, told.id)
-            if len(newer) < rows.MOST_AT_ONCE:
+            if len(news.lines) < rows.MOST_AT_ONCE:
+                if news.read_at is not None and news.read_at != self._read_at:
+                    self._read_at = news.read_at
+                    await self._send(Seen(news.read_at))
                 return
 
     async def _send(self, answer: Answer) -> None:

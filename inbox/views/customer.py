@@ -16,6 +16,7 @@ from inbox.channels.webform import Posted, pack
 from inbox.clock import utcnow
 from inbox.errors import NotFound
 from inbox.rulebook import Rulebook, load_rulebook
+from inbox.satisfaction.answering import close_by_customer
 from inbox.sla.promise import hours_text, promised_at, spoken_moment
 from inbox.staging import Arrival, Staged, stage
 from inbox.store import conversations as rows
@@ -40,6 +41,7 @@ from models import (
     ChannelKind,
     Conversation,
     Direction,
+    Message,
     MilestoneState,
     RawMessage,
     Status,
@@ -48,6 +50,7 @@ from models.base import columns
 
 raws = columns(RawMessage)
 
+NO_PAGE = "There is no such page. Check the address in our mail."
 KNOWN_MORE = frozenset({"token", "key", "body", "website", "solved"})
 
 
@@ -84,13 +87,16 @@ def _load_status(
             select(raws.received_at).where(raws.public_token == token)
         ).scalar_one_or_none()
         if waiting is None:
-            raise NotFound("There is no such page. Check the address in our mail.")
+            raise NotFound(NO_PAGE)
         return None, {}, book, waiting
-    whole = merges.find_whole(session, conversation)
-    if whole.contact_id == conversation.contact_id:  # else it is somebody else's page too
-        conversation = whole
-    thread = load_thread(session, conversation, only_contact=True)
+    thread = load_thread(session, whole_of(session, conversation), only_contact=True)
     return thread, team_names(session), book, None
+
+
+def whole_of(session: Session, conversation: Conversation) -> Conversation:
+    """Return what it was merged into, unless that is somebody else's page too."""
+    whole = merges.find_whole(session, conversation)
+    return whole if whole.contact_id == conversation.contact_id else conversation
 
 
 @get("/s/{token:str}", opt={"access": "link"})
@@ -162,6 +168,14 @@ def _expected(row: Conversation, speak: Any) -> str:
     return spoken_moment(at, speak.zone.key, speak.now, speak.language)
 
 
+def _has_left(message: Message, thread: Thread, now: datetime) -> bool:
+    """Tell whether a message is no answer that can still be undone, or was taken back."""
+    mail = thread.deliveries.get(message.id)
+    if mail is None or mail.state not in ("queued", "cancelled"):
+        return True
+    return mail.state == "queued" and mail.leased_until <= now
+
+
 def _status(
     request: HttpRequest,
     thread: Thread,
@@ -172,7 +186,8 @@ def _status(
 ) -> CustomerView:
     row: Conversation = thread.conversation
     now = speak.now
-    answers = [one for one in thread.messages if one.direction == Direction.OUTBOUND]
+    heard = [one for one in thread.messages if _has_left(one, thread, now)]
+    answers = [one for one in heard if one.direction == Direction.OUTBOUND]
     owed = row.next_due_at is not None
     answered = speak.clock(answers[-1].created_at) if answers and not owed else None
     promise = row.promised_at
@@ -194,8 +209,10 @@ def _status(
         is_added=request.query_params.get("added") == "1",
         messages=[
             present_message(one, thread, speak, {})
-            for one in thread.messages
-            if one.direction in (Direction.INBOUND, Direction.OUTBOUND) and not one.is_machine
+            for one in heard
+            if one.direction in (Direction.INBOUND, Direction.OUTBOUND)
+            and not one.is_machine
+            and (one.text or one.channel is not ChannelKind.PHONE)  # who rang knows it
         ],
         milestones=[
             (one.title, speak.date(one.due_at), one.state is MilestoneState.REACHED)
@@ -203,6 +220,7 @@ def _status(
         ],
         form_token=page_token(request, f"status:{token}"),
         key=random_token(),
+        can_close=row.status in (Status.OPEN, Status.WAITING, Status.SNOOZED),
     )
 
 
@@ -211,6 +229,10 @@ async def post_more(request: HttpRequest, token: FromPath[str]) -> Response[Any]
     """Add to a request from its customer's page."""
     fields, _ = await posted_fields(request, KNOWN_MORE)
     text = fields.get("body", "")
+    if fields.get("solved") and not text.strip():
+        check_page_token(request, f"status:{token}", fields.get("token", ""))
+        await write(request, _close, token)
+        return Redirect(f"/s/{token}", status_code=303)
     if not text.strip():
         errors = {"body": N_("Please write something first.")}
         return await _status_page(request, token, {}, errors, 422)
@@ -222,10 +244,17 @@ async def post_more(request: HttpRequest, token: FromPath[str]) -> Response[Any]
     return Redirect(f"/s/{token}?added=1#msgs", status_code=303)
 
 
+def _close(session: Session, token: str) -> None:
+    conversation = rows.find_by_public_token(session, token)
+    if conversation is None:
+        raise NotFound(NO_PAGE)
+    close_by_customer(session, whole_of(session, conversation), utcnow())
+
+
 def _stage_more(session: Session, token: str, fields: dict[str, str], peer: str) -> Staged:
     conversation = rows.find_by_public_token(session, token)
     if conversation is None:
-        raise NotFound("There is no such page. Check the address in our mail.")
+        raise NotFound(NO_PAGE)
     used = hashlib.sha256(fields.get("token", "").encode()).hexdigest()
     arrival = Arrival(
         inbox_id=conversation.inbox_id,

@@ -98,7 +98,7 @@ async def show_plan(request: HttpRequest, number: FromPath[int]) -> Response[Any
 
 def _plan(session: Session, who: Person, where: dict[str, int], given: dict[str, str]) -> str:
     place, now = place_of(session, who, **where), utcnow()
-    said = said_of(session, given, now)
+    said = said_of(session, given, who, now)
     milestones.plan(session, place, said, by=who.id, now=now)
     return _path(place)
 
@@ -132,7 +132,7 @@ async def plan_in_conversation(request: HttpRequest, number: FromPath[int]) -> R
 
 def _remind(session: Session, who: Person, where: dict[str, int], given: dict[str, str]) -> str:
     place = place_of(session, who, **where)
-    at = local_time(session, given["at"], "at").astimezone(UTC)
+    at = local_time(session, given["at"], "at", who).astimezone(UTC)
     plan = load_form(session, who, place)
     agent_id = number_of(given["who"]) or who.id
     if agent_id not in {one for one, _ in plan.reminded}:
@@ -231,8 +231,8 @@ async def _one(
 
 
 def local_text(at: datetime, speak: Any) -> str:
-    """Return a time as a form's field has it, in the company's zone."""
-    return f"{speak.local(at):%Y-%m-%dT%H:%M}"
+    """Return a time as a form's field has it, in the reader's zone."""
+    return f"{speak.here(at):%Y-%m-%dT%H:%M}"
 
 
 @get("/milestones/{milestone_id:int}", opt={"access": "agent"})
@@ -243,7 +243,7 @@ async def show_milestone(request: HttpRequest, milestone_id: FromPath[int]) -> R
 
 def _change(session: Session, milestone_id: int, who: Person, given: dict[str, str]) -> str:
     row, now = milestones.get_to_change(session, milestone_id, who), utcnow()
-    said: Said = said_of(session, {**given, "template": ""}, now)
+    said: Said = said_of(session, {**given, "template": ""}, who, now)
     milestones.change(session, row, said, by=who.id, now=now)
     return _path(Place(row.account_id, row.conversation_id))
 

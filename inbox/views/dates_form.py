@@ -69,10 +69,10 @@ def load_form(session: Session, who: Person, place: Place, has_it: int | None = 
 
 def default_due(plan: Plan, speak: Speaker) -> str:
     """Return the time that is proposed, as a form's field has it."""
-    return f"{speak.local(plan.due_at):%Y-%m-%dT%H:00}"
+    return f"{speak.here(plan.due_at):%Y-%m-%dT%H:00}"
 
 
-def said_of(session: Session, given: dict[str, str], now: datetime) -> Said:
+def said_of(session: Session, given: dict[str, str], who: Person, now: datetime) -> Said:
     """Read what was typed; a template says what was left empty.
 
     Raises
@@ -84,7 +84,7 @@ def said_of(session: Session, given: dict[str, str], now: datetime) -> Said:
     if template_id := number_of(given["template"]):
         template = templates.get(session, template_id)
     if given["due"]:
-        due_at = local_time(session, given["due"], "due")
+        due_at = local_time(session, given["due"], "due", who)
     elif template is not None:
         company = find_company(session)
         zone = ZoneInfo(company.time_zone if company is not None else "UTC")

@@ -14,13 +14,14 @@ from contextlib import contextmanager
 
 from inbox.clock import utcnow
 from inbox.db import Database, DatabaseGone
-from inbox.queue import CHAT
+from inbox.queue import CHAT, SEAT
 from inbox.store import chat as rows
 from inbox.views.hub import GAP, Hub
+from inbox.views.room import VISITOR, WRITES, read_seat
 
 log = logging.getLogger(__name__)
 
-MOST_SOCKETS = 256  # of one process; pages need room too
+MOST_SOCKETS = 1000  # of one process, at 80 KB each; pages need room too
 MOST_PER_PEER = 50  # an office behind one address
 LOOK_EVERY_S = 1.0
 SEEN_EVERY_S = 30.0
@@ -32,7 +33,10 @@ class Seat:
     def __init__(self, peer: str) -> None:
         self.peer = peer
         self.visitor = ""  # the identity's value, once hello was said
+        self.number = 0  # of their conversation
+        self.typing: bool | None = None  # one of us began or stopped, and they are not told yet
         self.known = 0  # the newest message id that it was woken for
+        self.writers = False  # one of us writes
         self.bell = asyncio.Event()
 
 
@@ -76,12 +80,27 @@ class Desk:
                 del self._peers[peer]
 
     def _hear(self, name: str) -> None:
+        if name.startswith(SEAT):
+            self._hear_typing(name)
+            return
         everybody = name in GAP and name != "list"
         if not everybody and not name.startswith(CHAT):
             return
         whose = name[len(CHAT) :]
         for seat in self._seats:
             if everybody or seat.visitor == whose:
+                seat.bell.set()
+
+    def _hear_typing(self, name: str) -> None:
+        """Pass on that one of us writes in a conversation, or has stopped."""
+        said = read_seat(name)
+        if said is None or said[1] == VISITOR:
+            return
+        number, _, state = said
+        for seat in self._seats:
+            if seat.number == number and seat.writers != (state == WRITES):
+                seat.writers = state == WRITES
+                seat.typing = seat.writers
                 seat.bell.set()
 
     async def _look_after(self) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from litestar.datastructures import UploadFile
 
@@ -23,7 +22,7 @@ from inbox.outgoing.staged import Kept
 from inbox.outgoing.word import WRONG_TIME
 from inbox.templating import N_
 from inbox.views.security import read_form
-from inbox.views.site import HttpRequest, person, read, site, write
+from inbox.views.site import HttpRequest, person, read, reader_zone, write
 
 MAX_FORM_BYTES = 16 * 1024 * 1024  # what is more is not even read
 TOO_MANY_FILES = N_("At most 20 files fit into one message.")
@@ -49,8 +48,11 @@ async def read_extras(request: HttpRequest, number: int, fields: dict[str, str])
     files = [one.file for one in await _kept(request, number)]
     files += await read_files(request)
     check_files(files)
-    times = [await _time(request, fields.get(name, "")) for name in ("word", "remind")]
-    return Extras(cc, bcc, tuple(files), fields.get("anyway") == "1", *times)
+    word = await _time(request, fields.get("word", ""))
+    remind = await _time(request, fields.get("remind", ""))
+    quotes = fields.get("quotes", "1") != "0"
+    to = fields.get("to", "")
+    return Extras(cc, bcc, tuple(files), fields.get("anyway") == "1", word, remind, to, quotes)
 
 
 async def read_files(request: HttpRequest) -> list[File]:
@@ -112,14 +114,13 @@ async def put_by(request: HttpRequest, number: int) -> list[tuple[str, str, int]
 
 
 async def _time(request: HttpRequest, text: str) -> datetime | None:
-    company = await site(request).company()
-    if not text or company is None:
+    if not text:
         return None
     try:
         found = datetime.fromisoformat(text)
     except ValueError as error:
         raise Invalid(WRONG_TIME) from error
-    return found.replace(tzinfo=ZoneInfo(company.time_zone)) if found.tzinfo is None else found
+    return found.replace(tzinfo=await reader_zone(request)) if found.tzinfo is None else found
 
 
 def refuse_with_note(extras: Extras) -> None:

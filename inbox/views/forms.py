@@ -3,9 +3,10 @@
 import asyncio
 import hashlib
 import logging
+import re
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -25,10 +26,12 @@ from inbox.clock import utcnow
 from inbox.db import DatabaseGone
 from inbox.errors import Forbidden, InboxError, Invalid, NotFound, TooLarge
 from inbox.failpoints import failpoint
+from inbox.marking.ownfields import read_value
 from inbox.rulebook import About, Rulebook, load_rulebook
 from inbox.sla.promise import hours_text, promised_at, spoken_moment
 from inbox.staging import Arrival, NoRoom, Staged, demand_room, stage
 from inbox.store.company import Door, find_door, find_settings
+from inbox.store.ownfields import Asked, list_asked
 from inbox.store.products import list_names
 from inbox.templating import LANGUAGES, N_, translator
 from inbox.views.render import UI_COOKIE, build, language, page
@@ -44,10 +47,12 @@ raws = columns(RawMessage)
 MAX_TEXT_BYTES = 1024 * 1024
 MAX_FILES_BYTES = 10 * 1024 * 1024
 MAX_FILES = 20
+LEAST_DIGITS = 7  # of a telephone number that stands for an address
 MAX_FORM_BYTES = 16 * 1024 * 1024  # what is more is not even read
 FORM_LIVES = timedelta(days=2)
 WAIT_S = 2.0
 FIELDS = ("name", "email", "phone", "subject", "body", "request_type")
+OWN = re.compile(r"own_[0-9]{1,9}")
 KNOWN = frozenset({*FIELDS, "product_group", "token", "website", "files", "language"})
 
 
@@ -74,9 +79,9 @@ def check_page_token(request: HttpRequest, purpose: str, token: str) -> None:
 
 
 async def posted_fields(
-    request: HttpRequest, known: frozenset[str]
+    request: HttpRequest, known: frozenset[str], *, own: bool = False
 ) -> tuple[dict[str, str], list[UploadFile]]:
-    """Read a form; fields that we do not have are refused.
+    """Read a form; fields that we do not have are refused. ``own``: the company's are known.
 
     Raises
     ------
@@ -88,7 +93,7 @@ async def posted_fields(
     texts: dict[str, str] = {}
     files: list[UploadFile] = []
     for name, value in await read_form(request):
-        if name not in known:
+        if name not in known and not (own and OWN.fullmatch(name)):
             raise Invalid("This form has fields that we do not know. Load the page again.")
         if isinstance(value, UploadFile):
             if value.filename:
@@ -121,11 +126,41 @@ async def pack_files(files: list[UploadFile]) -> tuple[PostedFile, ...]:
     return tuple(packed)
 
 
-def _load_form(session: Session, slug: str) -> tuple[Door, Rulebook]:
+def _load_form(session: Session, slug: str) -> tuple[Door, Rulebook, list[Asked]]:
     door = find_door(session, ChannelKind.FORM, slug)
     if door is None:
         raise NotFound("There is no such form.")
-    return door, load_rulebook(session)
+    return door, load_rulebook(session), list_asked(session, door.id)
+
+
+def check_own(
+    asked: Sequence[Asked], chosen: str, texts: Mapping[str, str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Return what was answered, by field's id, and what is wrong, by the form's field.
+
+    What is asked of another topic than the chosen one counts as not there.
+    """
+    answers: dict[str, str] = {}
+    wrong: dict[str, str] = {}
+    for one in asked:
+        name = own_name(one)
+        if one.request_type not in ("", chosen):
+            continue
+        try:
+            value = read_value(one.field, " ".join(texts.get(name, "").split()))
+        except Invalid as error:
+            wrong[name] = error.message
+            continue
+        if value:
+            answers[str(one.field.id)] = value
+        elif one.is_required:
+            wrong[name] = N_("Please fill this in.")
+    return answers, wrong
+
+
+def own_name(one: Asked) -> str:
+    """Return the name of an own field in a form."""
+    return f"own_{one.field.id}"
 
 
 async def form_language(request: HttpRequest, own: str = "") -> str:
@@ -144,7 +179,7 @@ async def _form_page(
     errors: dict[str, str],
     code: int,
 ) -> Response[Any]:
-    door, book = await read(request, _load_form, slug)
+    door, book, asked = await read(request, _load_form, slug)
     own = await read(request, find_settings, door.id)
     products = await read(request, list_names)
     company = await site(request).company()
@@ -168,6 +203,7 @@ async def _form_page(
             (key, kind.name(spoken)) for key, kind in book.types.items() if key != "general"
         ],
         products=products,
+        asked=asked,
         values=values,
         errors={name: say(text) for name, text in errors.items()},
         token=page_token(request, f"form:{slug}"),
@@ -189,13 +225,21 @@ async def show_form(request: HttpRequest, slug: FromPath[str]) -> Response[Any]:
     return await _form_page(request, slug, {}, {}, 200)
 
 
+def _unreachable(values: Mapping[str, str]) -> dict[str, str]:
+    """Return what is wrong with how somebody can be reached: one of the two is enough."""
+    typed = values.get("email", "").strip()
+    digits = sum(one.isdigit() for one in values.get("phone", ""))
+    if (typed or digits < LEAST_DIGITS) and not is_strict(normalise(typed)):
+        return {"email": N_("This is not an e-mail address, such as ten@congty.vn.")}
+    return {}
+
+
 def check_form(values: Mapping[str, str], types: Mapping[str, Any]) -> dict[str, str]:
     """Return what is wrong with a form, by field."""
     wrong = {}
     if not values.get("body", "").strip():
         wrong["body"] = N_("Please tell us what it is about.")
-    if not is_strict(normalise(values.get("email", "").strip())):
-        wrong["email"] = N_("This is not an e-mail address, such as ten@congty.vn.")
+    wrong |= _unreachable(values)
     chosen = values.get("request_type", "")
     if chosen and chosen not in types:
         wrong["request_type"] = N_("Please choose one of these.")
@@ -208,7 +252,7 @@ def check_form(values: Mapping[str, str], types: Mapping[str, Any]) -> dict[str,
 @post("/f/{slug:str}", opt={"access": "link"}, request_max_body_size=MAX_FORM_BYTES)
 async def post_form(request: HttpRequest, slug: FromPath[str]) -> Response[Any]:
     """Keep what was written, then show its page; sent twice it is the same request."""
-    fields, files = await posted_fields(request, KNOWN)
+    fields, files = await posted_fields(request, KNOWN, own=True)
     try:
         return await _keep(request, slug, fields, files)
     except (DatabaseGone, NoRoom) as error:
@@ -231,7 +275,9 @@ def _not_now(
         code=error.status,
         company="Kịp",
         slug=slug,
-        fields={name: text for name, text in fields.items() if name in KNOWN},
+        fields={
+            name: text for name, text in fields.items() if name in KNOWN or OWN.fullmatch(name)
+        },
         had_files=had_files,
     )
 
@@ -241,12 +287,13 @@ async def _keep(
 ) -> Response[Any]:
     values = {name: fields.get(name, "") for name in FIELDS}
     product = fields.get("product_group", "")
-    door, book = await read(request, _load_form, slug)
-    errors = check_form(values, book.types)
+    door, book, asked = await read(request, _load_form, slug)
+    answers, wrong = check_own(asked, values["request_type"], fields)
+    errors = check_form(values, book.types) | wrong
     if product and product not in await read(request, list_names):
         errors["product_group"] = N_("Please choose one of these.")
     if errors:
-        typed = {**values, "product_group": product}
+        typed = {**fields, **values, "product_group": product}
         return await _form_page(request, slug, typed, errors, 422)
     token = fields.get("token", "")
     check_page_token(request, f"form:{slug}", token)
@@ -261,7 +308,11 @@ async def _keep(
         kind=ChannelKind.FORM,
         dedupe_key="form:" + hashlib.sha256(token.encode()).hexdigest(),
         body=pack(posted),
-        meta={"peer": peer(request), **({"product_group": product} if product else {})},
+        meta={
+            "peer": peer(request),
+            **({"product_group": product} if product else {}),
+            **({"own": answers} if answers else {}),
+        },
         public_token=random_token(),
     )
     staged = await write(request, _stage, arrival)

@@ -1,6 +1,7 @@
 """The list and one conversation."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -14,14 +15,22 @@ from sqlmodel import Session
 from inbox import conversations as service
 from inbox.clock import utcnow
 from inbox.db import DatabaseGone
+from inbox.errors import InboxError
+from inbox.listing import deeds
+from inbox.listing import filters as finding
+from inbox.listing.deeds import Failed, Outcome
+from inbox.listing.filters import Asking, Filters, Found
 from inbox.store import conversations as rows
 from inbox.store import counts, looks, people, setup
 from inbox.store.conversations import Cursor, Listed
 from inbox.store.people import Colleague, Person
 from inbox.store.setup import Type
+from inbox.store.views import View, list_views
 from inbox.views import looking
+from inbox.views.listing import Asked, asked_by, asking_of, counted, view_items
 from inbox.views.models import ConversationPage, ListPage, Row, ScopeCounts
 from inbox.views.opened import Opened, load_opened, own_row, shown_conversation
+from inbox.views.present_bulk import outcome_toast
 from inbox.views.present_dates import (
     NO_DATES,
     DateRows,
@@ -36,9 +45,10 @@ from inbox.views.present_list import (
 )
 from inbox.views.present_start import addresses, load_day, present_steps
 from inbox.views.render import Toast, language, page, wants_partial, words
-from inbox.views.site import HttpRequest, person, read, site, write
+from inbox.views.site import HttpRequest, number_of, person, read, site, write
 from inbox.views.words import Speaker, speaker
-from models import Role, Status
+from inbox.writing import drafts
+from models import Deed, Role, Status
 
 log = logging.getLogger(__name__)
 
@@ -55,13 +65,18 @@ class ListRows:
     colleagues: dict[int, Colleague]
     excerpt: str = ""
     dates: DateRows = NO_DATES  # of their own, until the end of the day
+    next_page: Cursor | None = None  # where it says so
+    is_partial: bool = False
+    views: Sequence[View] = ()  # of the menu
+    begun: frozenset[int] = frozenset()  # where whoever looks has a draft
 
 
 async def speaker_for(request: HttpRequest) -> Speaker:
     """Return the words and times for whoever looks."""
     company = await site(request).company()
     zone = company.time_zone if company else "UTC"
-    return speaker(language(request), zone, utcnow())
+    who: Person | None = request.scope.get("user")
+    return speaker(language(request), zone, utcnow(), who.time_zone if who else "")
 
 
 def load_list(
@@ -73,10 +88,16 @@ def load_list(
     with_excerpt: bool,
     status: Status = Status.OPEN,
     until: datetime | None = None,
+    wanted: tuple[Asking, Filters] | None = None,
 ) -> ListRows:
-    """Load a page of the list in a fixed number of queries."""
+    """Load a page of the list in a fixed number of queries; ``wanted`` where it is filtered."""
     mine = scope == "mine"
-    found = rows.list_conversations(session, who, mine=mine, status=status, after=after)
+    looked = Found([], None)
+    if wanted is not None:
+        looked = finding.find(session, *wanted, after)
+        found = looked.rows
+    else:
+        found = rows.list_conversations(session, who, mine=mine, status=status, after=after)
     excerpt = ""
     if with_excerpt and found:
         excerpt = rows.last_words(session, found[0].id)[:EXCERPT_CHARS]
@@ -87,12 +108,16 @@ def load_list(
         people.list_colleagues(session),
         excerpt,
         dates_of_person(session, who, until) if until is not None else NO_DATES,
+        looked.after,
+        looked.is_partial,
+        list_views(session, who),
+        frozenset(drafts.numbers_of(session, who.id, [row.id for row in found])),
     )
 
 
 async def list_page(
     request: HttpRequest,
-    scope: str,
+    asked: Asked | None = None,
     *,
     current: int = 0,
     with_excerpt: bool = False,
@@ -100,19 +125,21 @@ async def list_page(
 ) -> tuple[ListPage, Row | None]:
     """Return the list as shown, and what is next for the person."""
     who = person(request)
-    text = request.query_params.get("after") or None
-    after = read_cursor(text)
+    if asked is None:
+        asked = await asked_by(request)
+    after = read_cursor(asked.after)
     speak = await speaker_for(request)
-    own = scope == "mine" and after is None and status is Status.OPEN
+    own = asked.scope == "mine" and after is None and status is Status.OPEN and asked.is_plain
     loaded = await read(
         request,
         load_list,
         who,
-        scope,
+        asked.scope,
         after,
         with_excerpt=with_excerpt,
         status=status,
         until=end_of_day(speak) if own else None,
+        wanted=None if asked.is_plain else (await asking_of(request, speak.now), asked.filters),
     )
     shown = present_list(
         loaded.rows,
@@ -120,10 +147,21 @@ async def list_page(
         loaded.types,
         loaded.colleagues,
         me=who.id,
-        scope=scope,
+        scope=asked.shown_scope,
         counts=loaded.counts,
         current=current,
-        after=text,
+        after=asked.after,
+        next_page=loaded.next_page,
+        is_partial=loaded.is_partial,
+        begun=loaded.begun,
+    )
+    shown = replace(
+        shown,
+        query=asked.query,
+        name=asked.view.name if asked.view is not None else "",
+        state=asked.filters.state,
+        is_filtered=bool(asked.extra.asked()),
+        views=view_items(await counted(request, loaded.views, speak.now), who, asked),
     )
     if own:
         dates = present_dates(loaded.dates, speak, loaded.colleagues, who)
@@ -137,11 +175,6 @@ async def list_page(
     return shown, up
 
 
-def scope_of(request: HttpRequest) -> str:
-    """Return whose conversations are listed; the team's unless asked otherwise."""
-    return "mine" if request.query_params.get("for") == "mine" else "team"
-
-
 @get("/", opt={"access": "agent"})
 async def show_start() -> Redirect:
     """Lead to the list."""
@@ -153,13 +186,12 @@ async def show_list(request: HttpRequest) -> Response[Any]:
     """Show the one list, nearest deadline first."""
     partial = wants_partial(request)
     only_next = partial and "next" in request.query_params
-    shown, next_up = await list_page(
-        request, scope_of(request), with_excerpt=only_next or not partial
-    )
+    shown, next_up = await list_page(request, with_excerpt=only_next or not partial)
     template = "inbox/_list_refresh.html" if partial else "inbox/list.html"
     if only_next:  # the card beside the list, where no conversation is open
         template = "inbox/_next_up.html"
-    guide = {} if shown.groups or shown.after else await _guide(request)
+    empty = not (shown.groups or shown.after or shown.is_filtered or shown.name)
+    guide = await _guide(request) if empty else {}
     return await page(
         request,
         template,
@@ -167,8 +199,28 @@ async def show_list(request: HttpRequest) -> Response[Any]:
         page=shown,
         next_up=next_up,
         conversation=None,
+        toasts=[] if partial else await _just_done(request),
         **guide,
     )
+
+
+def _deed(session: Session, deed_id: int, who: Person) -> Deed:
+    return deeds.get(session, deed_id, who, utcnow())
+
+
+async def _just_done(request: HttpRequest) -> list[Toast]:
+    """Say again what a click has just done, where the page was loaded anew for it."""
+    deed_id = number_of(request.query_params.get("did", ""))
+    if not deed_id:
+        return []
+    try:
+        deed = await read(request, _deed, deed_id, person(request))
+    except InboxError:  # too late, or taken back
+        return []
+    failed = [Failed(*one) for one in deed.said["failed"]]
+    outcome = Outcome([one["n"] for one in deed.did], failed, deed.id)
+    back = (await asked_by(request)).query.lstrip("?")
+    return [outcome_toast(outcome, await speaker_for(request), deed.action, back)]
 
 
 async def _guide(request: HttpRequest) -> dict[str, Any]:
@@ -192,7 +244,9 @@ async def show_waiting(request: HttpRequest) -> Response[Any]:
     """Show what waits for somebody, or sleeps (``kind=snoozed``), and until when."""
     snoozed = request.query_params.get("kind") == "snoozed"
     status = Status.SNOOZED if snoozed else Status.WAITING
-    shown, _ = await list_page(request, scope_of(request), status=status)
+    scope = "mine" if request.query_params.get("for") == "mine" else "team"
+    asked = Asked(scope, after=request.query_params.get("after") or None)
+    shown, _ = await list_page(request, asked, status=status)
     return await page(
         request,
         "inbox/waiting.html",
@@ -240,7 +294,7 @@ async def _shown(request: HttpRequest, loaded: Opened) -> Response[Any]:
     shown = shown_conversation(loaded, speak, who)
     if wants_partial(request):
         return await _pane(request, loaded, shown, speak)
-    listing, _ = await list_page(request, scope_of(request), current=number)
+    listing, _ = await list_page(request, current=number)
     return await page(
         request,
         "inbox/conversation.html",
@@ -271,7 +325,7 @@ async def _pane(
         conversation=shown,
         row=row,
         toast=toast,
-        page_query="?for=mine" if scope_of(request) == "mine" else "",
+        page_query=(await asked_by(request)).query,
     )
     # A row preloaded on mouse-down is not fetched again on the click.
     response.headers["cache-control"] = "private, max-age=10"

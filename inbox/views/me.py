@@ -1,6 +1,7 @@
-"""One's own account: name, language, theme and password."""
+"""One's own account: how pages speak and look for one, signature and password."""
 
 from typing import Any
+from zoneinfo import available_timezones
 
 from litestar import Response, get, post
 from litestar.response import Redirect
@@ -10,8 +11,9 @@ from inbox import auth
 from inbox.addressing import make_copy_address
 from inbox.channels.letter import FIELDS
 from inbox.clock import utcnow
+from inbox.company import own as service
 from inbox.company import senders
-from inbox.company import staff as service
+from inbox.company import staff as staff_service
 from inbox.company.installation import TOO_SHORT
 from inbox.errors import Invalid
 from inbox.store import people, staff
@@ -20,12 +22,10 @@ from inbox.templating import N_
 from inbox.views.auth import hash_password, is_password, may_check, signed_in
 from inbox.views.flash import flash
 from inbox.views.formdata import fields_of, read_as
-from inbox.views.render import UI_COOKIE, page, words
+from inbox.views.render import page, wants_partial, words
+from inbox.views.security import safe_next
 from inbox.views.site import HttpRequest, person, read, site, write
 from models import ChannelKind
-
-THEME_COOKIE = "theme"
-YEAR_S = 365 * 24 * 3600
 
 
 class Own(Struct):
@@ -34,6 +34,19 @@ class Own(Struct):
     name: str = ""
     language: str = ""
     theme: str = ""
+    time_zone: str = ""
+    density: str = ""
+    single_keys: str = ""
+
+
+class Switch(Struct):
+    """One choice, made in a menu; what is not named stays."""
+
+    language: str | None = None
+    theme: str | None = None
+    density: str | None = None
+    single_keys: str | None = None
+    next: str = ""
 
 
 class Signature(Struct):
@@ -55,10 +68,13 @@ async def show_me(request: HttpRequest) -> Response[Any]:
     return await _my_page(request, {}, 200)
 
 
-async def _my_page(request: HttpRequest, errors: dict[str, str], code: int) -> Response[str]:
+async def _my_page(
+    request: HttpRequest, errors: dict[str, str], code: int, typed: service.Own | None = None
+) -> Response[str]:
     agent = await read(request, staff.get_agent, person(request).id)
     say = words(request)
     where = site(request)
+    company = await where.company()
     doors = await read(request, list_doors, ChannelKind.EMAIL)
     copies = [make_copy_address(where.secret, agent.id, one.handle) for one in doors]
     return await page(
@@ -67,6 +83,9 @@ async def _my_page(request: HttpRequest, errors: dict[str, str], code: int) -> R
         code=code,
         active="me",
         agent=agent,
+        own=typed or agent,
+        company_zone=company.time_zone if company is not None else "UTC",
+        time_zones=sorted(available_timezones()),
         copies=copies,
         names=" ".join(f"{{{name}}}" for name in FIELDS),
         errors={field: say(text) for field, text in errors.items()},
@@ -75,29 +94,36 @@ async def _my_page(request: HttpRequest, errors: dict[str, str], code: int) -> R
 
 @post("/me", opt={"access": "agent", "fields": fields_of(Own)})
 async def change_me(request: HttpRequest) -> Response[Any]:
-    """Save name, language and theme; this browser follows at once."""
+    """Save how one's own pages are; the next page is so."""
     form = await read_as(request, Own)
-    now, own_id = utcnow(), person(request).id
+    own = service.Own(
+        form.name[:120],
+        form.language,
+        form.theme,
+        form.time_zone[:60],
+        form.density,
+        form.single_keys == "1",
+    )
     try:
-        await write(
-            request, service.save_own, own_id, form.name[:120], form.language, form.theme, now
-        )
+        await write(request, service.save_own, person(request).id, own, utcnow())
     except Invalid as error:
-        return await _my_page(request, error.fields or {"name": error.message}, 422)
-    response = Redirect("/me", status_code=303)
-    secure = site(request).settings.secure
-    for name, value in ((UI_COOKIE, form.language), (THEME_COOKIE, form.theme)):
-        # the theme's cookie is also written by the menu's script, so it is readable for it
-        response.set_cookie(
-            name,
-            value,
-            path="/",
-            secure=secure,
-            httponly=name != THEME_COOKIE,
-            samesite="lax",
-            max_age=YEAR_S if value else 0,
-        )
-    return flash(request, response, N_("Saved."))
+        return await _my_page(request, error.fields, 422, own)
+    return flash(request, Redirect("/me", status_code=303), N_("Saved."))
+
+
+@post("/me/switches", opt={"access": "agent", "fields": fields_of(Switch)})
+async def switch(request: HttpRequest) -> Response[Any]:
+    """Change one thing about one's pages, from the menu of any page."""
+    form = await read_as(request, Switch)
+    chosen: dict[str, Any] = {
+        name: value for name in service.SWITCHES if (value := getattr(form, name)) is not None
+    }
+    if "single_keys" in chosen:
+        chosen["single_keys"] = chosen["single_keys"] == "1"
+    await write(request, service.switch_own, person(request).id, chosen, utcnow())
+    if wants_partial(request):  # the page has changed by itself
+        return Response(b"", status_code=204, media_type="text/html")
+    return Redirect(safe_next(form.next), status_code=303)
 
 
 @post("/me/signature", opt={"access": "agent", "fields": fields_of(Signature)})
@@ -132,7 +158,7 @@ async def change_password(request: HttpRequest) -> Response[Any]:
     cookie = auth.random_token() + auth.random_token()
     await write(
         request,
-        service.change_own_password,
+        staff_service.change_own_password,
         who.id,
         agent.password_hash,
         hashed,

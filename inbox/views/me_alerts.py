@@ -34,6 +34,7 @@ KIND_NAMES = {
     Alert.SHIFT: N_("Shifts and taking over"),
     Alert.REMINDER: N_("Reminders of my own"),
     Alert.MILESTONE: N_("Milestones that come near or have passed"),
+    Alert.MENTION: N_("A colleague mentions me in a note"),
 }
 FIELDS = (
     *("mail", "telegram", "push", "any_time", "day_mail"),

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from inbox.store.marks import NO_MARKS, Marks
+from inbox.views.models_views import CallShown, ViewItem
+
 
 @dataclass(frozen=True, slots=True)
 class Sla:
@@ -42,6 +45,17 @@ class Row:
     asked_again: int
     excerpt: str = ""
     account_name: str = ""  # where it is not the contact's own
+    draft: bool = False  # whoever looks has begun to write in it
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """Colleagues who are before a conversation just now."""
+
+    number: int
+    text: str
+    initial: str  # of the first of them
+    writes: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +88,13 @@ class ListPage:
     version: str
     after: str | None = None
     dates: "Dates | None" = None  # of one's own until the end of the day, above one's list
+    query: str = ""  # "?…" of its first page, or ""
+    at: str = ""  # when it was made, ISO
+    name: str = ""  # of the saved view that it is
+    state: str = ""  # waiting, snoozed or resolved, where it is asked for
+    is_filtered: bool = False
+    is_partial: bool = False  # it stopped looking before it was full
+    views: list[ViewItem] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +112,8 @@ class MailShown:
     may_retry: bool = False
     may_cancel: bool = False
     is_doubtful: bool = False  # it may have arrived: sending it again may double it
+    undo: str = ""  # where its writer, ``undo_by``, takes it back before it leaves
+    undo_by: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +147,7 @@ class Entry:
     level: str = ""
     text: str = ""
     is_chat: bool = False
+    call: CallShown | None = None
     design: str = ""  # where the mail is shown as its sender laid it out
     remote_images: int = 0
     mail: MailShown | None = None
@@ -156,6 +180,7 @@ class ContactCard:
     since_text: str
     other_open: list[tuple[int, str, bool]]  # the last: it looks like the same matter
     address_note: str = ""
+    dial: str = ""  # what a link to the number takes
     tier: str = ""  # empty: the standard one
 
 
@@ -250,6 +275,34 @@ class Dates:
     items: list[DateItem] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class DraftShown:
+    """A draft of whoever looks. ``about`` says when, and whether it is older than what came.
+
+    ``other`` is what another of their devices had written, ``other_about`` when.
+    """
+
+    kind: str
+    text: str
+    version: int
+    about: str
+    other: str = ""
+    other_about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedShown:
+    """An answer that leaves later; ``held`` is why it did not."""
+
+    id: int
+    text: str
+    at_text: str
+    at_local: str  # as a field for a time has it
+    who: str
+    is_mine: bool
+    held: str = ""
+
+
 @dataclass(slots=True)
 class ConversationPage:
     """One conversation, complete."""
@@ -275,7 +328,7 @@ class ConversationPage:
     team_name: str
     backup_name: str
     types: list[tuple[str, str, int | None, bool]]
-    urgencies: list[tuple[str, str, str, bool]]
+    urgencies: list[tuple[str, int, bool]]
     why: list[str]
     why_rule: str
     model_text: str
@@ -295,6 +348,16 @@ class ConversationPage:
     word: str = ""  # times as they were typed, where the composer is shown again
     remind: str = ""
     kept: list[tuple[str, str, str]] = field(default_factory=list)  # files: token, name, size
+    to: str = ""  # another address of the contact's
+    others: list[tuple[str, str]] = field(default_factory=list)  # other ways: value, words
+    own_way: str = ""  # a messenger's: how an answer goes by itself; "" where it cannot
+    closed: str = ""  # why it goes another way than by itself
+    known: list[str] = field(default_factory=list)  # addresses that copies may go to
+    quotes: bool = True  # what is answered stands below
+    send_at: str = ""
+    drafts: dict[str, DraftShown] = field(default_factory=dict)  # by kind
+    planned: list[PlannedShown] = field(default_factory=list)
+    marks: Marks = NO_MARKS  # tags, own fields, following
     anyway: bool = False  # it is asked whether to send to an address that takes no mail
     bounced: list[Banner] = field(default_factory=list)
     owner_id: int = 0
@@ -323,5 +386,8 @@ class ConversationPage:
     merged_into: int = 0  # the one that goes on for it
     parts: list[tuple[int, str]] = field(default_factory=list)  # what was merged into it
     may_merge: bool = False
+    may_split: bool = False  # from a message on
+    split_from: int = 0  # where its first messages came to
+    blockable: str = ""  # who wrote it, where that can be blocked
     alike: list[Alike] = field(default_factory=list)
     customer: CustomerShort | None = None  # None: not for who looks

@@ -16,6 +16,7 @@ from inbox.store.asks import AskRow, list_about
 from inbox.store.conversations import Listed
 from inbox.store.duty import list_running
 from inbox.store.files import FileRow, list_files
+from inbox.store.marks import NO_MARKS, Marks, load_marks
 from inbox.store.owners import Assignable
 from inbox.store.pages import Thread, load_glance, load_thread
 from inbox.store.people import Colleague, Person
@@ -23,13 +24,14 @@ from inbox.store.setup import Type
 from inbox.store.similar import Helped, list_answered
 from inbox.templating import N_
 from inbox.timeline import Calendars, happened_of, load_calendars
-from inbox.views import cover_lines
+from inbox.views import cover_lines, present_writing
 from inbox.views.models import Alike, ConversationPage, Row
 from inbox.views.present import present_choices, present_conversation
 from inbox.views.present_asks import present_asks
 from inbox.views.present_dates import NO_DATES, DateRows, dates_of, present_dates
 from inbox.views.present_list import present_opinions, present_row
 from inbox.views.present_short import present_short
+from inbox.views.present_writing import EMPTY, Desk, load_desk
 from inbox.views.words import Speaker
 from models import Absence, Conversation
 
@@ -60,6 +62,8 @@ class Opened:
     dates: DateRows  # milestones and reminders
     short: Short | None = None  # the customer; not for who may only note
     files: Sequence[FileRow] = ()  # the customer's newest
+    marks: Marks = NO_MARKS  # tags, own fields, whether whoever looks follows it
+    desk: Desk = EMPTY  # what whoever looks has begun to write
 
 
 def load_opened(session: Session, number: int, who: Person) -> Opened:
@@ -101,6 +105,8 @@ def opened(session: Session, conversation: Conversation, who: Person) -> Opened:
         dates=dates_of(session, conversation_id=conversation.id),
         short=load_short(session, conversation) if may_act else None,
         files=list_files(session, whose, who, SHORT_FILES) if may_act else (),
+        marks=load_marks(session, conversation.id, who) if may_act else NO_MARKS,
+        desk=load_desk(session, thread, who),
     )
 
 
@@ -167,6 +173,8 @@ def shown_conversation(loaded: Opened, speak: Speaker, who: Person) -> Conversat
     if loaded.short is not None:
         shown.customer = present_short(loaded.short, loaded.files, speak, loaded.colleagues)
     shown.cover_text = cover_lines.header(row, loaded.away, speak, loaded.colleagues)
+    present_writing.fill(shown, loaded.desk, loaded.thread, speak, who, loaded.colleagues)
+    shown.marks = loaded.marks
     if not loaded.may_act:
         shown.may_act, shown.can_reply = False, False
         shown.cannot_reply_reason = speak.say(ONLY_NOTES)
@@ -176,4 +184,5 @@ def shown_conversation(loaded: Opened, speak: Speaker, who: Person) -> Conversat
 def own_row(loaded: Opened, speak: Speaker, me: int, *, current: bool) -> Row:
     """Return the conversation's row of the list, as read."""
     row = present_row(loaded.listed, speak, loaded.types, loaded.colleagues, me=me)
-    return replace(row, current=current, unread=False)
+    draft = bool(loaded.desk.drafts)
+    return replace(row, current=current, unread=False, draft=draft)

@@ -18,9 +18,11 @@ from inbox.clock import utcnow
 from inbox.db import after_commit
 from inbox.errors import NotFound
 from inbox.queue import INTAKE
+from inbox.store import looks
 from inbox.store import raw as raws
 from inbox.store.files import get_file
 from inbox.templating import N_
+from inbox.views import looking
 from inbox.views.flash import flash
 from inbox.views.inbox import speaker_for
 from inbox.views.render import page
@@ -112,12 +114,19 @@ def _retry(session: Session, raw_id: int, by: int) -> bool:
 @get("/files/{blob_id:str}", opt={"access": "agent"})
 async def download(request: HttpRequest, blob_id: FromPath[str]) -> Response[bytes]:
     """Give an attachment, always as a download: it was written by a stranger."""
-    name, content = await read(request, get_file, blob_id, person(request))
+    file = await read(request, get_file, blob_id, person(request))
+    if file.contact_id is not None:
+        await looking.note(request, looks.FILE, file.contact_id, file.number)
+    return as_download(file.filename, file.content)
+
+
+def as_download(filename: str, content: bytes) -> Response[bytes]:
+    """Return a stranger's file in a way that no browser shows or runs it."""
     return Response(
         content,
         media_type="application/octet-stream",
         headers={
-            "content-disposition": f"attachment; filename*=UTF-8''{_quoted(name)}",
+            "content-disposition": f"attachment; filename*=UTF-8''{_quoted(filename)}",
             "content-security-policy": "sandbox; default-src 'none'",
             "cache-control": "private, no-store",
         },

@@ -30,6 +30,7 @@ from inbox.views.models import (
     Entry,
     Hint,
 )
+from inbox.views.present_calls import dial, number_text, present_call
 from inbox.views.present_chat import HINT_TEXT
 from inbox.views.present_deadlines import present_deadlines
 from inbox.views.present_events import present_event
@@ -37,6 +38,7 @@ from inbox.views.present_list import owner_of, sureness, type_name
 from inbox.views.present_notes import say_note
 from inbox.views.render import initial
 from inbox.views.words import (
+    MESSENGER_NAMES,
     PRIORITY,
     URGENCY_NAMES,
     URGENCY_RULES,
@@ -44,14 +46,25 @@ from inbox.views.words import (
     paragraphs,
     split_visible,
 )
-from models import ChannelKind, ClockKind, Direction, EventKind, Message, SLAClock, Status
+from models import (
+    MESSENGERS,
+    ChannelKind,
+    ClockKind,
+    Direction,
+    EventKind,
+    Message,
+    SLAClock,
+    Status,
+)
 
-CHANNEL_ICON = {
+CHANNEL_ICON: dict[str, str] = {
     "email": "mail",
     "form": "globe",
     "chat": "message-circle",
     "api": "zap",
     "webhook": "zap",
+    "phone": "phone",
+    **dict.fromkeys(MESSENGERS, "message-circle"),
 }
 CHANNEL_TEXT = {
     "email": N_("e-mail"),
@@ -59,6 +72,8 @@ CHANNEL_TEXT = {
     "chat": N_("chat"),
     "api": N_("API"),
     "webhook": N_("webhook"),
+    "phone": N_("phone"),
+    **{kind.value: name for kind, name in MESSENGER_NAMES.items()},
 }
 STATUS_TEXT = {
     Status.OPEN: N_("open"),
@@ -97,7 +112,8 @@ def present_conversation(  # noqa: PLR0913
     backup = colleagues.get(owner.backup_id or 0) if owner else None
     by_chat = row.channel == ChannelKind.CHAT
     address = present_chat.address(thread, identities)
-    can_reply = by_chat or bool(address)
+    by_messenger = row.channel in MESSENGERS
+    can_reply = by_chat or by_messenger or bool(address)
     live = [clock for clock in thread.clocks if clock.met_at is None and not clock.cancelled_at]
     sureness_now = "sure" if decided else sureness(row.request_type_confidence)
     shown = ConversationPage(
@@ -116,20 +132,17 @@ def present_conversation(  # noqa: PLR0913
         contact=_contact(thread, speak, identities),
         messages=_entries(thread, speak, types, colleagues),
         deadlines=present_deadlines(thread, calendars or {}, speak, colleagues, team_names),
-        policy_text=_policy(live or list(thread.clocks), row.urgency),
+        policy_text=_policy(live or list(thread.clocks), row.urgency, speak),
         promise_text=(
-            spoken_moment(row.promised_at, speak.zone.key, speak.now, speak.language)
-            if row.promised_at
+            spoken_moment(row.promised_at, speak.reader_zone.key, speak.now, speak.language)
+            if row.promised_at and row.channel != ChannelKind.PHONE  # nobody told them
             else ""
         ),
         owner_reason=_owner_reason(thread, speak, colleagues),
         team_name=team_names.get(row.team_id or 0, ""),
         backup_name=backup.name if backup else "",
         types=_types(thread, types, speak.language),
-        urgencies=[
-            (key, f"P{PRIORITY[key]}", speak.say(name), key == row.urgency)
-            for key, name in URGENCY_NAMES.items()
-        ],
+        urgencies=[(key, number, key == row.urgency) for key, number in PRIORITY.items()],
         why=_why(thread) if not decided else [],
         why_rule=_why_rule(thread, speak),
         model_text=_model_text(thread, speak, confirmed),
@@ -142,8 +155,8 @@ def present_conversation(  # noqa: PLR0913
             if can_reply
             else speak.say("There is no address to answer to; you can keep notes.")
         ),
-        reply_hint=present_chat.presence(thread, speak) if by_chat else address,
-        by_mail=can_reply and not by_chat,
+        reply_hint=present_chat.presence(thread, speak, address) if by_chat else address,
+        by_mail=can_reply and not (by_chat or by_messenger),
         bounced=present_mail.banners(thread, speak),
         owner_id=row.owner_id or 0,
         owes=any(clock.kind is not ClockKind.RESOLUTION for clock in live),
@@ -180,11 +193,14 @@ def _contact(thread: Thread, speak: Speaker, identities: Mapping[str, Any]) -> C
     since = speak.say("Customer since %(date)s") % {"date": speak.date(contact.created_at)}
     apart = others_apart(thread.events)
     address = present_chat.address(thread, identities)
+    phone = (identities.get("phone") or [""])[0]
+    number = number_text(phone, speak)
     return ContactCard(
-        name=contact.name or address or speak.say("Unknown"),
+        name=contact.name or address or number or speak.say("Unknown"),
         initial=initial(contact.name or address),
         address=address,
-        phone=(identities.get("phone") or [""])[0],
+        phone=number,
+        dial=dial(phone),
         language_name=LANGUAGE_NAMES.get(contact.language, contact.language),
         since_text=since,
         other_open=[(*one, one[0] in thread.twins - apart) for one in thread.other_open],
@@ -230,7 +246,9 @@ def present_message(
 ) -> Entry:
     """Return a message as shown; quotes and signature are folded, never dropped."""
     author = colleagues.get(message.author_id or 0)
-    stranger = thread.contact.name or message.sender_address or speak.say("Unknown")
+    call = present_call(thread.calls.get(message.id), speak)
+    known = thread.contact.name or message.sender_address or (call.number if call else "")
+    stranger = known or speak.say("Unknown")
     name = author.name if author else stranger
     if message.direction == Direction.AUTOMATIC:
         name = speak.say("Automatic reply")
@@ -266,6 +284,7 @@ def present_message(
         delivery_text=mail.text if mail else "",
         mail=mail if mail and mail.id else None,
         is_chat=message.channel == ChannelKind.CHAT,
+        call=call,
         design=(
             f"/inbox/{message.conversation_id}/messages/{message.id}/html"
             if message.id in thread.designed
@@ -277,8 +296,8 @@ def present_message(
     )
 
 
-def _policy(clocks: list[SLAClock], urgency: str) -> str:
-    return f"{clocks[0].policy} · P{PRIORITY[urgency]}" if clocks else ""
+def _policy(clocks: list[SLAClock], urgency: str, speak: Speaker) -> str:
+    return f"{clocks[0].policy} · {speak.say(URGENCY_NAMES[urgency])}" if clocks else ""
 
 
 def _types(

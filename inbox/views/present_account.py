@@ -171,7 +171,7 @@ def _open_piece(state: State, speak: Speaker) -> str:
 
 def moment(at: datetime, speak: Speaker) -> str:
     """Say when, as one says it: "14:31 today"."""
-    return spoken_moment(at, speak.zone.key, speak.now, speak.language)
+    return spoken_moment(at, speak.reader_zone.key, speak.now, speak.language)
 
 
 def title_of(whose: Whose, known_as: Sequence[ContactIdentity], speak: Speaker) -> str:

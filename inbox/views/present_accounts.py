@@ -92,6 +92,7 @@ def reasons_of(reasons: Mapping[str, Any], speak: Speaker) -> str:
                 "no contact for %(num)s day", "no contact for %(num)s days", n
             ),
             "again": lambda n: many("%(num)s asked again", "%(num)s asked again", n),
+            "unhappy": lambda n: many("%(num)s was not helped", "%(num)s were not helped", n),
             "waiting": lambda n: many(
                 "%(num)s waits for an answer", "%(num)s wait for an answer", n
             ),

@@ -23,7 +23,9 @@ WORDS = {
     Alert.STAGE: N_("It stands still for too long"),
     Alert.SHIFT: N_("Who works when has changed"),
     Alert.REMINDER: N_("You wanted to be reminded"),
+    Alert.FOLLOWED: N_("What you follow: the customer wrote, or it is done"),
     Alert.MILESTONE: N_("A milestone"),
+    Alert.MENTION: N_("A colleague mentions you"),
 }
 ICON = {
     Alert.LATE: "clock-alert",
@@ -32,7 +34,9 @@ ICON = {
     Alert.FORECAST: "chart-column",
     Alert.SHIFT: "calendar",
     Alert.REMINDER: "bell",
+    Alert.FOLLOWED: "eye",
     Alert.MILESTONE: "flag",
+    Alert.MENTION: "message-circle",
 }
 LATE_STEPS = ("due", "overdue")  # of notices that older versions wrote
 HANDED_TO_YOU = N_("%(count)s requests of %(before)s are yours now, this one first")
@@ -140,7 +144,7 @@ def other_tellings(
 
 def _told_text(some: list[Notice], speak: Speaker, colleagues: Mapping[int, Colleague]) -> str:
     one = some[0]
-    what = alert_text(one.kind, one.step, one.data, speak.say, colleagues)
+    what = alert_text(one.kind, one.step, one.data, speak.say, colleagues).rstrip(".")
     names = who_by_what(some, speak, colleagues)
     return f"{what}. " + speak.say(TOLD) % {"names": names}
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from inbox.store.doors import Listed
 from inbox.templating import N_
 from inbox.views.words import Speaker
-from models import ChannelKind, Mailbox, MailboxAuth
+from models import MESSENGERS, ChannelKind, Mailbox, MailboxAuth
 
 # What a closed one does with what still comes: message keys.
 CLOSED = {
@@ -24,7 +24,43 @@ CLOSED = {
     ),
     ChannelKind.API: N_("Programs are refused, and keep what they wanted to file."),
     ChannelKind.WEBHOOK: N_("Programs are refused, and keep what they wanted to file."),
+    **dict.fromkeys(
+        MESSENGERS,
+        N_(
+            "The provider is refused, and stops calling us after some days. Messages that were "
+            "on their way are held and taken in when it is opened again."
+        ),
+    ),
+    ChannelKind.PHONE: N_("The switchboard is refused: calls are not told here any more."),
 }
+
+
+# How a site's server vouches for who is signed in there; the same words in every language.
+IDENTITY_EXAMPLES = (
+    (
+        "PHP",
+        """$json = json_encode(['id' => (string) $user->id, 'until' => time() + 3600,
+    'email' => $user->email, 'name' => $user->name]);
+$payload = rtrim(strtr(base64_encode($json), '+/', '-_'), '=');
+echo 'data-user="' . $payload . '.' . hash_hmac('sha256', $payload, $secret) . '"';""",
+    ),
+    (
+        "Node",
+        """const until = Math.floor(Date.now() / 1000) + 3600;
+const json = JSON.stringify({ id: String(user.id), until, email: user.email, name: user.name });
+const payload = Buffer.from(json).toString("base64url");
+const mark = crypto.createHmac("sha256", secret).update(payload).digest("hex");
+const attribute = `data-user="${payload}.${mark}"`;""",
+    ),
+    (
+        "Python",
+        """packed = json.dumps({"id": str(user.id), "until": int(time.time()) + 3600,
+    "email": user.email, "name": user.name}).encode()
+payload = base64.urlsafe_b64encode(packed).decode().rstrip("=")
+mark = hmac.new(secret.encode(), payload.encode(), "sha256").hexdigest()
+attribute = f'data-user="{payload}.{mark}"'""",
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +140,8 @@ def address_of(kind: ChannelKind, handle: str, base: str) -> str:
         ChannelKind.CHAT: f"{base}/widget/{handle}.js",
         ChannelKind.API: f"{base}/api/v1/conversations",
         ChannelKind.WEBHOOK: f"{base}/hooks/generic/{handle}",
+        ChannelKind.PHONE: f"{base}/hooks/phone/{handle}",
+        **{one: f"{base}/hooks/{one.value}/{handle}" for one in MESSENGERS},
     }[kind]
 
 

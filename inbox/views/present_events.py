@@ -10,9 +10,9 @@ from inbox.sla.promise import spoken_moment
 from inbox.store.people import Colleague
 from inbox.store.setup import Type
 from inbox.templating import N_
-from inbox.views import cover_lines, present_ladder, present_mail
+from inbox.views import cover_lines, present_ladder, present_mail, present_written
 from inbox.views.models import Entry
-from inbox.views.words import URGENCY_NAMES, URGENCY_RULES, Speaker
+from inbox.views.words import PRIORITY, URGENCY_NAMES, URGENCY_RULES, Speaker
 from models import Event, EventKind
 
 ICON = {
@@ -49,11 +49,23 @@ ICON = {
     EventKind.MERGED: "link",
     EventKind.UNMERGED: "undo-2",
     EventKind.KEPT_APART: "x",
+    EventKind.SPLIT: "arrow-right",
     EventKind.MAIL_STOPPED: "circle-pause",
     EventKind.MAIL_RETRIED: "send",
     EventKind.ADDRESS_BOUNCED: "triangle-alert",
     EventKind.ADDRESS_CLEARED: "check",
     EventKind.GAVE_WORD: "flag",
+    EventKind.BEGUN: "send",
+    EventKind.TAGGED: "tag",
+    EventKind.UNTAGGED: "tag",
+    EventKind.FILLED: "pencil",
+    EventKind.UNDONE: "undo-2",
+    EventKind.REPLY_UNDONE: "undo-2",
+    EventKind.REPLY_PLANNED: "clock",
+    EventKind.REPLY_HELD: "triangle-alert",
+    EventKind.FORWARDED: "arrow-right",
+    EventKind.MENTIONED: "bell",
+    EventKind.RATED: "star",
 }
 WITHHELD = {
     "automatic": N_("No automatic reply: the mail came from a machine."),
@@ -78,20 +90,26 @@ OWNER_REASONS = {
     "kept": N_("%(name)s keeps it: %(team)s handles %(type)s too."),
 }
 LINES = {
-    EventKind.SORTED: N_("Sorted as %(type)s, P%(priority)s"),
+    EventKind.SORTED: N_("Sorted as %(type)s, %(urgency)s"),
     EventKind.ACKNOWLEDGED: N_("Automatic reply: “We answer before %(time)s”"),
     EventKind.PROMISED_AGAIN: N_("Automatic reply: “We answer before %(time)s”"),
+    EventKind.BEGUN: N_("%(name)s wrote first: no first answer is owed"),
     EventKind.CORRECTED: N_("%(name)s moved it to %(what)s. AI will learn from this."),
     EventKind.CONFIRMED: N_("%(name)s says the sorting is right"),
     EventKind.RESOLVED: N_("%(name)s marked it done"),
     EventKind.REOPENED: N_("%(name)s opened it again"),
     EventKind.RESUMED: N_("%(name)s goes on with it"),
+    EventKind.TAGGED: N_("%(name)s added the tag “%(tag)s”"),
+    EventKind.UNTAGGED: N_("%(name)s took the tag “%(tag)s” off"),
+    EventKind.FILLED: N_("%(name)s set %(field)s: %(new)s"),
+    EventKind.UNDONE: N_("%(name)s took that back"),
     EventKind.REPLY_FAILED: N_("The reply could not be delivered: %(reason)s"),
     EventKind.RESCHEDULED: N_("%(name)s let it follow the changed working hours"),
     EventKind.FOLLOWED_UP: N_("Nobody answered: asked once more, waiting until %(until)s"),
     EventKind.EXCUSED: N_("No answer is owed: %(excuse)s"),
     EventKind.TAKEN_NOTE: N_("%(name)s was told and has it"),
     EventKind.GAVE_WORD: N_("%(name)s gave our word: an answer before %(until)s"),
+    EventKind.REPLY_UNDONE: N_("%(name)s took an answer back before it left"),
     EventKind.KEPT_APART: N_("%(name)s: #%(number)s is another matter"),
     EventKind.DEPARTMENT_ASKED: N_("%(name)s asked %(team)s, to be answered before %(asked)s"),
 }
@@ -121,6 +139,9 @@ MERGED = N_("%(name)s merged #%(number)s into it")
 MERGED_INTO = N_("%(name)s merged it into #%(into)s")
 UNMERGED = N_("%(name)s took #%(number)s out again")
 ON_ITS_OWN = N_("%(name)s put it on its own again")
+SPLIT_OFF = N_("%(name)s: from this message on it goes on as #%(into)s")
+SPLIT_FROM = N_("%(name)s split it from #%(number)s")
+BLOCKED = N_("Set apart: the sender is blocked")
 MERGED_URGENCY = N_("What was merged into it is more urgent: the priority went up to %(what)s")
 ASKED_THRICE = N_("Asked for the third time: the priority went up to %(what)s")
 LATER_RAISED = N_("A later message raised the priority to %(what)s")
@@ -131,6 +152,12 @@ ACKNOWLEDGED_ONLY = N_("Automatic reply: “We have your message”")
 FOLLOWS_RULES = N_("%(name)s let it follow the changed rules: %(rule)s")
 WAIT_OVER = N_("The wait is over")
 CLOSED_UNANSWERED = N_("Closed: nobody answered, and we said so")
+CLOSED_BY_CUSTOMER = N_("The customer says that it is solved")
+RATED = {
+    "good": N_("The customer says: that helped"),
+    "fair": N_("The customer says: that helped in part"),
+    "bad": N_("The customer says: that did not help"),
+}
 OWED_AGAIN = N_("Somebody has to look at it again")
 PASSED_ON = N_("%(name)s passed it on to %(to_team)s: %(passing)s")
 ANSWERED = N_("%(name)s of %(team)s answered what was asked")
@@ -177,6 +204,9 @@ def _text(
     if event.kind in present_mail.EVENTS:
         name = _name(event.actor_id, colleagues)
         return present_mail.event_line(event.kind, event.data, name, speak)
+    if event.kind in present_written.EVENTS:
+        name = _name(event.actor_id, colleagues)
+        return present_written.event_line(event.kind, event.data, name, speak, colleagues)
     template = _template(event)
     if not template:
         return ""
@@ -224,6 +254,7 @@ TEMPLATES: dict[EventKind, Callable[[Mapping[str, Any]], str]] = {
     EventKind.RULED: lambda data: FOLLOWS_RULES if data.get("why") == "rules" else "",
     EventKind.THANKED: lambda _: WANTS_ANSWER,
     EventKind.MARKED_SPAM: lambda _: IS_SPAM,
+    EventKind.SPLIT: lambda data: SPLIT_OFF if "into" in data else SPLIT_FROM,
     EventKind.RESTORED: lambda _: NO_SPAM,
     EventKind.REREAD: lambda _: STAYS_SO,
     EventKind.MERGED: lambda data: MERGED_INTO if "into" in data else MERGED,
@@ -237,14 +268,17 @@ BY_NOBODY: dict[EventKind, Callable[[Mapping[str, Any]], str]] = {
         LINES[EventKind.ACKNOWLEDGED] if data.get("promised_at") else ACKNOWLEDGED_ONLY
     ),
     EventKind.REOPENED: lambda data: OWED_AGAIN if "owed" in data else REOPENED_BY_CUSTOMER,
-    EventKind.RESOLVED: lambda _: CLOSED_UNANSWERED,
+    EventKind.RESOLVED: lambda data: (
+        CLOSED_BY_CUSTOMER if data.get("reason") == "customer" else CLOSED_UNANSWERED
+    ),
+    EventKind.RATED: lambda data: RATED[data["score"]],
     EventKind.RESUMED: lambda _: WAIT_OVER,
     EventKind.WAITED: lambda _: GIVEN_A_DATE,
     EventKind.CLASSED: lambda data: (
         GUESSED if "likely" in data else NAMED if "term" in data else CHOSEN
     ),
     EventKind.THANKED: lambda _: ONLY_THANKS,
-    EventKind.MARKED_SPAM: lambda _: LIKELY_SPAM,
+    EventKind.MARKED_SPAM: lambda data: BLOCKED if "block" in data else LIKELY_SPAM,
     EventKind.RESTORED: lambda _: BACK_BY_ITSELF,
     EventKind.REREAD: lambda _: READS_AS,
     EventKind.IMPORTED: lambda _: FROM_FILE,
@@ -270,6 +304,8 @@ def _values(
         "route": str(data.get("rule", "")),
         "text": str(data.get("text", "")),
         "term": str(data.get("term", "")),
+        "tag": str(data.get("tag", "")),
+        "field": str(data.get("name", "")),
         "number": str(data.get("number", "")),
         "into": str(data.get("into", "")),
         "likely": str(round(100 * data.get("likely", 0))),
@@ -279,7 +315,7 @@ def _values(
         "team": str(data.get("team", "")),
         "type": _type(data.get("request_type", ""), types, speak.language)
         or str(data.get("type_" + speak.language, "")),
-        "priority": str(data.get("priority", "")),
+        "urgency": _urgency(data.get("priority"), speak),
         "what": speak.say(URGENCY_NAMES[new])
         if new in URGENCY_NAMES
         else _type(new, types, speak.language),
@@ -317,5 +353,12 @@ def _before(data: Mapping[str, Any], colleagues: Mapping[int, Colleague]) -> str
     return _name(before, colleagues) if isinstance(before, int) else ""
 
 
+def _urgency(number: int | None, speak: Speaker) -> str:
+    """Say an urgency that is kept as 1 (the highest) to 4."""
+    key = next((key for key, n in PRIORITY.items() if n == number), None)
+    return speak.say(URGENCY_NAMES[key]) if key else "–"
+
+
 def _time(iso: str, speak: Speaker, then: datetime) -> str:
-    return spoken_moment(datetime.fromisoformat(iso), speak.zone.key, then, speak.language)
+    at = datetime.fromisoformat(iso)
+    return spoken_moment(at, speak.reader_zone.key, then, speak.language)

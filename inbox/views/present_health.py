@@ -163,7 +163,7 @@ def _backup(numbers: Numbers, speak: Speaker) -> Line:
     if at is None:
         return Line(name, Health.NOTE, speak.say("None was made yet."), mend)
     is_old = speak.now - at > OLD_BACKUP
-    text = f"{speak.date(at)}, {speak.local(at):%H:%M}"
+    text = f"{speak.date(at)}, {speak.here(at):%H:%M}"
     return Line(name, Health.NOTE if is_old else Health.OK, text, mend if is_old else "")
 
 

@@ -3,13 +3,15 @@
 from collections.abc import Mapping, Sequence
 
 from inbox.later.merging import IN_WORK
+from inbox.later.spam import BY_ITSELF
+from inbox.later.splitting import may_split
 from inbox.store.pages import Thread
 from inbox.store.setup import Type
 from inbox.templating import N_
 from inbox.views.models import ConversationPage
 from inbox.views.present_list import type_name
 from inbox.views.words import Speaker
-from models import ClockKind, Event, EventKind, Status
+from models import ClockKind, Direction, Event, EventKind, Status
 
 SIGNS = {
     "search_engine_pitch": N_("offers a better place in search engines"),
@@ -26,6 +28,7 @@ SIGNS = {
     "shouted": N_("nearly all in capitals"),
 }
 APART = N_("Set apart as spam: no automatic reply and no deadline.")
+APART_BLOCKED = N_("Its sender is blocked: no automatic reply and no deadline.")
 APART_WHY = N_("Likely spam: %(signs)s. No automatic reply and no deadline.")
 GUESSED_BY = N_("a guess (%(share)s %%): %(words)s")
 MERGED = N_("It was merged into another request: go on there.")
@@ -64,6 +67,11 @@ def _merging(shown: ConversationPage, thread: Thread, speak: Speaker) -> None:
     if shown.hint is not None and shown.hint.number in [one.number for one in thread.parts]:
         shown.hint = None
     shown.may_merge = row.status in IN_WORK
+    came = [one for one in thread.messages if one.direction is Direction.INBOUND]
+    shown.may_split = may_split(row) and not thread.parts and len(came) > 1
+    shown.split_from = row.split_from_id or 0
+    if row.channel in BY_ITSELF and row.status is not Status.MERGED:
+        shown.blockable = came[-1].sender_address if came else ""
 
 
 def _products(shown: ConversationPage, thread: Thread, speak: Speaker) -> None:
@@ -105,6 +113,8 @@ def _since(thread: Thread, speak: Speaker) -> str:
 
 def _spam(events: Sequence[Event], speak: Speaker) -> str:
     marked = [one for one in events if one.kind is EventKind.MARKED_SPAM]
+    if marked and "block" in marked[-1].data:
+        return speak.say(APART_BLOCKED)
     signs = marked[-1].data.get("signs", ()) if marked else ()
     said = [speak.say(SIGNS[one]) for one in signs if one in SIGNS]
     return speak.say(APART_WHY) % {"signs": ", ".join(said)} if said else speak.say(APART)

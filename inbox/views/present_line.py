@@ -12,8 +12,8 @@ from inbox.templating import N_
 from inbox.views.present import CHANNEL_ICON, CHANNEL_TEXT, KIND
 from inbox.views.present_notes import say_note
 from inbox.views.render import initial
-from inbox.views.words import Speaker, paragraphs
-from models import AccountFile, AccountNote, Direction, Role
+from inbox.views.words import MESSENGER_NAMES, Speaker, paragraphs
+from models import AccountFile, AccountNote, ChannelKind, Direction, Role
 
 CHANNEL_NAMES = {
     "email": N_("E-mail"),
@@ -21,6 +21,8 @@ CHANNEL_NAMES = {
     "chat": N_("Chat"),
     "api": N_("API"),
     "webhook": N_("Webhook"),
+    "phone": N_("Phone"),
+    **{kind.value: name for kind, name in MESSENGER_NAMES.items()},
 }
 SOURCES = {
     "": N_("All"),
@@ -75,7 +77,7 @@ class FileShown:
 
 def when(at: datetime, speak: Speaker) -> str:
     """Say when something was: of another year with the year."""
-    other = speak.local(at).year != speak.local(speak.now).year
+    other = speak.here(at).year != speak.here(speak.now).year
     return speak.date(at) if other else speak.clock(at)
 
 
@@ -114,8 +116,10 @@ def _said(
     elif not author:
         author = item.contact_name or item.sender_address or speak.say("Unknown")
     via = speak.say(CHANNEL_TEXT[item.channel])
+    by_phone = item.channel is ChannelKind.PHONE
     if kind == "note":
-        via = speak.say("internal note")
+        note = speak.say("internal note")
+        via = f"{via}, {note}" if by_phone else note
     elif is_account and item.direction is Direction.OUTBOUND:
         via += " " + speak.say("to %(who)s") % {"who": item.contact_name}
     if item.is_machine:
@@ -124,7 +128,7 @@ def _said(
     return Happened(
         id=f"m{item.id}",
         kind=kind,
-        icon="lock" if kind == "note" else CHANNEL_ICON[item.channel],
+        icon="lock" if kind == "note" and not by_phone else CHANNEL_ICON[item.channel],
         via=via,
         author=author,
         initial=initial(author),

@@ -1,6 +1,7 @@
 """From rows to the list: groups in words, rows with deadline, type, owner and reasons."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from inbox.errors import NotFound
@@ -11,7 +12,7 @@ from inbox.store.setup import Type
 from inbox.views.models import Group, ListPage, Owner, Row, ScopeCounts
 from inbox.views.render import initial
 from inbox.views.site import MOST_INT
-from inbox.views.words import PRIORITY, SOON, Speaker
+from inbox.views.words import PRIORITY, SOON, URGENCY_NAMES, Speaker
 
 SURE, LIKELY = 0.85, 0.60
 
@@ -70,6 +71,7 @@ def present_row(
     me: int,
     current: int = 0,
     excerpt: str = "",
+    draft: bool = False,
 ) -> Row:
     """Return a row as shown."""
     deadline = speak.until(row.next_due_at)
@@ -91,6 +93,7 @@ def present_row(
         reasons=_reasons(row, speak, deadline.text),
         asked_again=row.asked_again,
         excerpt=excerpt,
+        draft=draft,
         account_name="" if row.account_name == row.contact_name else row.account_name or "",
     )
 
@@ -104,11 +107,13 @@ def _unread(row: Listed) -> bool:
 def _reasons(row: Listed, speak: Speaker, deadline: str) -> str:
     """Say why the row stands where it stands (its place in the one order)."""
     parts = [deadline] if deadline else []
-    parts.append(f"P{PRIORITY[row.urgency]}")
+    parts.append(speak.say(URGENCY_NAMES[row.urgency]))
     if row.contact_tier not in ("", "standard"):
         parts.append(row.contact_tier)
     if row.waiting_until is not None:
         parts.append(speak.say("until %(time)s") % {"time": speak.clock(row.waiting_until)})
+    if row.asked_again:
+        parts.append(speak.say("asked again: %(n)s") % {"n": row.asked_again})
     since = row.last_inbound_at or row.created_at
     parts.append(speak.say("waiting since %(time)s") % {"time": speak.clock(since)})
     return " · ".join(parts)
@@ -116,7 +121,7 @@ def _reasons(row: Listed, speak: Speaker, deadline: str) -> str:
 
 def group_key(row: Listed, now: datetime, midnight: datetime) -> str:
     """Return the heading a row stands under."""
-    if row.status in ("waiting", "snoozed"):
+    if row.status in ("waiting", "snoozed", "resolved"):
         return row.status
     if row.next_due_at is None:
         return "answered"
@@ -138,6 +143,9 @@ def present_list(  # noqa: PLR0913
     counts: ScopeCounts,
     current: int = 0,
     after: str | None = None,
+    next_page: Cursor | None = None,
+    is_partial: bool = False,
+    begun: Collection[int] = (),
 ) -> ListPage:
     """Return the list as shown; the rows come in order and are only put under headings."""
     say = speak.say
@@ -149,20 +157,26 @@ def present_list(  # noqa: PLR0913
         "answered": say("Answered"),
         "waiting": say("Waiting"),
         "snoozed": say("Snoozed"),
+        "resolved": say("Done"),
     }
     here = speak.local(speak.now)
     midnight = (here + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
     found: dict[str, list[Row]] = {}
     for row in rows:
-        shown = present_row(row, speak, types, colleagues, me=me, current=current)
+        shown = present_row(
+            row, speak, types, colleagues, me=me, current=current, draft=row.id in begun
+        )
         found.setdefault(group_key(row, speak.now, midnight), []).append(shown)
-    more = len(rows) == LIST_SIZE
+    more = len(rows) == LIST_SIZE or next_page is not None
     groups = []
     for n, (key, items) in enumerate(found.items(), 1):
         # The last heading of a full page may go on behind it.
         count = f"{len(items)}+" if more and n == len(found) else str(len(items))
         groups.append(Group(key, titles[key], items, count))
-    last = rows[-1] if more else None
-    cursor = Cursor(last.order_at, last.urgency_rank, last.id).text() if last else None
+    if more and next_page is None:
+        next_page = Cursor(rows[-1].order_at, rows[-1].urgency_rank, rows[-1].id)
+    cursor = next_page.text() if next_page is not None else None
     version = str(hash(tuple((row.id, row.version) for row in rows)) & 0xFFFFFFFF)
-    return ListPage(scope, counts, groups, cursor, version, after)
+    at = speak.now.isoformat()
+    page = ListPage(scope, counts, groups, cursor, version, after)
+    return replace(page, at=at, is_partial=is_partial)

@@ -1,10 +1,12 @@
 """How far each mail has come, in words; and addresses that take none."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from inbox.store.chat import SPOKEN
 from inbox.store.deliveries import Delivery
+from inbox.store.messengers import Progress
 from inbox.store.pages import Thread
 from inbox.templating import N_
 from inbox.views import present_chat
@@ -21,6 +23,7 @@ STATES = {
     "unconfirmed": N_("may have been sent: the connection broke at the end. Ask the customer."),
     "cancelled": N_("taken back"),
 }
+ARRIVED, READ = N_("arrived at %(time)s"), N_("read at %(time)s")
 TRIED = N_("not sent yet, tried again at %(time)s: %(reason)s")
 KINDS = {
     OutboxKind.REPLY: N_("Answer"),
@@ -29,6 +32,8 @@ KINDS = {
     OutboxKind.LATE: N_("Late, and a new time"),
     OutboxKind.FOLLOW_UP: N_("Asked once more"),
     OutboxKind.CLOSING: N_("Closed with notice"),
+    OutboxKind.SURVEY: N_("Asked how we did"),
+    OutboxKind.FORWARD: N_("Forwarded"),
 }
 ICONS = {
     "queued": "clock",
@@ -59,10 +64,35 @@ RETRIABLE = ("failed", "unconfirmed", "cancelled")
 def delivery_of(message: Message, thread: Thread, speak: Speaker) -> MailShown | None:
     """Return how far an answer has come."""
     if message.channel == ChannelKind.CHAT and message.direction in SPOKEN:
+        mail = present_chat.by_mail(message, thread)
+        if mail is not None and message.delivered_at is None:
+            shown = present_delivery(mail, speak)
+            values = {"address": mail.to_address, "state": shown.text}
+            return replace(shown, text=speak.say(present_chat.BY_MAIL) % values)
         state, text = present_chat.delivery(message, thread, speak)
         return MailShown(0, 0, state, text)
     found = thread.deliveries.get(message.id)
-    return present_delivery(found, speak) if found is not None else None
+    if found is None:
+        return None
+    shown = present_delivery(found, speak)
+    if found.state == "sent" and found.id in thread.progress:
+        return replace(shown, text=_progress(thread.progress[found.id], shown.text, speak))
+    if found.state != "queued" or found.attempts:
+        return shown
+    text = shown.text
+    if found.leased_until > speak.now:
+        text = speak.say("leaves in a moment")
+    address = f"/inbox/{message.conversation_id}/messages/{message.id}/undo"
+    return replace(shown, text=text, undo=address, undo_by=message.author_id or 0)
+
+
+def _progress(known: Progress, text: str, speak: Speaker) -> str:
+    """Say how far an answer has come by a messenger, where its provider tells that."""
+    if known.read_at is not None:
+        return speak.say(READ) % {"time": speak.clock(known.read_at)}
+    if known.delivered_at is not None:
+        return speak.say(ARRIVED) % {"time": speak.clock(known.delivered_at)}
+    return text
 
 
 def present_delivery(mail: Delivery, speak: Speaker) -> MailShown:
@@ -70,7 +100,10 @@ def present_delivery(mail: Delivery, speak: Speaker) -> MailShown:
     state = "queued" if mail.state == "claimed" else mail.state
     waits = state == "queued" and mail.attempts > 0 and bool(mail.error)
     text = speak.say(TRIED if waits else STATES[mail.state])
-    values = {"reason": mail.error, "time": speak.clock(mail.leased_until)}
+    values = {
+        "reason": speak.say(mail.error) if mail.error else "",
+        "time": speak.clock(mail.leased_until),
+    }
     if "%(" in text:
         text = text % values
     return MailShown(
@@ -86,7 +119,8 @@ def present_delivery(mail: Delivery, speak: Speaker) -> MailShown:
 
 
 def _lines(mail: Delivery, state: str, speak: Speaker) -> list[str]:
-    lines = [speak.say("To: %(who)s") % {"who": mail.to_address}]
+    to = speak.say("To: %(who)s") % {"who": mail.to_address}
+    lines = [] if mail.by_messenger else [to]
     for name, label in (("cc", N_("Cc: %(who)s")), ("bcc", N_("Bcc: %(who)s"))):
         if mail.copies.get(name):
             lines.append(speak.say(label) % {"who": ", ".join(mail.copies[name])})
@@ -98,7 +132,7 @@ def _lines(mail: Delivery, state: str, speak: Speaker) -> list[str]:
     if mail.error and state == "sent":
         lines.append(speak.say("Not taken for a copy: %(words)s") % {"words": mail.error})
     elif mail.error and state in ("unconfirmed", "cancelled"):
-        lines.append(mail.error)
+        lines.append(speak.say(mail.error))
     if mail.attempts > 1 or state != "sent":
         lines.append(speak.say("Tries: %(n)s") % {"n": mail.attempts})
     return lines

@@ -1,5 +1,6 @@
 """What is said about the reading of a message, in the reader's language."""
 
+from inbox.channels.messengers import readable
 from inbox.templating import N_
 from inbox.views.words import Speaker
 
@@ -18,6 +19,7 @@ SAID = (
     N_("Answer to an invitation (declined)"),
     N_("Answer to an invitation (tentative)"),
     N_("Another time proposed"),
+    *readable.NOTES,
 )
 
 

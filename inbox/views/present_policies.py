@@ -14,7 +14,7 @@ from inbox.sla.promise import spoken_moment
 from inbox.store.setup import Type, list_types
 from inbox.templating import N_
 from inbox.views.present_deadlines import CLOCK_LABEL, RULED_LABEL
-from inbox.views.words import URGENCY_NAMES
+from inbox.views.words import MESSENGER_NAMES, URGENCY_NAMES
 from models import URGENCY_RANK, Calendar, ChannelKind, Inbox, Ladder, SLAPolicy, Urgency
 from models.base import columns
 
@@ -31,6 +31,8 @@ CHANNEL_NAMES = {
     ChannelKind.CHAT: N_("Chat"),
     ChannelKind.API: N_("API"),
     ChannelKind.WEBHOOK: N_("Webhook"),
+    ChannelKind.PHONE: N_("Phone"),
+    **MESSENGER_NAMES,
 }
 FRIDAY, FOUR_PM = 4, 16
 
@@ -92,7 +94,7 @@ def load_choices(session: Session, say: Say, language: str) -> Choices:
     return Choices(
         types=[(kind.key, kind.name(language)) for kind in kinds],
         urgencies=[
-            (key.value, f"P{URGENCY_RANK[key] + 1} {say(URGENCY_NAMES[key.value])}")
+            (key.value, say(URGENCY_NAMES[key.value]))
             for key in sorted(Urgency, key=URGENCY_RANK.__getitem__)
         ],
         channels=[(key.value, say(name)) for key, name in CHANNEL_NAMES.items()],

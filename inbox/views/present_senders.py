@@ -8,6 +8,7 @@ from models import Direction, Message
 
 CONFIRMED = N_("The sender’s address is confirmed.")
 FORGED = N_("The sender’s address may be forged.")
+VOUCHED = N_("Your site vouches for this visitor: user %(id)s.")
 SIGNED = N_("Signed by %(domain)s.")
 UNFIT = N_("Neither the signature nor the server fits the sender.")
 NOTHING = N_("Nothing confirms the sender.")
@@ -21,6 +22,8 @@ def sender_words(found: Mapping[str, str], speak: Speaker) -> tuple[str, bool]:
     """Return what the receiving server says of a sender, and whether to beware; or ""."""
     if not found:
         return "", False
+    if "site" in found:
+        return speak.say(VOUCHED) % {"id": found["site"]}, False
     dmarc, dkim, spf = (found.get(name, "") for name in ("dmarc", "dkim", "spf"))
     beware = dmarc == "fail" or (not dmarc and dkim in _BAD and spf in _BAD)
     if dmarc == "pass":

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
 from litestar import Response
 from litestar.exceptions import HTTPException
@@ -24,7 +25,8 @@ from inbox.views.site import HttpRequest, site
 
 log = logging.getLogger(__name__)
 
-UI_COOKIE = "kip-ui"  # the language chosen with ?lang=
+UI_COOKIE = "kip-ui"  # the language, for pages before signing in
+THEME_COOKIE = "theme"  # the same of the theme
 _SORRY = {
     400: N_("This address or form could not be read."),
     404: N_("There is nothing here."),
@@ -43,6 +45,7 @@ class Toast:
     undo_url: str | None = None
     href: str | None = None
     link_text: str | None = None
+    stays_s: int = 0  # how long it is shown; 0: as long as others
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,9 @@ class Me:
     initial: str
     role: str
     on_duty: bool
+    density: str = ""  # compact, or ""
+    single_keys: bool = True
+    zone: str = ""  # where they read times, if that is not the company's zone
 
 
 def short_name(name: str) -> str:
@@ -68,11 +74,14 @@ def initial(name: str) -> str:
 
 
 def language(request: HttpRequest, fallback: str = "vi") -> str:
-    """Return the page's language: asked for now, or before, the person's, the browser's."""
+    """Return the page's language: asked for now, the person's, chosen before, the browser's.
+
+    Whoever has signed in has chosen: the cookie speaks only on pages before that.
+    """
     asked = request.query_params.get("lang", "")
     who: Person | None = request.scope.get("user")
     chosen = request.cookies.get(UI_COOKIE, "")
-    for candidate in (asked, chosen, who.language if who else ""):
+    for candidate in (asked, who.language if who else "", chosen):
         if candidate in LANGUAGES:
             return candidate
     for part in request.headers.get("accept-language", "").split(","):
@@ -141,6 +150,7 @@ def build(
         theme=_theme(request, who),
         me=_me(who),
         now_iso=utcnow().isoformat(),
+        next_path=_next_path(request),
         nav_counts=nav_counts,
         active=active,
         settings_nav=_settings_nav(request, who, spoken) if active == "settings" else [],
@@ -158,9 +168,11 @@ def build(
     _set_cookie(request, response, security.csrf_cookie(where), cookie)
     if whole:
         flash.forget(request, response)
-    asked = request.query_params.get("lang", "")
-    if asked in LANGUAGES:
-        _set_cookie(request, response, UI_COOKIE, asked)
+    kept = who.language if who else request.query_params.get("lang", "")
+    if kept in LANGUAGES:  # for the page on which they sign in again
+        _set_cookie(request, response, UI_COOKIE, kept)
+    if who is not None:
+        _set_cookie(request, response, THEME_COOKIE, who.theme)
     return response
 
 
@@ -182,7 +194,7 @@ def _row_html(spoken: str, row: Row, query: str, static: Callable[[str], str]) -
 
 
 def _set_cookie(request: HttpRequest, response: Response[Any], name: str, value: str) -> None:
-    if request.cookies.get(name) != value:
+    if request.cookies.get(name, "") != value:
         response.set_cookie(
             name,
             value,
@@ -203,9 +215,20 @@ def _settings_nav(request: HttpRequest, who: Person | None, spoken: str) -> list
     return [item._replace(label=say(item.label)) for item in items]
 
 
+def _next_path(request: HttpRequest) -> str:
+    """Return where a menu's form leads back to: this page, in whatever language it then is."""
+    if request.method != "GET":
+        return "/inbox"
+    query = urlencode(
+        [pair for pair in request.query_params.multi_items() if pair[0] not in ("lang", "part")]
+    )
+    path: str = request.scope["path"]  # request.url fails on a host that is none
+    return path + (f"?{query}" if query else "")
+
+
 def _theme(request: HttpRequest, who: Person | None) -> str:
-    """Return light, dark or "" (the system's): the menu keeps it in a cookie."""
-    chosen = request.cookies.get("theme", who.theme if who else "")
+    """Return light, dark or "" (the system's); the cookie serves the page before signing in."""
+    chosen = who.theme if who else request.cookies.get(THEME_COOKIE, "")
     return chosen if chosen in ("light", "dark") else ""
 
 
@@ -213,7 +236,15 @@ def _me(who: Person | None) -> Me | None:
     if who is None:
         return None
     return Me(
-        who.id, who.name, short_name(who.name), initial(who.name), who.role.value, who.on_duty
+        who.id,
+        who.name,
+        short_name(who.name),
+        initial(who.name),
+        who.role.value,
+        who.on_duty,
+        who.density,
+        who.single_keys,
+        who.time_zone,
     )
 
 

@@ -1,21 +1,26 @@
 """The company's own page, and where the settings begin."""
 
+from datetime import datetime
 from zoneinfo import available_timezones
 
 from litestar import get, post
 from litestar.response import Redirect
+from sqlmodel import Session
 
 from inbox.clock import utcnow
 from inbox.company import profile
 from inbox.company.profile import Profile
 from inbox.errors import Invalid
+from inbox.house import undo_seconds
 from inbox.templating import N_
 from inbox.views.render import page
+from inbox.views.security import form_fields
 from inbox.views.settings_form import AnyResponse, done, spoken_errors, texts_of
 from inbox.views.settings_nav import nav_items
 from inbox.views.site import HttpRequest, person, site, write
 
 FIELDS = ("name", "time_zone", "language")
+UNDO = "undo_send_s"
 
 
 @get("/settings", opt={"access": "supervisor"})
@@ -30,6 +35,8 @@ async def show_company(request: HttpRequest) -> AnyResponse:
     """Show name, time zone and language."""
     company = await site(request).company()
     values = {field: getattr(company, field) for field in FIELDS} if company else {}
+    if company is not None:
+        values[UNDO] = str(undo_seconds(company, site(request).settings))
     return await _company_page(request, values, {}, 200)
 
 
@@ -47,19 +54,30 @@ async def _company_page(
     )
 
 
-@post("/settings/company", opt={"access": "admin", "fields": FIELDS})
+def _save(
+    session: Session, wanted: Profile, undo: str | None, *, by: int, now: datetime
+) -> None:
+    profile.save_profile(session, wanted, by=by, now=now)
+    if undo is not None:
+        profile.save_undo(session, undo, by=by, now=now)
+
+
+@post("/settings/company", opt={"access": "admin", "fields": (*FIELDS, UNDO)})
 async def save_company(request: HttpRequest) -> AnyResponse:
     """Change them."""
     values = await texts_of(request, FIELDS)
+    undo = (await form_fields(request)).get(UNDO)
     try:
         await write(
             request,
-            profile.save_profile,
+            _save,
             Profile(**values),
+            undo,
             by=person(request).id,
             now=utcnow(),
         )
     except Invalid as error:
+        values[UNDO] = undo or ""
         return await _company_page(request, values, spoken_errors(request, error), 422)
     site(request).forget_company()
     return done(request, "/settings/company", N_("Saved."))

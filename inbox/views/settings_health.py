@@ -30,7 +30,7 @@ async def show_health(request: HttpRequest) -> Response[Any]:
         wrong=sum(line.state is Health.WRONG for line in shown),
         version=__version__,
         database="SQLite" if where.database.is_sqlite else "PostgreSQL",
-        looked_at=f"{speak.local(speak.now):%H:%M:%S}",
+        looked_at=f"{speak.here(speak.now):%H:%M:%S}",
     )
 
 

@@ -314,3 +314,16 @@ async def apply_to_open(request: HttpRequest, calendar_id: FromPath[int]) -> Any
         return done(request, f"{_address(calendar_id)}/open", sentence)
     sentence = N_("%(n)s open conversations follow these hours now.")
     return done(request, _address(calendar_id), sentence, n=total)
+
+
+HANDLERS = (
+    show_default_hours,
+    show_hours,
+    add_calendar,
+    save_hours,
+    add_days,
+    remove_days,
+    add_holidays,
+    show_open,
+    apply_to_open,
+)

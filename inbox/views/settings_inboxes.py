@@ -11,19 +11,30 @@ from inbox.clock import utcnow
 from inbox.company import doors
 from inbox.company.doors import Entered
 from inbox.errors import Conflict, Invalid, NotFound
+from inbox.marking import questions
 from inbox.store import doors as rows
+from inbox.store.calls import told_of
+from inbox.store.ownfields import list_asked, list_fields
+from inbox.store.setup import named_types
 from inbox.store.teams import active_team_names
 from inbox.templating import N_
 from inbox.vault import Vault
+from inbox.views import present_messenger
 from inbox.views.inbox import speaker_for
-from inbox.views.present_doors import present_box, present_door
+from inbox.views.present_doors import IDENTITY_EXAMPLES, present_box, present_door
+from inbox.views.present_phone import present_phone
 from inbox.views.render import page
+from inbox.views.security import form_fields
 from inbox.views.settings_form import AnyResponse, done, spoken_errors, texts_of
 from inbox.views.site import HttpRequest, number_of, person, read, site, write
-from models import ChannelKind, Inbox
+from inbox.views.words import Speaker
+from models import MESSENGERS, ChannelKind, Inbox
 
 LIST = "/settings/inboxes"
-FIELDS = ("name", "handle", "team", "title", "language", "sites", "authserv_id")
+FIELDS = (
+    *("name", "handle", "team", "title", "language"),
+    *("sites", "authserv_id", "ask", "ask_closed"),
+)
 
 
 def _address(inbox_id: int) -> str:
@@ -106,6 +117,10 @@ def _load(session: Session, inbox_id: int) -> dict[str, Any]:
         "listed": listed,
         "open_count": rows.count_open(session, inbox_id),
         "teams": active_team_names(session),
+        "own_fields": list_fields(session),
+        "asked": {one.field.id: one for one in list_asked(session, inbox_id)},
+        "types": named_types(session),
+        "told": told_of(session, inbox_id, utcnow()) if row.kind is ChannelKind.PHONE else None,
     }
 
 
@@ -138,12 +153,42 @@ async def inbox_page(
         errors=errors,
         teams=loaded["teams"],
         open_count=loaded["open_count"],
+        own_fields=loaded["own_fields"],
+        asked=loaded["asked"],
+        topics=[(key, one.name(speak.language)) for key, one in loaded["types"].items()],
+        vouches=bool(loaded["row"].settings.get("identity")),
+        examples=IDENTITY_EXAMPLES,
+        **await _account(request, loaded["row"], speak, more.pop("messenger_changes", {})),
+        phone=_phone(loaded, speak, where.base_url, more.pop("phone_changes", {})),
         **{
             **{"box_values": {}, "box_errors": {}, "probe": None, "secret": ""},
             **{"habit_errors": {}, "habits_of": 0, "habits": {}},
             **more,
         },
     )
+
+
+async def _account(
+    request: HttpRequest, row: Inbox, speak: Speaker, changes: dict[str, Any]
+) -> dict[str, Any]:
+    """Return what the page shows of a messenger's account, with what was just typed."""
+    if row.kind not in MESSENGERS:
+        return {"account": None, "account_errors": {}}
+    where = site(request)
+    vault, base = Vault(where.secret), where.settings.base_url.rstrip("/")
+    loaded = await read(request, present_messenger.load, row.id, vault)
+    shown = present_messenger.present(loaded, row, speak, base, changes.get("typed", {}))
+    return {"account": shown, "account_errors": changes.get("errors", {})}
+
+
+def _phone(
+    loaded: dict[str, Any], speak: Speaker, base: str, changes: dict[str, Any]
+) -> dict[str, Any] | None:
+    """Return what the page shows of telephone, with what was just typed."""
+    if loaded["told"] is None:
+        return None
+    shown = present_phone(loaded["row"], loaded["told"], speak, base.rstrip("/"))
+    return {**shown, **changes}
 
 
 def _values(row: Inbox) -> dict[str, str]:
@@ -153,6 +198,8 @@ def _values(row: Inbox) -> dict[str, str]:
         language=row.settings.get("language", ""),
         sites="\n".join(row.settings.get("sites", [])),
         authserv_id=row.settings.get("authserv_id", ""),
+        ask=row.settings.get("ask", ""),
+        ask_closed=row.settings.get("ask_closed", ""),
     )
     return {**asdict(entered), "team": str(row.team_id or "")}
 
@@ -199,7 +246,40 @@ async def renew_key(request: HttpRequest, inbox_id: FromPath[int]) -> AnyRespons
 
 @post(LIST + "/{inbox_id:int}/secret", opt={"access": "admin", "fields": ()})
 async def renew_secret(request: HttpRequest, inbox_id: FromPath[int]) -> AnyResponse:
-    """Give a webhook another secret and show it, this once."""
+    """Give a webhook or chat another secret and show it, this once."""
     by, vault = person(request).id, Vault(site(request).secret)
     secret = await write(request, doors.renew_secret, inbox_id, vault, by=by, now=utcnow())
     return await inbox_page(request, inbox_id, {}, {}, 200, secret=secret)
+
+
+@post(LIST + "/{inbox_id:int}/questions", opt={"access": "admin"})
+async def save_questions(request: HttpRequest, inbox_id: FromPath[int]) -> AnyResponse:
+    """Say which own fields a form asks for, of which topic."""
+    given = await form_fields(request)
+    wanted: dict[int, tuple[str, bool]] = {}
+    for name, text in given.items():
+        what, _, number = name.partition("_")
+        field_id = number_of(number)
+        if name == "_csrf_token":
+            continue
+        if what not in ("for", "must") or field_id is None:
+            raise Invalid("This form has fields that we do not know. Load the page again.")
+        if what == "for" and text:
+            wanted[field_id] = (text, f"must_{number}" in given)
+    by = person(request)
+    await write(request, questions.save_questions, inbox_id, wanted, by=by, now=utcnow())
+    return done(request, _address(inbox_id), N_("Saved."))
+
+
+HANDLERS = (
+    show_inboxes,
+    show_new_inbox,
+    open_inbox,
+    show_inbox,
+    change_inbox,
+    close_inbox,
+    open_again,
+    renew_key,
+    renew_secret,
+    save_questions,
+)

@@ -196,3 +196,13 @@ async def remove_ladder(request: HttpRequest, ladder_id: FromPath[int]) -> AnyRe
     except Conflict as error:
         return await _list_page(request, "", spoken_errors(request, error), error.status)
     return done(request, LADDERS, N_("The ladder is gone."))
+
+
+HANDLERS = (
+    show_ladders,
+    add_ladder,
+    show_ladder,
+    save_ladder,
+    make_usual,
+    remove_ladder,
+)

@@ -9,14 +9,15 @@ from litestar.response import Redirect
 from msgspec import Struct
 from sqlmodel import Session
 
+from inbox.accounts import leaving
 from inbox.acknowledgement import House
 from inbox.clock import utcnow
-from inbox.company import handover
 from inbox.company import staff as service
 from inbox.company.handover import Heir, Plan
 from inbox.errors import Conflict, Invalid, NotFound
 from inbox.house import load_house
 from inbox.store import staff
+from inbox.store.accounts import count_of
 from inbox.store.staff import StaffRow, WorkCount
 from inbox.templating import N_
 from inbox.views.flash import flash
@@ -47,6 +48,7 @@ class Departure:
     backed: list[tuple[int, str]]
     leads: list[str]
     colleagues: list[StaffRow]
+    account_count: int
 
     @property
     def total(self) -> int:
@@ -68,6 +70,7 @@ def _departure(session: Session, agent_id: int) -> Departure:
         backed=staff.list_backed_by(session, agent_id),
         leads=[one.name for one in own.teams if one.leads],
         colleagues=others,
+        account_count=count_of(session, agent_id),
     )
 
 
@@ -103,7 +106,7 @@ async def leave(request: HttpRequest, agent_id: FromPath[int]) -> Response[Any]:
     form = await read_as(request, Leaving)
     database, by = site(request).database, person(request).id
     agent, house = await read(request, _who, agent_id, request)
-    work = handover.leave if agent.is_active else handover.hand_over
+    work = leaving.leave if agent.is_active else leaving.hand_over
     try:
         plan = _plan(form)
         handed = await work(database, agent_id, plan, house, by=by)

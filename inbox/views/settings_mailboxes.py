@@ -292,3 +292,13 @@ async def set_habits(request: HttpRequest, mailbox_id: FromPath[int]) -> AnyResp
 
 def _back(request: HttpRequest, box: Mailbox, sentence: str) -> AnyResponse:
     return done(request, f"/settings/inboxes/{box.inbox_id}", sentence)
+
+
+HANDLERS = (
+    add_mailbox,
+    test_mailbox,
+    change_password,
+    pause_mailbox,
+    set_habits,
+    remove_mailbox,
+)

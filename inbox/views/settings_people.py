@@ -299,3 +299,14 @@ async def change_person(request: HttpRequest, agent_id: FromPath[int]) -> Respon
         )
     done = Redirect(PEOPLE, status_code=303)
     return flash(request, done, N_("%(name)s is saved."), name=change.name.strip())
+
+
+HANDLERS = (
+    show_people,
+    invite,
+    show_person,
+    change_person,
+    invite_again,
+    withdraw,
+    send_reset,
+)

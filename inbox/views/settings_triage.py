@@ -357,3 +357,16 @@ async def set_shadow(request: HttpRequest, version_id: FromPath[int]) -> AnyResp
     await write(request, versions.set_shadow, version_id, on=on, by=by, now=utcnow())
     said = N_("It watches from now on; nobody hears what it says.") if on else N_("Saved.")
     return done(request, f"{TRIAGE}/versions/{version_id}", said)
+
+
+HANDLERS = (
+    show_triage,
+    ask_for_training,
+    change_habits,
+    change_costs,
+    roll_back,
+    show_version,
+    show_messages,
+    promote,
+    set_shadow,
+)

@@ -166,3 +166,13 @@ async def switch_type(request: HttpRequest, type_key: FromPath[str]) -> AnyRespo
     except Conflict as error:
         return await _one(request, type_key, None, spoken_errors(request, error), error.status)
     return done(request, TYPES, N_("Saved."))
+
+
+HANDLERS = (
+    show_types,
+    add_type,
+    show_type,
+    save_type,
+    merge_type,
+    switch_type,
+)

@@ -23,7 +23,7 @@ from inbox.views.formdata import fields_of, read_as
 from inbox.views.inbox import speaker_for
 from inbox.views.render import page, words
 from inbox.views.settings_form import done, spoken_errors
-from inbox.views.site import HttpRequest, number_of, person, read, site, write
+from inbox.views.site import HttpRequest, number_of, person, read, reader_zone, write
 from inbox.views.words import Speaker
 from models import Absence, AwayKind, Swap
 
@@ -160,10 +160,8 @@ def _offer_of(form: Form, zone: ZoneInfo) -> Offer:
 async def offer_shift(request: HttpRequest) -> Response[Any]:
     """Offer a shift to a colleague."""
     form = await read_as(request, Form)
-    company = await site(request).company()
-    zone = ZoneInfo(company.time_zone if company is not None else "UTC")
     try:
-        wanted = _offer_of(form, zone)
+        wanted = _offer_of(form, await reader_zone(request))
         await write(request, service.offer, wanted, by=person(request), now=utcnow())
     except (Invalid, Conflict) as error:
         return await _page(request, form, spoken_errors(request, error), error.status)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from litestar import Request
 from litestar.datastructures import State
@@ -17,6 +18,8 @@ from inbox.store.company import find_company
 from inbox.store.people import Person
 from inbox.views.desk import Desk
 from inbox.views.hub import Hub
+from inbox.views.room import Room
+from inbox.views.unchanged import Lists
 from models import Company
 
 T = TypeVar("T")
@@ -37,8 +40,11 @@ class Site:
     redis: Redis | None
     hub: Hub
     desk: Desk
+    room: Room
     assets: dict[str, "Asset"] = field(default_factory=dict)
     looked: set[tuple[Any, ...]] = field(default_factory=set)  # of today; views.looking
+    lists: Lists = field(default_factory=lambda: Lists(on=False))
+    view_counts: dict[Any, tuple[float, list[str]]] = field(default_factory=dict)
     _company: Company | None = None
     _company_until: float = 0.0
 
@@ -112,6 +118,15 @@ def person(request: HttpRequest) -> Person:
     if found is None:
         raise Forbidden("Sign in first.")
     return found
+
+
+async def reader_zone(request: HttpRequest) -> ZoneInfo:
+    """Return the zone in which times are said to whoever looks, and in which they type them."""
+    who: Person | None = request.scope.get("user")
+    if who is not None and who.time_zone:
+        return ZoneInfo(who.time_zone)
+    company = await site(request).company()
+    return ZoneInfo(company.time_zone if company is not None else "UTC")
 
 
 async def read(request: HttpRequest, work: Callable[..., T], *args: Any, **named: Any) -> T:

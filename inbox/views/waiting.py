@@ -9,34 +9,36 @@ from litestar.params import FromPath
 from sqlmodel import Session
 
 from inbox import waits
+from inbox.conversations import NewerMessage, check_seen
 from inbox.errors import Invalid
 from inbox.rulebook import load_rulebook
 from inbox.sla.history import Wait
 from inbox.store.company import find_company
 from inbox.store.people import Person
 from inbox.templating import N_
-from inbox.views import actions
+from inbox.views import actions, stale
+from inbox.views.opened import Opened
 from inbox.views.security import form_fields
-from inbox.views.site import HttpRequest
+from inbox.views.site import HttpRequest, number_of
 from models import Conversation
 
 SOON = {"tomorrow": 1, "days": 3, "week": 5}  # working days
 FOR = {"customer": Wait.CUSTOMER, "third_party": Wait.THIRD_PARTY}
 
 
-def _until(session: Session, text: str, now: datetime) -> datetime | None:
-    """Read a preset, or a time of the company's day; None is the usual one."""
+def _until(session: Session, text: str, who: Person, now: datetime) -> datetime | None:
+    """Read a preset, or a time of their day; None is the usual one."""
     if not text:
         return None
     if text in SOON:
         book = load_rulebook(session)
         calendar = book.calendars[book.default_calendar_id]
         return waits.working_days_on(calendar, now, SOON[text])
-    return local_time(session, text, "until")
+    return local_time(session, text, "until", who)
 
 
-def local_time(session: Session, text: str, field: str) -> datetime:
-    """Read a time of the company's day, as a form's ``field`` has it.
+def local_time(session: Session, text: str, field: str, who: Person) -> datetime:
+    """Read a time of somebody's day, as a form's ``field`` has it.
 
     Raises
     ------
@@ -44,7 +46,7 @@ def local_time(session: Session, text: str, field: str) -> datetime:
         If it is none.
     """
     company = find_company(session)
-    zone = ZoneInfo(company.time_zone if company is not None else "UTC")
+    zone = ZoneInfo(who.time_zone or (company.time_zone if company is not None else "UTC"))
     try:
         found = datetime.fromisoformat(text)
     except ValueError as error:
@@ -52,7 +54,7 @@ def local_time(session: Session, text: str, field: str) -> datetime:
     return found if found.tzinfo is not None else found.replace(tzinfo=zone)
 
 
-def _wait(
+def put_to_wait(
     session: Session,
     conversation: Conversation,
     *,
@@ -60,15 +62,31 @@ def _wait(
     now: datetime,
     reason: Wait,
     until: str,
+    seen: int | None = None,
 ) -> None:
-    end = _until(session, until, now)
+    """Let it wait or sleep until a preset or a time, as a form has it; "" is the usual one.
+
+    ``seen`` is the last message that was read, None asks for no check.
+    """
+    check_seen(session, conversation, seen, now)
+    end = _until(session, until, by, now)
     if end is None and reason is Wait.SNOOZED:
         raise Invalid(waits.WRONG_UNTIL, {"until": waits.WRONG_UNTIL})
     waits.wait(session, conversation, reason, end, by=by, now=now)
 
 
+async def _put(request: HttpRequest, number: int, reason: Wait, until: str) -> Opened:
+    seen = number_of((await form_fields(request)).get("seen", ""))
+    said = {"reason": reason, "until": until, "seen": seen}
+    try:
+        return await actions.act(request, number, put_to_wait, **said)
+    except NewerMessage as error:
+        raise stale.wrote(request, error) from error
+
+
 @post(
-    "/inbox/{number:int}/wait", opt={"access": "agent", "fields": ("reason", "until", "next")}
+    "/inbox/{number:int}/wait",
+    opt={"access": "agent", "fields": ("reason", "until", "seen", "next")},
 )
 async def wait(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     """Wait for the customer, or for somebody else, until a time."""
@@ -76,18 +94,19 @@ async def wait(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     reason = FOR.get(fields.get("reason", "customer"))
     if reason is None:
         raise Invalid("Say whom it waits for.")
-    loaded = await actions.act(
-        request, number, _wait, reason=reason, until=fields.get("until", "")
-    )
+    loaded = await _put(request, number, reason, fields.get("until", ""))
     return await actions.answered(request, number, loaded, N_("It waits now."))
 
 
-@post("/inbox/{number:int}/snooze", opt={"access": "agent", "fields": ("until", "at", "next")})
+@post(
+    "/inbox/{number:int}/snooze",
+    opt={"access": "agent", "fields": ("until", "at", "seen", "next")},
+)
 async def snooze(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     """Let it sleep until a time; what the customer writes wakes it."""
     fields = await form_fields(request)
     until = fields.get("until", "") or fields.get("at", "")
-    loaded = await actions.act(request, number, _wait, reason=Wait.SNOOZED, until=until)
+    loaded = await _put(request, number, Wait.SNOOZED, until)
     return await actions.answered(request, number, loaded, N_("It sleeps until then."))
 
 

@@ -1,4 +1,4 @@
-"""Times, sizes and names in the reader's language and the company's zone."""
+"""Times, sizes and names in the reader's language and zone."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from inbox.templating import N_, translator
 from inbox.views.models import Sla
+from models import ChannelKind
 
 SOON = timedelta(hours=1)
 _DAYS = {
@@ -18,14 +19,20 @@ _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
 )
+MESSENGER_NAMES = {
+    ChannelKind.ZALO: "Zalo",
+    ChannelKind.MESSENGER: "Messenger",
+    ChannelKind.TELEGRAM: "Telegram",
+    ChannelKind.WHATSAPP: "WhatsApp",
+}
 PRIORITY = {"urgent": 1, "high": 2, "normal": 3, "low": 4}
 
 
 URGENCY_NAMES = {
-    "urgent": N_("Now"),
-    "high": N_("Soon"),
+    "urgent": N_("Urgent"),
+    "high": N_("High"),
     "normal": N_("Normal"),
-    "low": N_("Can wait"),
+    "low": N_("Low"),
 }
 URGENCY_RULES = {
     "safety": N_("somebody may get hurt"),
@@ -46,20 +53,34 @@ URGENCY_RULES = {
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
-    """Everything that depends on who reads: language, zone, and what time it is."""
+    """Everything that depends on who reads: language, zone, and what time it is.
+
+    ``zone`` is the company's: its days, reports and groups of the list are everybody's. ``own``
+    is where the reader sits, if that is elsewhere: times are said and typed there.
+    """
 
     language: str
     zone: ZoneInfo
     now: datetime
     say: Callable[[str], str]
+    own: ZoneInfo | None = None
+
+    @property
+    def reader_zone(self) -> ZoneInfo:
+        """The zone in which times are said to this reader."""
+        return self.own or self.zone
 
     def local(self, at: datetime) -> datetime:
-        """Return the instant as wall time."""
+        """Return the instant as wall time of the company."""
         return at.astimezone(self.zone)
+
+    def here(self, at: datetime) -> datetime:
+        """Return the instant as the reader's wall time; a form's fields hold this too."""
+        return at.astimezone(self.reader_zone)
 
     def clock(self, at: datetime) -> str:
         """Say when something happened or will: time today, weekday this week, else the date."""
-        there, here = self.local(at), self.local(self.now)
+        there, here = self.here(at), self.here(self.now)
         days = abs((there.date() - here.date()).days)
         time = f"{there.hour:02}:{there.minute:02}"
         if days == 0:
@@ -70,7 +91,7 @@ class Speaker:
 
     def date(self, at: datetime) -> str:
         """Say a date: 24/11/2026, in English 24 November 2026."""
-        there = self.local(at)
+        there = self.here(at)
         if self.language == "en":
             return f"{there.day} {_MONTHS[there.month - 1]} {there.year}"
         return f"{there.day:02}/{there.month:02}/{there.year}"
@@ -111,9 +132,10 @@ def _zone(name: str) -> ZoneInfo:
     return ZoneInfo(name)
 
 
-def speaker(language: str, zone: str, now: datetime) -> Speaker:
-    """Make a speaker for one request."""
-    return Speaker(language, _zone(zone), now, translator(language).gettext)
+def speaker(language: str, zone: str, now: datetime, own: str = "") -> Speaker:
+    """Make a speaker for one request; ``own`` is the reader's zone, empty where it is ours."""
+    theirs = _zone(own) if own and own != zone else None
+    return Speaker(language, _zone(zone), now, translator(language).gettext, theirs)
 
 
 def paragraphs(text: str) -> list[list[str]]:

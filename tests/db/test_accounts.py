@@ -293,8 +293,8 @@ async def test_people_are_entered_at_an_account(database: Database, firm: Firm) 
     assert known == (await database.read(customer)).id
     people = await database.read(rows.list_members, account)
     assert [(one.name, one.position, one.address) for one in people] == [
-        ("Lan", "mua hàng", "0901234567"),
-        ("Minh", "", "0907000111"),
+        ("Lan", "mua hàng", "+84901234567"),
+        ("Minh", "", "+84907000111"),
     ]
     assert new != known
     for wrong in ({"email": "không"}, {"phone": "12"}, {}):

@@ -10,6 +10,7 @@ from sqlmodel import Session
 from inbox import chat, closing, conversations, corrections
 from inbox.channels.chat import Line
 from inbox.chat import NewLine
+from inbox.chatting.greeting import greet
 from inbox.conversations import reply
 from inbox.db import Database
 from inbox.loops import TakeIn
@@ -473,10 +474,10 @@ class TestGreeting:
         def work(session: Session) -> None:
             found = chat.find_chat_door(session, CHAT_KEY)
             assert found is not None
-            day = chat.greet(session, found.door, "en", NOW)
-            night = chat.greet(session, found.door, "en", NIGHT)
+            day = greet(session, found.door, "en", NOW)
+            night = greet(session, found.door, "en", NIGHT)
             session.execute(update(Agent).values(on_duty=False))
-            alone = chat.greet(session, found.door, "", NOW)
+            alone = greet(session, found.door, "", NOW)
 
             assert (day.is_open, day.promise) == (True, "Somebody answers within 5 minutes.")
             assert not night.is_open

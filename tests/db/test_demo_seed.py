@@ -37,7 +37,9 @@ from models import (
     Message,
     Notice,
     Outbox,
+    Satisfaction,
     Scope,
+    Score,
     SLAClock,
     Status,
     Team,
@@ -180,6 +182,8 @@ async def test_the_past_has_kept_and_broken_promises_notes_and_corrections(
     assert any(one.old == one.new for one in corrections)
     events = await _rows(sample, Event)
     assert all(event.at <= MONDAY for event in events)
+    scores = Counter(row.score for row in await _rows(sample, Satisfaction))
+    assert scores[Score.GOOD] > scores[Score.BAD] > 0
 
 
 async def test_a_customers_later_mail_is_part_of_the_same_conversation(

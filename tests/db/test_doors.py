@@ -71,7 +71,7 @@ async def test_each_kind_is_opened_and_takes_in(database: Database, firm: Firm) 
     chat = await opened(ChannelKind.CHAT, handle="", sites="https://Shop.example\n")
     assert (mail.handle, form.handle) == ("baohanh@congty.example", "bao-hanh")
     assert len(chat.handle) >= 12
-    assert chat.settings == {"sites": ["https://shop.example"]}
+    assert chat.settings == {"sites": ["https://shop.example"], "ask": "", "ask_closed": ""}
     assert form.settings == {"title": "Bảo hành", "language": "vi"}
     for made in (mail, form, chat):
         assert await database.read(find_door, made.kind, made.handle) is not None

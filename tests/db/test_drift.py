@@ -198,13 +198,35 @@ async def test_a_crash_leaves_it_to_the_next(database: Database, firm: Firm) -> 
 async def test_a_snooze_ends_at_its_time_however_late_the_worker(
     database: Database, firm: Firm
 ) -> None:
-    """F33: the pause is as long as was said."""
+    """F33, F80: the pause is as long as was said."""
     number = await _waiting(database, firm, Wait.SNOOZED)
     assert (await database.read(conversation, number)).status is Status.SNOOZED
     await _end(database, firm, LATER + 5 * HOUR)
 
     resolution = (await database.read(clocks_of, number))[1]
     assert resolution.pauses == [[NOW.isoformat(), LATER.isoformat()]]
+
+
+async def test_a_snooze_hides_no_deadline_and_ends_with_the_customers_word(
+    database: Database, firm: Firm
+) -> None:
+    """F80: the reply clock of an unanswered request goes on; what they write brings it back."""
+    number = await database.write(arrive, firm)
+    before = (await database.read(clocks_of, number))[0]
+
+    def put_off(session: Session) -> None:
+        row = conversation(session, number)
+        waits.wait(session, row, Wait.SNOOZED, LATER, by=firm.an, now=NOW)
+
+    await database.write(put_off)
+    reply = (await database.read(clocks_of, number))[0]
+    assert (reply.kind, reply.due_at, reply.pauses) == (before.kind, before.due_at, [])
+    assert reply.paused_at is None
+
+    await database.write(arrive, firm, meta={"conversation": number}, at=NOW + HOUR)
+    row = await database.read(conversation, number)
+    assert (row.status, row.waiting_until) == (Status.OPEN, None)
+    assert (await database.read(clocks_of, number))[0].due_at == before.due_at
 
 
 async def test_waits_that_cannot_be(database: Database, firm: Firm) -> None:

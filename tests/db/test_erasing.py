@@ -1,6 +1,7 @@
 """A person is erased: no byte of theirs is left, and no figure is lost (F106, R58)."""
 
 import asyncio
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,16 +17,19 @@ from inbox.operations.auditing import Finding, verify
 from inbox.privacy import erasing, erasures
 from inbox.privacy.checking import count_in_file, database_files, other_files
 from inbox.privacy.working import Erase
+from inbox.reporting import report
 from inbox.sealing import Seal
 from inbox.settings import Settings
 from inbox.store import erased
 from inbox.store.learning import find_last
+from inbox.store.reports import Wanted
 from models import Erasure, LegalHold, TaskState
 from tests.canaries import ADDRESS, CANARIES, TEXT, join_in, make_other, make_person
 from tests.conftest import Clock
 from tests.factories import (
     NOW,
     Firm,
+    arrive,
     clocks_of,
     conversation,
     events_of,
@@ -152,6 +156,33 @@ async def test_figures_stay_and_the_trail_is_still_proved(
     said = await database.read(messages_of, number)
     assert {(one.text, one.sender_address) for one in said} == {("", "")}
     assert await seal(database, clock) == []
+
+
+async def test_what_was_open_ends_unsolved_and_counts_as_no_longer_owed(
+    database: Database, firm: Firm
+) -> None:
+    """F106: neither kept nor missed, in the reports' own column."""
+
+    def work(session: Session) -> int:
+        number = arrive(session, firm)
+        session.flush()
+        erasing.close_open(session, [number], NOW + timedelta(minutes=5), by=firm.admin.id)
+        return number
+
+    number = await database.write(work)
+
+    ended = [
+        (one.kind.value, one.met_at, one.excuse)
+        for one in await database.read(clocks_of, number)
+    ]
+    assert ended == [("first_response", None, "erased"), ("resolution", None, "erased")]
+    row = await database.read(conversation, number)
+    assert (row.status, row.resolution_due_at) == ("resolved", None)
+    march = Wanted(date(2026, 3, 1), date(2026, 3, 31))
+    later = NOW + timedelta(hours=2)
+    lines = await database.read(report.load_report, march, "type", str, "en", later)
+    counts = lines[-1].sums.counts
+    assert (counts["resolution_met"], counts["resolution_excused"]) == (0, 1)
 
 
 async def test_the_trail_gives_up_words_and_nothing_else(

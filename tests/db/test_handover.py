@@ -11,6 +11,7 @@ from sqlalchemy import insert, select, update
 from sqlmodel import Session
 
 from inbox import delivery, escalation
+from inbox.accounts import leaving
 from inbox.alerting.gathering import send_alerts
 from inbox.auth import hash_token
 from inbox.company import handover, tokens
@@ -19,6 +20,7 @@ from inbox.db import Database
 from inbox.errors import Conflict, Invalid
 from inbox.store import sessions, staff
 from models import (
+    Account,
     Agent,
     AuditAction,
     AuditEntry,
@@ -86,7 +88,7 @@ async def test_the_backup_gets_everything_and_is_told(
     before = await database.read(conversation, numbers[0])
     announced.names.clear()
 
-    handed = await handover.leave(
+    handed = await leaving.leave(
         database, firm.an.id, Plan(Heir.BACKUP), firm.house, by=firm.admin.id
     )
 
@@ -123,7 +125,7 @@ async def test_who_left_is_out_everywhere(database: Database, firm: Firm) -> Non
     lead = update(TeamMember).where(members.agent_id == firm.an.id).values(leads=True)
     await database.write(lambda session: session.execute(lead))
 
-    await handover.leave(database, firm.an.id, Plan(Heir.TEAM), firm.house, by=firm.admin.id)
+    await leaving.leave(database, firm.an.id, Plan(Heir.TEAM), firm.house, by=firm.admin.id)
 
     assert not await database.read(sessions.is_session_live, "desk", NOW)
     assert await database.read(sessions.find_token_person, hash_token(secret), NOW) is None
@@ -139,7 +141,7 @@ async def test_who_left_is_out_everywhere(database: Database, firm: Firm) -> Non
         {"backup_id": firm.an.id}
     ]
     with pytest.raises(Conflict):
-        await handover.leave(database, firm.an.id, Plan(Heir.TEAM), firm.house, by=None)
+        await leaving.leave(database, firm.an.id, Plan(Heir.TEAM), firm.house, by=None)
 
 
 async def test_shared_out_by_load_under_the_cap(database: Database, firm: Firm) -> None:
@@ -158,7 +160,7 @@ async def test_shared_out_by_load_under_the_cap(database: Database, firm: Firm) 
 
     new = await database.write(hire)
 
-    await handover.leave(database, firm.an.id, Plan(Heir.SHARE), firm.house, by=None)
+    await leaving.leave(database, firm.an.id, Plan(Heir.SHARE), firm.house, by=None)
 
     shared = await owners(database, numbers)
     assert Counter(shared) == {firm.binh.id: 2, new: 3, None: 1}
@@ -174,7 +176,7 @@ async def test_each_team_shares_its_own(database: Database, firm: Firm) -> None:
     (repair,) = await work_for(database, firm, firm.an.id, 1, team_id=firm.tech)
     (nowhere,) = await work_for(database, firm, firm.an.id, 1, team_id=None)
 
-    await handover.leave(database, firm.an.id, Plan(Heir.SHARE), firm.house, by=None)
+    await leaving.leave(database, firm.an.id, Plan(Heir.SHARE), firm.house, by=None)
 
     given = await owners(database, [sale, repair, nowhere])
     assert given == [firm.binh.id, firm.chi.id, None]
@@ -183,7 +185,7 @@ async def test_each_team_shares_its_own(database: Database, firm: Firm) -> None:
 async def test_one_colleague_with_a_note(database: Database, firm: Firm) -> None:
     (number,) = await work_for(database, firm, firm.an.id, 1)
     plan = Plan(Heir.COLLEAGUE, firm.binh.id, " Gọi khách trước. ")
-    await handover.leave(database, firm.an.id, plan, firm.house, by=firm.admin.id)
+    await leaving.leave(database, firm.an.id, plan, firm.house, by=firm.admin.id)
     assert await owners(database, [number]) == [firm.binh.id]
     assert (await database.read(events_of, number))[-1].data["text"] == "Gọi khách trước."
 
@@ -198,16 +200,16 @@ async def test_a_plan_needs_somebody_who_works_here(database: Database, firm: Fi
         Plan(Heir.COLLEAGUE, 999),
     ):
         with pytest.raises(Invalid):
-            await handover.leave(database, firm.an.id, plan, firm.house, by=None)
+            await leaving.leave(database, firm.an.id, plan, firm.house, by=None)
     rows = {row.id: row for row in await database.read(staff.list_staff)}
     assert rows[firm.an.id].is_active
 
 
 async def test_the_last_administrator_cannot_leave(database: Database, firm: Firm) -> None:
     with pytest.raises(Conflict, match="last active administrator"):
-        await handover.leave(database, firm.admin.id, Plan(Heir.TEAM), firm.house, by=None)
+        await leaving.leave(database, firm.admin.id, Plan(Heir.TEAM), firm.house, by=None)
     await database.write(set_agent, firm.dung.id, role=Role.ADMIN)
-    await handover.leave(database, firm.admin.id, Plan(Heir.TEAM), firm.house, by=None)
+    await leaving.leave(database, firm.admin.id, Plan(Heir.TEAM), firm.house, by=None)
 
 
 async def test_what_a_stopped_process_left_is_handed_over_later(
@@ -278,7 +280,7 @@ async def test_five_thousand_in_seconds_beside_other_writers(
 
     beside = asyncio.create_task(others())
     began = time.perf_counter()
-    handed = await handover.leave(
+    handed = await leaving.leave(
         database, firm.an.id, Plan(Heir.COLLEAGUE, firm.binh.id), firm.house, by=None
     )
     took = time.perf_counter() - began
@@ -289,3 +291,44 @@ async def test_five_thousand_in_seconds_beside_other_writers(
     assert took < 15
     assert len(waits) > 10, "others wrote meanwhile"
     assert max(waits) < max(took / 3, 1.0), "a second of a busy machine is no held turn"
+
+
+async def test_their_accounts_go_to_backups_first(database: Database, firm: Firm) -> None:
+    """F135: an account goes to who knows it, with its work; else to the heir, or to nobody."""
+    (known, other) = await work_for(database, firm, firm.an.id, 2)
+
+    def set_up(session: Session) -> list[int]:
+        rows = [
+            Account(
+                name=name,
+                folded=name,
+                owner_id=firm.an.id,
+                backup_id=backup,
+                created_at=NOW,
+                changed_at=NOW,
+            )
+            for name, backup in (("a", firm.chi.id), ("b", None))
+        ]
+        rows.append(
+            Account(
+                name="c",
+                folded="c",
+                owner_id=firm.chi.id,
+                backup_id=firm.an.id,
+                created_at=NOW,
+                changed_at=NOW,
+            )
+        )
+        session.add_all(rows)
+        session.flush()
+        conversation(session, known).account_id = rows[0].id
+        return [row.id for row in rows]
+
+    ids = await database.write(set_up)
+    handed = await leaving.leave(database, firm.an.id, Plan(Heir.TEAM), firm.house, by=None)
+
+    rows = {row.id: row for row in await database.read(everything, Account)}
+    assert [rows[one].owner_id for one in ids] == [firm.chi.id, None, firm.chi.id]
+    assert [rows[one].backup_id for one in ids] == [None, None, None]
+    assert await owners(database, [known, other]) == [firm.chi.id, None]
+    assert handed.counts == {firm.chi.id: 1, None: 1}

@@ -276,7 +276,7 @@ async def test_a_contact_is_known_again_by_address_and_gets_the_telephone(
         (contact,) = contacts
         assert people.list_identities(session, contact) == {
             "email": [CUSTOMER],
-            "phone": ["0901234567"],
+            "phone": ["+84901234567"],
         }
         found = people.find_contact(session, "email", CUSTOMER)
         assert found is not None

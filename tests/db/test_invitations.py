@@ -10,9 +10,10 @@ from sqlmodel import Session
 
 from inbox import accountmail, courier, delivery
 from inbox.accountmail import INVITATION, LIVES, RESET
+from inbox.accounts import leaving
 from inbox.auth import hash_token
 from inbox.channels.base import OutboundMessage, Receipt
-from inbox.company import handover, invitations
+from inbox.company import invitations
 from inbox.company.handover import Heir, Plan
 from inbox.company.invitations import Guest
 from inbox.db import Database
@@ -211,7 +212,7 @@ async def test_a_reset_signs_everybody_out(database: Database, firm: Firm) -> No
 async def test_who_left_or_never_came_gets_no_reset(database: Database, firm: Firm) -> None:
     number, _ = await invite(database, firm)
     token = await database.write(invitations.send_reset, firm.an.id, None, by=1, now=NOW)
-    await handover.leave(database, firm.an.id, Plan(Heir.TEAM), firm.house, by=None)
+    await leaving.leave(database, firm.an.id, Plan(Heir.TEAM), firm.house, by=None)
     for nobody in (number, firm.an.id):
         with pytest.raises(Conflict):
             await database.write(invitations.send_reset, nobody, None, by=1, now=NOW)

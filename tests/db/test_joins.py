@@ -204,7 +204,7 @@ async def test_an_answer_to_our_mail_verifies_its_address(
 async def test_namesakes_and_the_same_number_are_proposed(
     database: Database, firm: Firm
 ) -> None:
-    """F87: the same name at the same account; the same number, written otherwise."""
+    """F87: the same name at the same account; the same last digits."""
 
     def enter(session: Session) -> list[int]:
         by = firm.dung.id
@@ -214,7 +214,7 @@ async def test_namesakes_and_the_same_number_are_proposed(
             for one in (
                 NewContact("Lan", CUSTOMER),
                 NewContact("lan", OTHER),
-                NewContact("Hoa", phone="0901234567"),
+                NewContact("Hoa", phone="+1 290 123 4567"),
                 NewContact("Hoa Trần", phone="+84901234567"),
             )
         ]

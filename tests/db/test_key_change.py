@@ -11,6 +11,7 @@ from inbox.addressing import conversation_of, make_message_id, make_reply_addres
 from inbox.alerting.bot import PLACE, find_bot
 from inbox.alerting.browsers import place_of as browser_place
 from inbox.calendars.own import place_of as calendar_place
+from inbox.chatting.identity import identity_place
 from inbox.cli import kip
 from inbox.company import bot, senders, signing
 from inbox.company.doors import secret_place
@@ -18,15 +19,26 @@ from inbox.company.senders import Entered
 from inbox.db import Database
 from inbox.errors import Invalid
 from inbox.fetching.tokens import access_place, client_place
+from inbox.hooks import managing as hooks
 from inbox.keys import all_of, with_before
 from inbox.loops import Send
 from inbox.mailboxes import place_of
+from inbox.messaging import links
 from inbox.operations import resealing
 from inbox.operations.resealing import SETTINGS, SPOTS, Resealed
 from inbox.sending.servers import key_place, sender_place
 from inbox.settings import Settings, ensure_secret, forget_secrets, get_settings, renew_secret
 from inbox.vault import Sealed, Vault
-from models import DkimKey, Inbox, Mailbox, MailSender, OwnCalendar, PushBrowser
+from models import (
+    DkimKey,
+    Inbox,
+    Mailbox,
+    MailSender,
+    Messenger,
+    OwnCalendar,
+    PushBrowser,
+    Webhook,
+)
 from tests.conftest import Clock
 from tests.db.test_mailboxes import add
 from tests.factories import NOW, SECRET, SUPPORT, Firm, everything
@@ -50,13 +62,23 @@ def fill(session: Session, firm: Firm, port: int) -> None:
     box.client_secret = old.seal("b", client_place(number))
     box.access_token = old.seal("c", access_place(number))
     door = session.get_one(Inbox, firm.mail)
-    door.settings = {**door.settings, "secret": old.seal("d", secret_place(door.id))}
+    secrets = {"secret": old.seal("d", secret_place(door.id))}
+    secrets |= {"identity": old.seal("g", identity_place(door.id))}
+    door.settings = {**door.settings, **secrets}
     sealed = old.seal("e", browser_place("m"))
     facts: dict[str, Any] = {"service": "push.example", "name": "Firefox", "created_at": NOW}
     session.add(PushBrowser(agent_id=firm.an.id, mark="m", sealed=sealed, **facts))
     sealed = old.seal("f", calendar_place(firm.an.id))
     facts = {"host": "calendar.example", "next_at": NOW, "entered_at": NOW}
     session.add(OwnCalendar(agent_id=firm.an.id, sealed=sealed, **facts))
+    account = Messenger(inbox_id=door.id, created_at=NOW)
+    account.secrets = old.seal("h", links.secrets_place(door.id))
+    account.access_token = old.seal("i", links.access_place(door.id))
+    hook = Webhook(name="x", url="https://a.example", secret="", created_at=NOW)
+    session.add_all([account, hook])
+    session.flush()
+    hook.secret = old.seal("j", hooks.place_of(hook.id))
+    hook.old_secret = old.seal("k", hooks.old_place_of(hook.id))
 
 
 def opened(session: Session, key: bytes) -> list[str]:
@@ -66,6 +88,8 @@ def opened(session: Session, key: bytes) -> list[str]:
     (signer,) = everything(session, DkimKey)
     (box,) = everything(session, Mailbox)
     (browser,) = everything(session, PushBrowser)
+    (account,) = everything(session, Messenger)
+    (hook,) = everything(session, Webhook)
     door = session.get_one(Inbox, sender.inbox_id)
     found = find_bot(session)
     assert found is not None
@@ -76,12 +100,17 @@ def opened(session: Session, key: bytes) -> list[str]:
         vault.open(box.client_secret, client_place(box.id)),
         vault.open(box.access_token, access_place(box.id)),
         vault.open(door.settings["secret"], secret_place(door.id)),
+        vault.open(door.settings["identity"], identity_place(door.id)),
         vault.open(browser.sealed, browser_place("m")),
         vault.open(found.sealed, PLACE),
         vault.open(
             session.get_one(OwnCalendar, browser.agent_id).sealed,
             calendar_place(browser.agent_id),
         ),
+        vault.open(account.secrets, links.secrets_place(account.inbox_id)),
+        vault.open(account.access_token, links.access_place(account.inbox_id)),
+        vault.open(hook.secret, hooks.place_of(hook.id)),
+        vault.open(hook.old_secret, hooks.old_place_of(hook.id)),
     ]
 
 
@@ -102,7 +131,8 @@ async def test_mail_leaves_before_between_and_after(
             await Send(database, settings, key).once()
             assert (await states(database)) == {"sent": number + 1}
 
-    expected = [PASSWORD, "private", "a", "b", "c", "d", "e", "token", "f"]
+    expected = [PASSWORD, "private", "a", "b", "c", "d", "g", "e", "token", "f"]
+    expected += ["h", "i", "j", "k"]
     assert await database.read(opened, NEW) == expected
     with pytest.raises(Sealed):
         await database.read(opened, SECRET)

@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from sqlmodel import Session
 
 from inbox.db import Database
-from inbox.learning import versions
+from inbox.learning import likening, versions
 from inbox.learning.forgetting import forget
 from inbox.learning.likening import Liken
 from inbox.learning.serving import Serving
@@ -16,11 +16,19 @@ from inbox.store.similar import list_answered, twins_of
 from inbox.triage.features import Features
 from inbox.triage.model import Head, TriageModel
 from inbox.triage.text import prepare
-from models import Direction, Message, MessageCode, SimilarMessage, TriagePrediction
+from models import (
+    Direction,
+    Message,
+    MessageCode,
+    RawMessage,
+    RawState,
+    SimilarMessage,
+    TriagePrediction,
+)
 from models.base import columns
 from tests.db.test_later import reply
 from tests.db.test_learning import add_model
-from tests.factories import NOW, Firm, conversation
+from tests.factories import NOW, Firm, conversation, make_mail, stage_mail
 from tests.learned import WORDS, confirm_many
 
 codes = columns(MessageCode)
@@ -117,3 +125,29 @@ async def test_with_nothing_or_one_to_compare_it_rests(
         await database.write(confirm_many, firm, count)
     await work_off(Liken(database, Serving(database, tmp_path)))
     assert await database.read(twins_of, 1001) == frozenset()
+
+
+def _nobody_waits(session: Session) -> None:
+    waits = columns(RawMessage).state == RawState.PENDING
+    session.execute(update(RawMessage).where(waits).values(state=RawState.DONE))
+
+
+async def test_while_many_messages_wait_nothing_is_compared(
+    database: Database, firm: Firm, models: dict[str, Path], tmp_path: Path
+) -> None:
+    first = await database.write(add_model, models["delivery"])
+    await database.write(versions.promote, first, by=firm.dung.id, now=NOW)
+    numbers = await database.write(confirm_many, firm, 6)
+
+    def crowd(session: Session) -> None:
+        for number in range(likening.BUSY):
+            stage_mail(session, firm, make_mail(f"line {number}"))
+
+    await database.write(crowd)
+    worker = Liken(database, Serving(database, tmp_path))
+    await work_off(worker)
+    assert await database.read(twins_of, numbers[0]) == frozenset()
+
+    await database.write(_nobody_waits)
+    await work_off(worker)
+    assert await database.read(twins_of, numbers[0]) != frozenset()

@@ -24,7 +24,10 @@ from tests.factories import NOW, Firm, arrive, conversation
 def _differences(session: Session) -> list[Any]:
     context = MigrationContext.configure(session.connection(), opts={"compare_type": True})
     return [
-        one for one in compare_metadata(context, SQLModel.metadata) if "alembic" not in str(one)
+        one
+        for one in compare_metadata(context, SQLModel.metadata)
+        # each database indexes words in its own way
+        if "alembic" not in str(one) and "search_index" not in str(one)
     ]
 
 

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,6 +21,7 @@ from inbox.rulebook import load_rulebook
 from inbox.sla.history import Wait
 from inbox.store.adrift import list_adrift
 from inbox.timeline import Happened, pauses_of
+from inbox.writing import sending, undoing
 from models import (
     Calendar,
     ChannelKind,
@@ -97,6 +99,22 @@ def _give_word(
     row, extras = conversation(session, number), Extras(word=until)
     text = "Dạ bên em báo lại."
     conversations.reply(session, row, text, firm.house, by=firm.an, now=now, extras=extras)
+
+
+def _send(
+    session: Session, firm: Firm, number: int, now: datetime, dice: random.Random
+) -> None:
+    row, house = conversation(session, number), replace(firm.house, undo_s=10)
+    text, then = "Dạ còn ạ.", dice.choice(["", "wait", "done"])
+    sending.send(session, row, text=text, house=house, by=firm.an, now=now, then=then)
+
+
+def _undo(session: Session, firm: Firm, number: int, now: datetime, _: random.Random) -> None:
+    for mail in reversed(outbox_of(session, number)):
+        if "undo" in mail.mail and mail.state is DeliveryState.QUEUED and not mail.attempts:
+            row = conversation(session, number)
+            undoing.undo(session, row, mail.message_id or 0, by=firm.an, now=now)
+            return
 
 
 def _note(session: Session, firm: Firm, number: int, now: datetime, _: random.Random) -> None:
@@ -189,6 +207,7 @@ def _policy(session: Session, _f: Firm, _n: int, _now: datetime, dice: random.Ra
 ACTS: list[Act] = [
     *(_reply, _reply, _give_word, _note, _fail, _resolve, _reopen, _wait, _wait, _resume),
     *(_time, _write, _write, _sort, _edit, _apply, _policy),
+    *(_send, _send, _undo, _undo),
 ]
 
 
@@ -196,7 +215,7 @@ ACTS: list[Act] = [
 async def test_rows_are_what_the_events_say_after_anything(
     database: Database, firm: Firm, seed: int
 ) -> None:
-    """F28, F29, F32, F33, F35, F38, F40, F117, F118: the real services, in any order."""
+    """F28, F29, F32, F33, F35, F38, F40, F76, F117, F118: the real services, in any order."""
     dice = random.Random(seed)
 
     def story(session: Session) -> set[str]:

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -295,3 +296,29 @@ async def test_postgresql_says_by_its_code_what_is_wrong(
 
     with pytest.raises(DatabaseGone if is_gone else DBAPIError):
         await database.write(lambda session: session.execute(text(raising)))
+
+
+async def test_what_nobody_waits_for_any_more_is_finished_before_the_end(
+    database_url: str,
+) -> None:
+    """A browser that has left, or a role that stops, leaves no transaction half done."""
+    leaving, begun = Database(database_url), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def work(session: Session) -> None:
+        session.add(Team(name="Bán hàng"))
+        session.flush()
+        loop.call_soon_threadsafe(begun.set)
+        if leaving.is_sqlite:
+            time.sleep(0.2)
+        else:
+            session.execute(text("SELECT pg_sleep(0.2)"))
+
+    asked = asyncio.create_task(leaving.write(work))
+    await begun.wait()
+    asked.cancel()
+    await leaving.close()
+
+    after = Database(database_url)
+    assert [team.name for team in await after.read(everything, Team)] == ["Bán hàng"]
+    await after.close()

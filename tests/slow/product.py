@@ -124,6 +124,7 @@ class Product:
     def environment(self) -> dict[str, str]:
         """Return our environment without its own settings of Kịp."""
         kept = {name: text for name, text in os.environ.items() if name[:4] != "KIP_"}
+        kept["KIP_UNDO_SEND_S"] = "0"  # but where a test wants to undo
         return {**kept, **self.env}
 
     def start(self) -> None:
@@ -252,6 +253,13 @@ class Product:
             answer = browser.post("/login", data=fields)
             assert answer.url.path == "/inbox", answer.text
             yield browser
+
+    def speaks(self, who: str, language: str) -> None:
+        """Show somebody's pages in a language from now on."""
+        with self.signed_in(who) as browser:
+            token = hidden(browser.get("/me").text)["_csrf_token"]
+            fields = {"_csrf_token": token, "language": language, "next": "/me"}
+            browser.post("/me/switches", data=fields).raise_for_status()
 
     def post_form(self, client: httpx.Client | None = None, **fields: str) -> httpx.Response:
         """Load the public form, fill it in and send it; return the answer, not followed."""

@@ -8,12 +8,12 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.machine import ONCE, chromium
+from tests.machine import needs_chromium
 from tests.slow.product import PASSWORD, Product, make_mail, until
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(chromium() is None, reason=f"chromium is {ONCE}"),
+    needs_chromium,
 ]
 
 WITHIN_MS = 10_000

@@ -10,14 +10,14 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.machine import ONCE, chromium
+from tests.machine import chromium, needs_chromium
 from tests.slow.dovecot import PASSWORD as MAIL_PASSWORD
 from tests.slow.dovecot import USER, Dovecot, running_dovecot
 from tests.slow.product import Product, make_mail, running, until
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(chromium() is None, reason=f"chromium is {ONCE}"),
+    needs_chromium,
 ]
 
 WITHIN_MS = 15_000
@@ -121,7 +121,7 @@ def look_at_every_page(page: Page, language: str) -> None:
         assert wide <= width, f"{address} is {wide} wide at {width}"
 
 
-@pytest.mark.parametrize("language", ["en", "vi"])
+@pytest.mark.parametrize("language", [pytest.param("en", marks=pytest.mark.long), "vi"])
 def test_from_the_link_to_the_first_messages(
     browser: Browser, tmp_path: Path, language: str
 ) -> None:

@@ -79,6 +79,7 @@ def test_wrong_then_corrected_then_learned_then_put_back(
     own: Product, browser: Browser
 ) -> None:
     """F57–F61, DESIGN 31, 33, 34: every step as a supervisor does it."""
+    own.speaks("supervisor", "en")
     number, wrong = write_in(own, 1)
     assert wrong != RIGHT
     teach(own, number, 240)

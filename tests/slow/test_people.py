@@ -7,11 +7,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
-from tests.machine import ONCE, chromium
+from tests.machine import needs_chromium
 from tests.slow.product import Product
 
 pytestmark = pytest.mark.slow
-needs_chromium = pytest.mark.skipif(chromium() is None, reason=f"chromium is {ONCE}")
 
 # What these pages show only after an invitation; test_every_page.py looks at the others.
 PAGES = ("/settings/people", "/settings/people/{person}")

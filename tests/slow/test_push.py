@@ -14,13 +14,13 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from inbox.channels.webpush import Signer, to_base64
 from inbox.clock import utcnow
-from tests.machine import ONCE, chromium
+from tests.machine import needs_chromium
 from tests.pushserver import PushService, Window, start_push_service
 from tests.slow.product import Product, running, until
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(chromium() is None, reason=f"chromium is {ONCE}"),
+    needs_chromium,
 ]
 
 SUBSCRIBE = """
@@ -61,6 +61,7 @@ def product(
 ) -> Iterator[Product]:
     data = tmp_path_factory.mktemp("push") / "data"
     with running(data, env={"KIP_PUSH_SERVICES": service.origin}) as started:
+        started.speaks("agent", "en")
         yield started
 
 
@@ -86,7 +87,7 @@ def page(
     }
     context.add_init_script(SUBSCRIBE % json.dumps(facts))
     page = context.new_page()
-    page.goto("/me/alerts?lang=en")
+    page.goto("/me/alerts")
     yield page
     context.close()
 

@@ -1,5 +1,6 @@
 """The chat on a company's pages, in a real browser against the whole product."""
 
+import itertools
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.machine import ONCE, chromium
+from tests.machine import needs_chromium
 from tests.slow.chatting import (
     BLOCKED,
     SHOP,
@@ -23,7 +24,7 @@ from tests.slow.product import Product
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(chromium() is None, reason=f"chromium is {ONCE}"),
+    needs_chromium,
 ]
 
 WITHIN_MS = 10_000
@@ -232,15 +233,18 @@ def test_the_keyboard_alone(product: Product, come: Come) -> None:
     number_of(product, "Keyboard Kay")
 
 
-LOOKS = [
-    (language, scheme, width)
-    for language in ("vi", "en")
-    for scheme in ("light", "dark")
-    for width in (1440, 390)
+# Each language, scheme and width once; in the long run each with each of the others.
+LOOKS = [("vi", "dark", 390), ("en", "light", 1440)]
+OTHERS = [
+    pytest.param(language, scheme, width, marks=pytest.mark.long)
+    for language, scheme, width in itertools.product(
+        ("vi", "en"), ("light", "dark"), (1440, 390)
+    )
+    if (language, scheme, width) not in LOOKS
 ]
 
 
-@pytest.mark.parametrize(("language", "scheme", "width"), LOOKS)
+@pytest.mark.parametrize(("language", "scheme", "width"), [*LOOKS, *OTHERS])
 def test_axe_finds_nothing(come: Come, language: str, scheme: str, width: int) -> None:
     """WCAG 2.2 AA as far as a machine can tell: closed, asking, talking, and out of reach."""
     visitor = come(f"{SHOP}?lang={language}", width=width, color_scheme=scheme, may_be_cut=True)

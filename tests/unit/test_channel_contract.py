@@ -4,19 +4,27 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from inbox.channels import chat
+from inbox.channels import chat, phone
 from inbox.channels.adapters import CHANNELS
 from inbox.channels.base import Channel, InboundMessage, OutboundMessage, Receipt
+from inbox.channels.messengers.account import Account
+from inbox.channels.messengers.channel import Line, MessengerChannel
+from inbox.channels.messengers.providers import PROVIDERS
+from inbox.channels.messengers.wire import Wire
 from inbox.channels.smtp import SmtpSender
 from inbox.channels.webform import Posted, pack
 from inbox.errors import Rejected, Unavailable
-from models import ChannelKind
+from models import MESSENGERS, ChannelKind
+from tests.standins import facebook, zalo
+from tests.standins.facebook import Page
+from tests.standins.whatsapp import Number
+from tests.standins.zalo import Zalo
 
 
 def _mail(text: str) -> bytes:
@@ -36,6 +44,39 @@ def _line(text: str) -> bytes:
     return chat.pack(chat.Line(text, "Lan", "Lan@Khach.example", "vi"))
 
 
+def _call(text: str) -> bytes:
+    said = {"call": "1", "event": "missed", "from": "0901 234 567", "name": "Lan"}
+    return phone.pack(phone.Posted({**said, "text": text}, region="VN", subject="Hỏi"))
+
+
+def _told(kind: str) -> Callable[[str], bytes]:
+    """Return how a messenger's webhook tells of words; what it splits off them is stored."""
+
+    def stored(text: str) -> bytes:
+        _, body = TOLD[kind](text)
+        (event,) = PROVIDERS[kind].split(body, Account())
+        return event.body
+
+    return stored
+
+
+def _update(text: str) -> tuple[dict[str, str], bytes]:
+    who = {"id": 5, "type": "private", "is_bot": False, "first_name": "Lan"}
+    message = {"message_id": 1, "chat": who, "date": 1_772_000_000, "from": who, "text": text}
+    return {}, json.dumps({"update_id": 1, "message": message}).encode()
+
+
+TOLD: Mapping[str, Callable[[str], tuple[dict[str, str], bytes]]] = {
+    "zalo": lambda text: Zalo().write(text, at=1_772_000_000_000),
+    "messenger": lambda text: Page().write(at=1_772_000_000_000, text=text),
+    "telegram": _update,
+    "whatsapp": lambda text: Number().write(text={"body": text}),
+}
+WRITERS = {"zalo": zalo.USER, "messenger": facebook.USER, "telegram": "5"}
+WRITERS["whatsapp"] = "84901234567"
+NAMED_LATER = {"zalo", "messenger"}  # their events have no names
+
+
 def _note(text: str) -> bytes:
     return json.dumps(["Lan", "lan@khach.example", text]).encode()
 
@@ -47,9 +88,12 @@ STORED: Mapping[str, Callable[[str], bytes]] = {
     "api": _form,
     "webhook": _form,
     "chat": _line,
+    "phone": _call,
     "toy": _note,
+    **{kind: _told(kind) for kind in PROVIDERS},
 }
-WITHOUT_SUBJECT = {"chat", "toy"}
+WITHOUT_SUBJECT = {"chat", "toy", *PROVIDERS}
+BY_NUMBER = {"phone"}  # known by that, not by an address
 BY_ROWS = {"chat"}  # what is stored is what the other side reads: nothing can fail
 
 HOSTILE = {
@@ -145,8 +189,12 @@ class TestContract:
     def test_it_reads_who_wrote_what(self, kind: str) -> None:
         message = _made(kind).read(STORED[kind]("Cho mình hỏi về máy lọc nước."))
 
-        assert message.from_address == "lan@khach.example"
-        assert message.from_name == "Lan"
+        by = {"phone": "+84901234567"}[kind] if kind in BY_NUMBER else "lan@khach.example"
+        if kind in PROVIDERS:
+            assert (message.person, message.from_address) == (WRITERS[kind], "")
+        else:
+            assert (message.phone if kind in BY_NUMBER else message.from_address) == by
+        assert message.from_name == ("" if kind in NAMED_LATER else "Lan")
         assert message.subject == ("" if kind in WITHOUT_SUBJECT else "Hỏi")
         assert message.text.strip() == "Cho mình hỏi về máy lọc nước."
         assert message.visible_reply.strip() == message.text.strip()
@@ -176,7 +224,10 @@ class TestContract:
         assert channel.verify({"x-signature": "\0" * 5000}, b"\xff" * 5000) is False
 
 
-@pytest.mark.parametrize("kind", [kind for kind in CHANNELS if kind not in BY_ROWS])
+BY_MAIL = [kind for kind in CHANNELS if kind not in {*BY_ROWS, *PROVIDERS}]
+
+
+@pytest.mark.parametrize("kind", BY_MAIL)
 class TestByMail:
     """F18: what is answered by mail tells what became of it."""
 
@@ -206,3 +257,36 @@ class TestByMail:
 async def test_a_chat_is_answered_by_its_row() -> None:
     """Nothing is handed over, so nothing can be refused: the socket reads what was stored."""
     assert await _made("chat").send(_outbound()) == Receipt("kept for the visitor")
+
+
+def test_every_messenger_has_a_kind() -> None:
+    """F18: a provider is a kind of channel, and the other way round."""
+    assert {kind.value for kind in MESSENGERS} == set(PROVIDERS)
+    assert all(kind == one.kind for kind, one in PROVIDERS.items())
+
+
+@pytest.mark.parametrize("kind", PROVIDERS)
+async def test_a_messenger_that_is_not_connected_sends_nothing(kind: str) -> None:
+    """F18: what is answered by a provider waits where there is none."""
+    with pytest.raises(Unavailable):
+        await _made(kind).send(_outbound())
+
+
+async def test_a_messenger_hands_over_and_says_the_providers_word() -> None:
+    """F18: with an account it is a channel as any other: a receipt, or an error."""
+    account = Account(
+        facts={"app_id": facebook.APP},
+        secrets={"app_secret": facebook.APP_SECRET, "page_token": facebook.TOKEN},
+    )
+    message = replace(_outbound(), to=f"{facebook.USER}@1.messenger")
+    with facebook.page_server() as page:
+        headers, body = page.write(text="Chào")
+        async with Wire(account, {"messenger_url": page.url}) as wire:
+            line = Line(account, wire, datetime(2026, 3, 2, tzinfo=UTC))
+            made = MessengerChannel(SmtpSender("console://"), PROVIDERS["messenger"], line)
+            assert made.verify(headers, body)
+            assert not made.verify(headers, body + b" ")
+            assert await made.send(message) == Receipt("m_out1")
+            page.open_to.clear()
+            with pytest.raises(Rejected):
+                await made.send(message)

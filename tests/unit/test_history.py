@@ -28,6 +28,8 @@ from inbox.sla.history import (
     Rule,
     Ruled,
     TakenBack,
+    Undone,
+    Voided,
     Wait,
     merged,
     replay,
@@ -162,6 +164,15 @@ def test_an_excuse_leaves_the_count_unless_it_comes_too_late() -> None:
     assert late.late_since(at(100)) == at(5.5)
 
 
+def test_what_ended_without_being_solved_is_not_met() -> None:
+    """F106: who asked was erased; no answer and no solution is owed any more, and none came."""
+    facts = [*START, Resolved(at(1), "erased", is_solved=False)]
+
+    for kind in (Kind.FIRST_RESPONSE, Kind.RESOLUTION):
+        ended = one(facts, kind)
+        assert (ended.met_at, ended.excused_at, ended.excuse) == (None, at(1), "erased")
+
+
 def test_reopened_goes_on_or_starts_anew_as_the_rule_has_it() -> None:
     """F40: resumed, the report has one clock; the time in between is left out."""
     facts = [*START, Answered(at(1)), Resolved(at(1)), Asked(at(25))]
@@ -288,3 +299,36 @@ def test_an_explanation_adds_up(facts: list[Fact]) -> None:
 
 def test_reply_clocks_are_two() -> None:
     assert {Kind.FIRST_RESPONSE, Kind.NEXT_RESPONSE} == REPLIES
+
+
+@pytest.mark.parametrize(
+    "doing",
+    [
+        [Excused(at(2), "duplicate"), Resolved(at(2))],
+        [Paused(at(2), Wait.CUSTOMER)],
+        [Paused(at(6), Wait.SNOOZED, frozenset({Kind.RESOLUTION}))],
+        [Voided(at(6), "spam")],
+    ],
+)
+@pytest.mark.parametrize("waits", [False, True])
+def test_what_is_undone_leaves_clocks_as_they_were(doing: list[Fact], waits: bool) -> None:
+    """F81, point 27: also pauses and breaches; only the number grows where due moved."""
+    begun: list[Fact] = [Ruled(at(0), RULE), Asked(at(0))]
+    begun += [Paused(at(1), Wait.THIRD_PARTY)] if waits else []
+    undone = Undone(at(7), doing[0].at)
+    before, after = replay(begun), replay([*begun, *doing, undone])
+    assert [replace(one, generation=0) for one in after] == [
+        replace(one, generation=0) for one in before
+    ]
+    later: list[Fact] = [Resumed(at(8)), Answered(at(9))]
+    assert [(one.due_at, one.met_at) for one in replay([*begun, *doing, undone, *later])] == [
+        (one.due_at, one.met_at) for one in replay([*begun, *later])
+    ]
+
+
+def test_only_the_last_doing_is_undone() -> None:
+    """What names another moment changes nothing."""
+    facts: list[Fact] = [Ruled(at(0), RULE), Asked(at(0)), Resolved(at(1))]
+    assert replay([*facts, Undone(at(2), at(0))]) == replay(facts)
+    twice: list[Fact] = [*facts, Undone(at(2), at(1)), Undone(at(3), at(1))]
+    assert replay(twice) == replay(twice[:-1])

@@ -18,3 +18,16 @@ def test_a_thread_that_waits_for_ever_keeps_no_process() -> None:
 
     assert done.returncode == 0
     assert time.monotonic() - began < 10
+
+
+def test_the_limit_of_open_files_is_raised_as_far_as_it_may_be() -> None:
+    """1,000 streams need more sockets than the usual 1,024 files leave."""
+    code = (
+        "import resource; from inbox.processes import may_open_files as may;"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (256, 900));"
+        "print(may(100), may(512), may(5000), resource.getrlimit(resource.RLIMIT_NOFILE))"
+    )
+    said = subprocess.run(
+        [sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True
+    )
+    assert said.stdout.split("\n")[0] == "256 512 900 (900, 900)"

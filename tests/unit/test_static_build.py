@@ -19,15 +19,20 @@ def test_committed_css_is_what_the_sources_give(bundle: str) -> None:
     assert committed == build_css.build(bundle), "run: python tools/build_css.py"
 
 
-@pytest.mark.parametrize(("bundle", "limit"), [("app.css", 15_000), ("public.css", 12_000)])
+@pytest.mark.parametrize(("bundle", "limit"), [("app.css", 18_000), ("public.css", 12_000)])
 def test_css_stays_within_its_budget(bundle: str, limit: int) -> None:
     """Gzipped bytes."""
     assert len(gzip.compress((STATIC / bundle).read_bytes(), 9)) <= limit
 
 
 def test_scripts_and_css_of_the_inbox_stay_within_60_kb() -> None:
-    """CSS and JS of the inbox together, gzipped."""
-    files = [STATIC / "app.css", STATIC / "app.js", *(STATIC / "vendor").glob("*.js")]
+    """CSS and JS of the inbox together, gzipped (DESIGN 1): whatever its templates name."""
+    frame = ROOT / "templates" / "layouts" / "base.html"
+    pages = [frame, *(ROOT / "templates" / "inbox").glob("*.html")]
+    text = "".join(file.read_text(encoding="utf-8") for file in pages)
+    names = set(re.findall(r'static\("([^"]+\.(?:css|js))"\)', text))
+    files = [STATIC / name for name in names]
+    assert {"app.css", "app.js", "palette.js"} <= names
 
     assert sum(len(gzip.compress(file.read_bytes(), 9)) for file in files) <= 60_000
 

@@ -101,9 +101,9 @@ def test_every_icon_is_in_the_sprite(name: str) -> None:
 def test_pages_link_only_to_what_is_built() -> None:
     """No dead links: an address that a page names belongs to the built ones."""
     built = re.compile(
-        r"^(/inbox|/waiting|/now|/asks|/review|/reports|/notices|/settings|mailto:|/login|/logout|/setup|/me|/forgot|"
-        r"/join/|/reset/|/absences|/apart|/products|/accounts|/contacts|/dates|/milestones|/reminders|"
-        r"/exports|/holds|/calendar/|"
+        r"^(/inbox|/calls|tel:|/waiting|/views|/now|/asks|/review|/reports|/notices|/settings|mailto:|/login|/logout|/setup|/me|/forgot|"
+        r"/join/|/reset/|/absences|/apart|/products|/search|/accounts|/contacts|/dates|/milestones|/reminders|"
+        r"/exports|/holds|/calendar/|/macros/|"
         r"/f/|/s/|/files/|/demo/mail|/static/|\?|#)"
     )
     for name in PAGES:

@@ -69,6 +69,7 @@ ENDS = {
     # It is answered.
     "reply.written": End("reply", kept=False),
     "reply.committed": End("reply", kept=True),
+    "planned.claimed": End("planned", kept=False),
     # The operator's work.
     "backup.copied": End("backup", kept=False, again=False),
     "backup.written": End("backup", kept=False, again=False),

@@ -13,11 +13,18 @@ from tests.weather.dates import milestone, reminder
 from tests.weather.ends import DANGEROUS, ENDS
 from tests.weather.learning import learning
 from tests.weather.place import Place, new_place
+from tests.weather.planned import planned
 from tests.weather.sink import Sink
 from tests.weather.ways import WAYS as MOST_WAYS
 from tests.weather.ways import Trial, batch, settle
 
-WAYS = {**MOST_WAYS, "learning": learning, "milestone": milestone, "reminder": reminder}
+WAYS = {
+    **MOST_WAYS,
+    "learning": learning,
+    "milestone": milestone,
+    "planned": planned,
+    "reminder": reminder,
+}
 SOURCES = Path(__file__).parents[2] / "inbox"
 
 

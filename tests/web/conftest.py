@@ -111,8 +111,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Stop the clock of everything that asks for the time."""
     stopped = Clock()
     for name, module in list(sys.modules.items()):
-        if name.startswith("inbox.") and hasattr(module, "utcnow"):
-            monkeypatch.setattr(module, "utcnow", lambda: stopped.now)
+        if name.startswith("inbox.") and "utcnow" in vars(module):
+            monkeypatch.setitem(vars(module), "utcnow", lambda: stopped.now)
     return stopped
 
 

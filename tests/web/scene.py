@@ -68,7 +68,7 @@ def create_company(session: Session, password_hash: str) -> None:
     installation.create_company(session, "Công ty Ổn", "Asia/Ho_Chi_Minh", "en", NOW)
     session.flush()
     # The tests write from one place, more often than a person would.
-    caps = {"caps": {"per_ip_an_hour": 1000, "strangers_an_hour": 1000}}
+    caps = {"caps": {"per_ip_an_hour": 1000, "strangers_an_hour": 1000}, "undo_send_s": 0}
     session.execute(update(Company).values(settings=caps))
     made = {name: Team(name=name) for name in ("Orders", "Technics")}
     staff = {

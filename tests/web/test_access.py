@@ -1,43 +1,37 @@
 """Who may open and do what; made from the list of routes, so that none is forgotten."""
 
 import re
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 import httpx
 import pytest
 from litestar.handlers import HTTPRouteHandler, WebsocketRouteHandler
 
+from inbox.channels.messengers.providers import PROVIDERS
 from inbox.views.routes import ROUTES
 from inbox.views.security import session_cookie
+from tests.web.access import (
+    ACCOUNTS,
+    ADMINS,
+    AGENTS,
+    LOGIN,
+    OPEN,
+    PREPARED,
+    SETTINGS,
+    SUPERVISORS,
+    Row,
+)
 from tests.web.scene import OUTSIDE_TOKEN, READ_TOKEN, WRITE_TOKEN, Scene, bearer
 from tests.web.things import Things, make_things
 
 UNSAFE = {"POST", "PUT", "PATCH", "DELETE"}
+AT_THE_DOOR = {LOGIN, 401, 403}  # told before anything is looked at
 
 
-@dataclass(frozen=True)
-class Row:
-    """What each kind of visitor gets: a status; LOGIN is being led to sign in."""
-
-    anonymous: int
-    inside: int  # an agent of the conversation's team, not its owner
-    outside: int  # an agent of another team
-    supervisor: int
-    admin: int
-    read_token: int = 0  # 0: as anonymous
-    write_token: int = 0
-    body: dict[str, Any] | None = None
-    link: int = 0  # whoever has the link of one conversation, and nothing else
-
-
-LOGIN = 303_000  # led to the sign-in page
-OPEN = Row(200, 200, 200, 200, 200)
-AGENTS = Row(LOGIN, 200, 200, 200, 200)
-SUPERVISORS = Row(LOGIN, 403, 403, 200, 200)
-ADMINS = Row(LOGIN, 403, 403, 403, 200)
 TABLE = {
+    **PREPARED,
+    **SETTINGS,
+    **ACCOUNTS,
     "GET /": Row(LOGIN, 303, 303, 303, 303),
     "GET /login": Row(200, 303, 303, 303, 303),
     "POST /login": Row(422, 422, 422, 422, 422),
@@ -53,6 +47,7 @@ TABLE = {
     "POST /join/{token}": Row(404, 404, 404, 404, 404, body={"password": "ten letters"}),
     "GET /me": AGENTS,
     "POST /me": Row(LOGIN, 303, 303, 303, 303, body={"name": "Ai", "language": "en"}),
+    "POST /me/switches": Row(LOGIN, 303, 303, 303, 303, body={"theme": "dark"}),
     "POST /me/signature": Row(LOGIN, 303, 303, 303, 303, body={"signature": "An"}),
     "POST /me/password": Row(LOGIN, 422, 422, 422, 422, body={"old": "x", "password": "short"}),
     "GET /me/calendar": AGENTS,
@@ -62,16 +57,51 @@ TABLE = {
     "POST /me/calendar/own/removal": Row(LOGIN, 303, 303, 303, 303),
     "GET /calendar/{token}": Row(404, 404, 404, 404, 404),  # nobody's
     "GET /inbox": AGENTS,
+    "GET /search": AGENTS,
+    "GET /palette": AGENTS,
+    "GET /inbox/new": AGENTS,
+    "POST /inbox/new": Row(LOGIN, 422, 422, 422, 422),  # to nobody
+    "GET /inbox/{number}/call": Row(LOGIN, 200, 404, 200, 200),
+    "POST /inbox/{number}/calls": Row(
+        LOGIN, 303, 404, 303, 303, body={"direction": "outbound", "outcome": "answered"}
+    ),
+    "GET /calls/new": AGENTS,
+    "POST /calls": Row(LOGIN, 422, 422, 422, 422),  # says nothing
     "GET /inbox/{number}": Row(LOGIN, 200, 404, 200, 200),
     "GET /inbox/{number}/messages/{message_id}/html": Row(LOGIN, 200, 404, 200, 200),
     "POST /inbox/{number}/messages": Row(
         LOGIN, 303, 404, 303, 303, body={"body": "Vâng ạ.", "kind": "reply"}
+    ),
+    "POST /inbox/{number}/messages/{message_id}/undo": Row(LOGIN, 404, 404, 404, 404),
+    "POST /inbox/{number}/planned/{planned_id}": Row(LOGIN, 404, 404, 404, 404),
+    "POST /inbox/{number}/drafts": Row(
+        LOGIN, 303, 404, 303, 303, body={"body": "Vâng", "kind": "reply"}
+    ),
+    "POST /inbox/{number}/files": Row(LOGIN, 201, 404, 201, 201),
+    "GET /inbox/{number}/people": Row(LOGIN, 200, 404, 200, 200),
+    "GET /inbox/{number}/forward": Row(LOGIN, 200, 404, 200, 200),
+    "POST /inbox/{number}/forward": Row(
+        LOGIN, 303, 404, 303, 303, body={"to": "xuong@hang.example", "body": "Nhờ xem."}
     ),
     "POST /inbox/{number}/claim": Row(LOGIN, 303, 404, 303, 303),
     "POST /inbox/{number}/owner": Row(LOGIN, 303, 404, 303, 303, body={"owner": "0"}),
     "POST /inbox/{number}/resolution": Row(
         LOGIN, 303, 404, 303, 303, body={"reason": "duplicate"}
     ),
+    "POST /here": Row(LOGIN, 422, 422, 422, 422),  # nowhere
+    "GET /here": AGENTS,
+    "POST /inbox/{number}/tags": Row(LOGIN, 422, 404, 422, 422),  # no name
+    "POST /inbox/{number}/tags/removal": Row(LOGIN, 422, 404, 422, 422),
+    "POST /inbox/{number}/following": Row(LOGIN, 303, 404, 303, 303),
+    "POST /inbox/{number}/following/undo": Row(LOGIN, 303, 404, 303, 303),
+    "POST /inbox/{number}/fields": Row(LOGIN, 422, 404, 422, 422, body={"field": "9"}),
+    "GET /views/list.csv": AGENTS,
+    "GET /views": AGENTS,
+    "POST /views": Row(LOGIN, 422, 422, 422, 422),  # no name
+    "POST /views/{view_id}/removal": Row(LOGIN, 404, 404, 404, 404),  # no such view
+    "POST /views/{view_id}/first": Row(LOGIN, 404, 404, 404, 404),
+    "POST /inbox/bulk": Row(LOGIN, 422, 422, 422, 422),  # nothing is chosen
+    "POST /inbox/undo/{deed_id}": Row(LOGIN, 404, 404, 404, 404),  # nothing was done
     "GET /waiting": Row(LOGIN, 200, 200, 200, 200),
     "POST /inbox/{number}/wait": Row(LOGIN, 303, 404, 303, 303),
     "POST /inbox/{number}/wait/undo": Row(LOGIN, 409, 404, 409, 409),
@@ -88,18 +118,8 @@ TABLE = {
     "POST /inbox/{number}/merge/dismissal": Row(LOGIN, 404, 404, 404, 404, body={"other": "1"}),
     "POST /inbox/{number}/merge/undo": Row(LOGIN, 409, 404, 409, 409),  # it is on its own
     "POST /inbox/{number}/draft": Row(LOGIN, 404, 404, 404, 404),  # of no request
-    "GET /settings/inboxes/{inbox_id}/sending": ADMINS,
-    "POST /settings/inboxes/{inbox_id}/sending": Row(LOGIN, 403, 403, 403, 422),  # no server
-    "POST /settings/inboxes/{inbox_id}/sending/removal": Row(LOGIN, 403, 403, 403, 404),
-    "POST /settings/inboxes/{inbox_id}/sending/signature": Row(LOGIN, 403, 403, 403, 303),
-    "POST /settings/inboxes/{inbox_id}/sending/keys": Row(LOGIN, 403, 403, 403, 303),
-    "POST /settings/inboxes/{inbox_id}/sending/keys/{key_id}/look": Row(
-        LOGIN, 403, 403, 403, 404
-    ),
-    "POST /settings/inboxes/{inbox_id}/sending/keys/{key_id}": Row(LOGIN, 403, 403, 403, 404),
-    "POST /settings/inboxes/{inbox_id}/sending/keys/{key_id}/removal": Row(
-        LOGIN, 403, 403, 403, 404
-    ),
+    "POST /chat/{key}/files": Row(404, 404, 404, 404, 404),  # no such key
+    "GET /chat/{key}/files/{blob_id}": Row(404, 404, 404, 404, 404),
     "POST /inbox/{number}/mails/{mail_id}/retry": Row(
         LOGIN, 404, 404, 404, 404
     ),  # no such mail
@@ -112,15 +132,18 @@ TABLE = {
     "POST /inbox/{number}/spam/undo": Row(LOGIN, 409, 404, 409, 409),  # it is none
     "POST /inbox/{number}/proposal": Row(LOGIN, 409, 404, 409, 409),  # nothing is proposed
     "POST /inbox/{number}/proposal/dismissal": Row(LOGIN, 409, 404, 409, 409),
+    "GET /inbox/{number}/split": Row(LOGIN, 200, 404, 200, 200),
+    "POST /inbox/{number}/split": Row(LOGIN, 422, 404, 422, 422),  # no such message
+    "POST /inbox/{number}/split/undo": Row(LOGIN, 409, 404, 409, 409),  # it was not
+    "GET /inbox/{number}/block": Row(LOGIN, 200, 404, 200, 200),
+    "POST /inbox/{number}/block": Row(  # the same sender again
+        LOGIN, 303, 404, 409, 409, body={"kind": "address"}
+    ),
     "GET /apart": AGENTS,
     "GET /products": AGENTS,
     "GET /reports/products": SUPERVISORS,
-    "GET /settings/spam": SUPERVISORS,
-    "POST /settings/spam": Row(LOGIN, 403, 403, 422, 422),  # no likelihood
-    "GET /settings/products": SUPERVISORS,
-    "POST /settings/products": Row(LOGIN, 403, 403, 422, 422),  # no name
-    "POST /settings/products/{group_id}": Row(LOGIN, 403, 403, 404, 404, body={"name": "x"}),
-    "POST /settings/products/{group_id}/removal": Row(LOGIN, 403, 403, 404, 404),
+    "GET /reports/satisfaction": SUPERVISORS,
+    "POST /reports/satisfaction": Row(LOGIN, 403, 403, 303, 303, body={"after_hours": "24"}),
     "GET /asks": AGENTS,
     "GET /inbox/{number}/asks": Row(LOGIN, 200, 404, 200, 200),
     "POST /inbox/{number}/asks": Row(LOGIN, 422, 404, 422, 422),  # no question
@@ -149,13 +172,6 @@ TABLE = {
     "POST /me/covered": Row(LOGIN, 303, 303, 303, 303),
     "POST /absences/{absence_id}": Row(LOGIN, 422, 422, 422, 422),
     "POST /absences/{absence_id}/end": Row(LOGIN, 403, 403, 303, 303),  # a supervisor's
-    "GET /settings/routes": SUPERVISORS,
-    "POST /settings/routes": Row(LOGIN, 403, 403, 422, 422),
-    "POST /settings/routes/{position}/removal": Row(LOGIN, 403, 403, 409, 409),  # there is none
-    "POST /settings/routes/{position}/up": Row(LOGIN, 403, 403, 409, 409),
-    "GET /settings/absences": SUPERVISORS,
-    "POST /settings/absences": Row(LOGIN, 403, 403, 422, 422),
-    "POST /settings/absences/{agent_id}/return": Row(LOGIN, 403, 403, 303, 303),
     "GET /me/alerts": AGENTS,
     "POST /me/alerts": Row(LOGIN, 303, 303, 303, 303, body={"mail": "1"}),
     "POST /me/alerts/browsers": Row(LOGIN, 422, 422, 422, 422),  # says nothing of itself
@@ -163,11 +179,6 @@ TABLE = {
     "POST /me/alerts/browsers/{browser_id}/removal": Row(LOGIN, 404, 404, 404, 404),
     "POST /me/alerts/telegram": Row(LOGIN, 409, 409, 409, 409),  # no bot
     "POST /me/alerts/telegram/removal": Row(LOGIN, 303, 303, 303, 303),
-    "GET /settings/privacy": ADMINS,
-    "POST /settings/privacy/rules": Row(LOGIN, 403, 403, 403, 422),  # no days
-    "POST /settings/privacy/rules/{rule_id}/removal": Row(LOGIN, 403, 403, 403, 404),
-    "POST /settings/privacy/runs/{run_id}/stop": Row(LOGIN, 403, 403, 403, 409),  # none
-    "POST /settings/privacy/person": Row(LOGIN, 403, 403, 403, 422),  # no address
     "GET /contacts/{contact_id}/privacy": ADMINS,
     "POST /contacts/{contact_id}/export": Row(LOGIN, 403, 403, 403, 303),
     "GET /exports/{export_id}": Row(LOGIN, 403, 403, 403, 404),  # none is made
@@ -175,31 +186,10 @@ TABLE = {
     "POST /contacts/{contact_id}/restriction": Row(LOGIN, 403, 403, 403, 409),  # none to lift
     "POST /contacts/{contact_id}/holds": Row(LOGIN, 403, 403, 403, 422),  # no reason
     "POST /holds/{hold_id}/removal": Row(LOGIN, 403, 403, 403, 409),  # none
-    "GET /settings/telegram": ADMINS,
-    "POST /settings/telegram": Row(LOGIN, 403, 403, 403, 422),
-    "POST /settings/telegram/test": Row(LOGIN, 403, 403, 403, 409),  # none entered
-    "POST /settings/telegram/removal": Row(LOGIN, 403, 403, 403, 303),
     "GET /review": SUPERVISORS,
     "POST /review/{number}": Row(LOGIN, 403, 403, 303, 303, body={"skip": "1"}),
     "POST /review/undo": Row(LOGIN, 403, 403, 303, 303),
     "GET /review/{number}/outcome": SUPERVISORS,
-    "GET /settings/triage": SUPERVISORS,
-    "POST /settings/triage/trainings": Row(LOGIN, 403, 403, 303, 303),
-    "POST /settings/triage/habits": Row(LOGIN, 403, 403, 422, 422),
-    "POST /settings/triage/costs": Row(LOGIN, 403, 403, 422, 422),
-    "POST /settings/triage/rollback": Row(LOGIN, 403, 403, 409, 409),  # no former model
-    "GET /settings/triage/versions/{version_id}": Row(LOGIN, 403, 403, 404, 404),
-    "GET /settings/triage/versions/{version_id}/messages": Row(LOGIN, 403, 403, 404, 404),
-    "POST /settings/triage/versions/{version_id}/promotion": Row(LOGIN, 403, 403, 404, 404),
-    "POST /settings/triage/versions/{version_id}/shadow": Row(LOGIN, 403, 403, 404, 404),
-    "GET /settings/types": SUPERVISORS,
-    "POST /settings/types": Row(LOGIN, 403, 403, 422, 422),
-    "GET /settings/types/{type_key}": SUPERVISORS,
-    "POST /settings/types/{type_key}": Row(LOGIN, 403, 403, 422, 422),
-    "POST /settings/types/{type_key}/merger": Row(
-        LOGIN, 403, 403, 404, 404, body={"into": "none"}
-    ),
-    "POST /settings/types/{type_key}/state": Row(LOGIN, 403, 403, 409, 409),  # general stays
     "GET /now": SUPERVISORS,
     "GET /now/list": SUPERVISORS,
     "GET /reports": Row(LOGIN, 403, 403, 303, 303),
@@ -208,124 +198,7 @@ TABLE = {
     "GET /reports/sla.csv": SUPERVISORS,
     "GET /reports/sla/list": SUPERVISORS,
     "GET /reports/sla/list.csv": SUPERVISORS,
-    "GET /settings/audit": Row(LOGIN, 403, 403, 403, 200),
-    "GET /settings/audit.csv": Row(LOGIN, 403, 403, 403, 200),
     "GET /settings": Row(LOGIN, 403, 403, 303, 303),
-    "GET /settings/start": SUPERVISORS,
-    "POST /settings/start/steps/{step}": Row(
-        LOGIN, 403, 403, 403, 303, body={"said": "skipped"}
-    ),
-    "POST /settings/start/dismissal": Row(LOGIN, 403, 403, 403, 303),
-    "POST /settings/start/mail": Row(LOGIN, 403, 403, 403, 303),
-    "POST /settings/start/message": Row(LOGIN, 403, 403, 403, 303),
-    "GET /settings/company": ADMINS,
-    "POST /settings/company": Row(LOGIN, 403, 403, 403, 422),
-    "GET /settings/ladders": SUPERVISORS,
-    "POST /settings/ladders": Row(
-        LOGIN, 403, 403, 303, 422, body={"name": "Gold", "copy_of": "0"}
-    ),
-    "GET /settings/ladders/{ladder_id}": SUPERVISORS,
-    "POST /settings/ladders/{ladder_id}": Row(LOGIN, 403, 403, 422, 422, body={"do": "save"}),
-    "POST /settings/ladders/{ladder_id}/usual": Row(LOGIN, 403, 403, 303, 303),
-    "POST /settings/ladders/{ladder_id}/removal": Row(LOGIN, 403, 403, 409, 409),
-    "GET /settings/policies": SUPERVISORS,
-    "GET /settings/policies/new": SUPERVISORS,
-    "GET /settings/policies/{policy_id}": SUPERVISORS,
-    "POST /settings/policies": Row(LOGIN, 403, 403, 422, 422),
-    "POST /settings/policies/{policy_id}": Row(LOGIN, 403, 403, 422, 422),
-    "POST /settings/policies/{policy_id}/activity": Row(
-        LOGIN, 403, 403, 303, 303, body={"active": "1"}
-    ),
-    "POST /settings/policies/{policy_id}/removal": Row(LOGIN, 403, 403, 409, 409),
-    "GET /settings/policies/{policy_id}/open": SUPERVISORS,
-    "POST /settings/policies/{policy_id}/open": Row(
-        LOGIN, 403, 403, 303, 303, body={"apply": "1"}
-    ),
-    "GET /settings/rehearsals": SUPERVISORS,
-    "POST /settings/rehearsals": Row(LOGIN, 403, 403, 422, 422),
-    "GET /settings/rehearsals/{rehearsal_id}": Row(LOGIN, 403, 403, 404, 404),
-    "GET /settings/hours": Row(LOGIN, 403, 403, 303, 303),
-    "POST /settings/hours": Row(
-        LOGIN, 403, 403, 303, 409, body={"name": "Hotline", "copy_of": "1"}
-    ),
-    "GET /settings/hours/{calendar_id}": SUPERVISORS,
-    "POST /settings/hours/{calendar_id}": Row(LOGIN, 403, 403, 422, 422),
-    "POST /settings/hours/{calendar_id}/days": Row(LOGIN, 403, 403, 422, 422),
-    "POST /settings/hours/{calendar_id}/days/removal": Row(
-        LOGIN, 403, 403, 303, 303, body={"first": "2026-12-01", "last": "2026-12-02"}
-    ),
-    "POST /settings/hours/{calendar_id}/holidays": Row(
-        LOGIN, 403, 403, 303, 303, body={"year": "2027"}
-    ),
-    "GET /settings/hours/{calendar_id}/open": SUPERVISORS,
-    "POST /settings/hours/{calendar_id}/open": Row(
-        LOGIN, 403, 403, 303, 303, body={"apply": "1"}
-    ),
-    "GET /settings/inboxes": ADMINS,
-    "GET /settings/inboxes/new/{kind}": ADMINS,
-    "POST /settings/inboxes/new/{kind}": Row(
-        LOGIN, 403, 403, 403, 303, body={"name": "Sales", "handle": "sales"}
-    ),
-    "GET /settings/inboxes/{inbox_id}": ADMINS,
-    "POST /settings/inboxes/{inbox_id}": Row(LOGIN, 403, 403, 403, 303, body={"name": "Help"}),
-    "POST /settings/inboxes/{inbox_id}/closing": Row(LOGIN, 403, 403, 403, 409),  # the only one
-    "POST /settings/inboxes/{inbox_id}/opening": Row(LOGIN, 403, 403, 403, 303),
-    "POST /settings/inboxes/{inbox_id}/key": Row(LOGIN, 403, 403, 403, 404),  # no chat
-    "POST /settings/inboxes/{inbox_id}/secret": Row(LOGIN, 403, 403, 403, 404),  # no webhook
-    "POST /settings/inboxes/{inbox_id}/mailboxes": Row(LOGIN, 403, 403, 403, 422),
-    "GET /settings/mail": SUPERVISORS,
-    "GET /settings/mail/rules": SUPERVISORS,
-    "POST /settings/mail/rules": Row(LOGIN, 403, 403, 422, 422),  # nothing typed
-    "POST /settings/mail/rules/{rule_id}/removal": Row(LOGIN, 403, 403, 404, 404),
-    "POST /settings/mail/mailboxes/{mailbox_id}/count": Row(LOGIN, 403, 403, 404, 404),
-    "GET /settings/mail/{entry_id}": Row(LOGIN, 403, 403, 404, 404),
-    "POST /settings/mail/{entry_id}/taking": Row(LOGIN, 403, 403, 404, 404),
-    "POST /settings/mail/{entry_id}/retry": Row(LOGIN, 403, 403, 404, 404),
-    "POST /settings/mailboxes/{mailbox_id}/habits": Row(LOGIN, 403, 403, 403, 404),
-    "POST /settings/mailboxes/{mailbox_id}/test": Row(LOGIN, 403, 403, 403, 404),  # none there
-    "POST /settings/mailboxes/{mailbox_id}/password": Row(LOGIN, 403, 403, 403, 404),
-    "POST /settings/mailboxes/{mailbox_id}/pause": Row(LOGIN, 403, 403, 403, 404),
-    "POST /settings/mailboxes/{mailbox_id}/removal": Row(LOGIN, 403, 403, 403, 404),
-    "GET /settings/quarantine": SUPERVISORS,
-    "GET /settings/quarantine/{raw_id}": SUPERVISORS,
-    "POST /settings/quarantine/{raw_id}/retry": Row(LOGIN, 403, 403, 303, 303),
-    "GET /settings/people": ADMINS,
-    "POST /settings/people": Row(LOGIN, 403, 403, 403, 422, body={"role": "agent"}),
-    "GET /settings/people/{agent_id}": ADMINS,
-    "POST /settings/people/{agent_id}": Row(LOGIN, 403, 403, 403, 422, body={"role": "agent"}),
-    "POST /settings/people/{agent_id}/invitation": Row(LOGIN, 403, 403, 403, 409),  # joined
-    "POST /settings/people/{agent_id}/invitation/withdrawal": Row(LOGIN, 403, 403, 403, 409),
-    "POST /settings/people/{agent_id}/reset-link": Row(LOGIN, 403, 403, 403, 200),
-    "GET /settings/people/{agent_id}/departure": ADMINS,
-    "POST /settings/people/{agent_id}/departure": Row(LOGIN, 403, 403, 403, 422),
-    "POST /settings/people/{agent_id}/return": Row(LOGIN, 403, 403, 403, 409),  # never left
-    "GET /settings/teams": ADMINS,
-    "POST /settings/teams": Row(LOGIN, 403, 403, 403, 303, body={"name": "Evening"}),
-    "GET /settings/teams/{team_id}": ADMINS,
-    "POST /settings/teams/{team_id}": Row(LOGIN, 403, 403, 403, 422),
-    "POST /settings/teams/{team_id}/closure": Row(LOGIN, 403, 403, 403, 422),
-    "POST /settings/teams/{team_id}/reopening": Row(LOGIN, 403, 403, 403, 409),
-    "GET /settings/health": ADMINS,
-    "GET /settings/tokens": ADMINS,
-    "POST /settings/tokens": Row(LOGIN, 403, 403, 403, 422),
-    "POST /settings/tokens/{token_id}/revocation": Row(LOGIN, 403, 403, 403, 303),
-    "GET /accounts": AGENTS,
-    "POST /accounts": Row(LOGIN, 303, 303, 303, 303, body={"name": "x"}),
-    "POST /accounts/hand-over": Row(LOGIN, 422, 422, 422, 422, body={"to": "1"}),  # nothing
-    "GET /accounts/matrix": AGENTS,
-    "GET /accounts/joins": SUPERVISORS,
-    "POST /accounts/joins/{join_id}": Row(LOGIN, 404, 404, 404, 404, body={"decision": "one"}),
-    "GET /accounts/new": AGENTS,
-    "GET /accounts/{account_id}/edit": Row(LOGIN, 404, 404, 200, 200),  # another looks after it
-    "POST /accounts/{account_id}": Row(LOGIN, 404, 404, 303, 303, body={"name": "x"}),
-    "POST /accounts/{account_id}/people": Row(
-        LOGIN, 404, 404, 303, 303, body={"email": "moi@khach.example"}
-    ),
-    "POST /contacts/{contact_id}/account": Row(LOGIN, 404, 404, 303, 303, body={"account": ""}),
-    "POST /contacts/{contact_id}/ways": Row(
-        LOGIN, 303, 404, 303, 303, body={"kind": "phone", "value": "0901234567"}
-    ),
-    "POST /contacts/{contact_id}/joins": Row(LOGIN, 404, 404, 404, 404, body={"other": "999"}),
     "GET /dates": AGENTS,
     "GET /accounts/silent": AGENTS,
     "GET /accounts/{account_id}/dates": Row(LOGIN, 200, 404, 200, 200),
@@ -338,11 +211,6 @@ TABLE = {
     "POST /milestones/{milestone_id}": Row(LOGIN, 422, 404, 422, 422),
     "POST /milestones/{milestone_id}/state": Row(LOGIN, 303, 404, 303, 303),
     "POST /reminders/{reminder_id}/end": Row(LOGIN, 404, 404, 404, 404),  # none of theirs
-    "GET /settings/milestones": SUPERVISORS,
-    "POST /settings/milestones": Row(LOGIN, 403, 403, 422, 422),
-    "POST /settings/milestones/{template_id}": Row(LOGIN, 403, 403, 422, 422),
-    "POST /settings/milestones/usual": Row(LOGIN, 403, 403, 303, 303),
-    "POST /settings/milestones/silence": Row(LOGIN, 403, 403, 422, 422),
     "GET /accounts/{account_id}": Row(LOGIN, 200, 404, 200, 200),
     "POST /accounts/{account_id}/notes": Row(LOGIN, 303, 404, 303, 303, body={"text": "x"}),
     "POST /accounts/notes/{note_id}/removal": Row(LOGIN, 404, 404, 303, 303),  # another's
@@ -367,8 +235,16 @@ TABLE = {
     "GET /live": Row(LOGIN, 204, 204, 204, 204),  # no Redis
     "GET /f/{slug}": OPEN,
     "POST /f/{slug}": Row(403, 403, 403, 403, 403, body={"body": "x", "email": "a@b.example"}),
+    **{
+        f"{method} /hooks/{kind}/{{key}}": Row(404, 404, 404, 404, 404)  # none there
+        for method in ("GET", "POST")
+        for kind in PROVIDERS
+    },
+    "POST /hooks/phone/{key}": Row(404, 404, 404, 404, 404),  # none there
     "POST /hooks/generic/{key}": Row(404, 404, 404, 404, 404),  # none there
     "GET /s/{token}": OPEN,
+    "GET /s/{token}/rating": OPEN,
+    "POST /s/{token}/rating": Row(403, 403, 403, 403, 403, body={"score": "good"}),
     "POST /s/{token}/messages": Row(403, 403, 403, 403, 403, body={"body": "x"}),
     "GET /api/v1/conversations": Row(401, 401, 401, 401, 401, 200, 200),
     "GET /api/v1/conversations/{number}": Row(401, 401, 401, 401, 401, 200, 200),
@@ -499,12 +375,14 @@ async def test_who_may_read(scene: Scene, portion: int) -> None:
 
 async def _changes(scene: Scene, name: str) -> None:
     row = TABLE[name]
-    things = await make_things(scene)
+    things, are_as_made = await make_things(scene), True
     for who, expected in visitors(row).items():
+        if not are_as_made and expected not in AT_THE_DOOR:
+            things = await make_things(scene)  # nobody finds what another has changed
+            are_as_made = True
         answer = await visit(scene, who, name, row, things)
         assert is_right(answer, expected), (who, answer.status_code)
-        if expected < 400:
-            things = await make_things(scene)  # nobody finds what another has changed
+        are_as_made = are_as_made and expected >= 400
 
 
 @pytest.mark.one_database

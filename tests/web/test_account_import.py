@@ -3,7 +3,7 @@
 import html
 
 from inbox.sheets import work
-from models import Account, Contact, SheetImport, SheetState
+from models import Account, Contact, SheetFile, SheetImport, SheetState
 from tests.web.scene import Browser, Scene
 
 HEAD = "account,owner,contact,email,Ghi chú\n"
@@ -71,10 +71,45 @@ async def test_a_file_that_is_none_says_why_and_no_file_is_asked_for_again(
     browser = await scene.signed_in("ha")
     path = await uploaded(scene, browser, "a;b\n1;2\n")
 
-    assert "names no column that we know" in (await browser.get(path)).text
+    shown = await browser.get(path)
+    assert "names no column that we know" in shown.text
+    assert 'name="column_1"' in shown.text  # somebody may say what they are
     empty = await browser.post("/accounts/import", {"encoding": "utf-8"})
     assert empty.status_code == 422
     assert "Choose a file." in empty.text
+
+
+async def test_somebody_says_which_column_is_what(scene: Scene) -> None:
+    """A file whose headings say nothing is read by what a person chooses for each column."""
+    browser = await scene.signed_in("ha")
+    sheet = "Bên A;Thư;Mã số thuế\nThép Việt;lan@khach.example;03\n"
+    path = await uploaded(scene, browser, sheet)
+    assert "names no column that we know" in (await browser.get(path)).text
+    chosen = {"column_0": "account", "column_1": "account", "column_2": "own"}
+
+    twice = await browser.post(f"{path}/columns", chosen)
+    assert twice.status_code == 303
+    await work.Bring(scene.site.database).once()
+    assert "Two columns are called account." in (await browser.get(path)).text
+    unknown = await browser.post(f"{path}/columns", {**chosen, "column_1": "x"})
+    assert unknown.status_code == 422
+    assert (await browser.post(f"{path}/columns", {"column_0": ""})).status_code == 422
+    await browser.post(f"{path}/columns", {**chosen, "column_1": "email"})
+    await work.Bring(scene.site.database).once()
+    shown = html.unescape((await browser.get(path)).text)
+    assert "1 row: 1 new" in shown
+    assert '<option value="own" selected>' in shown
+    assert await scene.all(Account) == []
+    await browser.post(f"{path}/start")
+    while await work.Bring(scene.site.database).once():
+        pass
+
+    (account,) = await scene.all(Account)
+    assert (account.name, account.fields) == ("Thép Việt", {"Mã số thuế": "03"})
+    assert len(await scene.all(Contact)) == 1
+    assert await scene.all(SheetFile) == []
+    assert (await browser.post(f"{path}/columns", chosen)).status_code == 409
+    assert "Which column is what" not in (await browser.get(path)).text
 
 
 async def test_all_accounts_are_given_out_as_the_import_reads_them(scene: Scene) -> None:

@@ -145,7 +145,12 @@ async def test_people_are_entered_and_vouched_for(scene: Scene) -> None:
     account = await _enter(scene, lead)
     person = {"name": "Mai", "email": "mai@trucan.example", "position": "mua hàng"}
     assert (await lead.post(f"/accounts/{account}/people", person)).status_code == 303
-    assert (await lead.post(f"/accounts/{account}/people", {"name": "?"})).status_code == 422
+    wrong = await lead.post(f"/accounts/{account}/people", {"name": "Tên <b>", "email": "x"})
+    assert wrong.status_code == 422
+    assert "This is no e-mail address." in wrong.text
+    assert 'value="Tên &lt;b&gt;"' in wrong.text  # nothing typed is lost
+    assert 'aria-describedby="new-email-about"' in wrong.text
+    assert '<details class="card-foot" open>' in wrong.text
     (mai,) = await scene.all(Contact)
     assert (mai.account_id, mai.position) == (account, "mua hàng")
 

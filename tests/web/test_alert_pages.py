@@ -169,7 +169,7 @@ async def test_one_chooses_where_alerts_go(scene: Scene) -> None:
     """F131: what is not ticked is not sent by the form."""
     browser = await scene.signed_in("binh")
     page = (await browser.get("/me/alerts")).text
-    assert page.count('value="1" checked') == 13
+    assert page.count('value="1" checked') == 14
     assert "There is no bot yet" in page
 
     answer = await browser.post(

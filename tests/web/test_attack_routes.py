@@ -13,7 +13,7 @@ import pytest
 
 from inbox import views
 from models import Agent, Conversation
-from tests.web.scene import WRITE_TOKEN, Scene, bearer, hidden
+from tests.web.scene import WRITE_TOKEN, Browser, Scene, bearer, hidden
 from tests.web.test_access import TABLE, UNSAFE, list_routes
 from tests.web.things import Things, make_things
 
@@ -32,18 +32,19 @@ def unsafe_routes() -> list[str]:
     return [name for name in TABLE if name.split()[0] in UNSAFE]
 
 
-async def send(scene: Scene, name: str, things: Things, body: dict[str, Any]) -> httpx.Response:
-    """Send a body to a route as whoever may use it."""
+async def send(
+    browser: Browser, name: str, things: Things, body: dict[str, Any]
+) -> httpx.Response:
+    """Send a body to a route as whoever may use it; the browser is an admin's."""
     method, _, pattern = name.partition(" ")
     path, access = things.path(pattern), name_of_access(name)
-    browser = await scene.signed_in("viet")
     if access == "token":
         headers = bearer(WRITE_TOKEN)
         return await browser.client.request(method, path, json=body, headers=headers)
     if access == "link":
         return await browser.client.request(method, path, data=body)
     fields = {"_csrf_token": browser.form_token, **body}
-    origin = {"origin": scene.site.settings.base_url}
+    origin = {"origin": browser.scene.site.settings.base_url}
     return await browser.client.request(method, path, data=fields, headers=origin)
 
 
@@ -51,13 +52,15 @@ async def send(scene: Scene, name: str, things: Things, body: dict[str, Any]) ->
 async def test_unknown_fields_are_refused(scene: Scene) -> None:
     """R51, S17: a field that the form or the API does not have changes nothing and is told."""
     things = await make_things(scene)
-    before = await facts(scene)
+    before, routes = await facts(scene), list_routes()
     odd = []
     for name in unsafe_routes():
         row = TABLE[name]
         refusals = {400, 422} | ({403, 404} & {row.admin, row.write_token})
-        for extra in EXTRA:
-            answer = await send(scene, name, things, {**(row.body or {}), extra: "1"})
+        browser = await scene.signed_in("viet")
+        known = routes[name].opt.get("fields", ())
+        for extra in (one for one in EXTRA if one not in known):
+            answer = await send(browser, name, things, {**(row.body or {}), extra: "1"})
             if answer.status_code not in refusals:
                 odd.append((name, extra, answer.status_code))
                 break
@@ -143,7 +146,7 @@ async def test_a_filter_is_only_a_filter(scene: Scene) -> None:
         tries = [
             (parameter, value)
             for parameter in (*query_names(name), "lang")
-            for value in chance.sample(INJECTIONS, 4)
+            for value in chance.sample(INJECTIONS, 2)
         ]
         if found := await ask(scene, name, things, tries):
             odd[name] = found

@@ -1,9 +1,8 @@
 """The chat's socket: who gets in, what it answers, what it keeps; and the widget's script."""
 
-import asyncio
 import json
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -30,145 +29,20 @@ from models import (
 from models.base import columns
 from tests.web.conftest import StartScene
 from tests.web.scene import BASE, CHAT_KEY, SECRET, WRITE_TOKEN, Scene, bearer
+from tests.web.visiting import Open, Socket, change_key, visits
 
 inboxes = columns(Inbox)
 identities = columns(ContactIdentity)
 conversations = columns(Conversation)
 
-Frame = dict[str, Any]
 SHOP = "https://shop.example"
-
-
-class Socket:
-    """A WebSocket client that speaks ASGI to the application; ``status`` is a refusal's."""
-
-    def __init__(self, scene: Scene, key: str, headers: dict[str, str]) -> None:
-        self._in: asyncio.Queue[Any] = asyncio.Queue()
-        self.frames: list[Frame] = []
-        self.status = 0
-        self.code = 0  # of being closed
-        self.accepted = False
-        self._came = asyncio.Condition()
-        scope: Any = {
-            "type": "websocket",
-            "asgi": {"version": "3.0", "spec_version": "2.4"},
-            "http_version": "1.1",
-            "scheme": "ws",
-            "path": f"/chat/{key}",
-            "raw_path": f"/chat/{key}".encode(),
-            "root_path": "",
-            "query_string": b"",
-            "headers": [(name.encode(), text.encode()) for name, text in headers.items()],
-            "client": ("192.0.2.7", 4000),
-            "server": ("testserver.example", 80),
-            "subprotocols": [],
-            "extensions": {"websocket.http.response": {}},
-            "state": {},
-        }
-        self._in.put_nowait({"type": "websocket.connect"})
-        self.task = asyncio.create_task(scene.app(scope, self._in.get, self._send))
-
-    async def _send(self, event: Any) -> None:
-        async with self._came:
-            if event["type"] == "websocket.accept":
-                self.accepted = True
-            elif event["type"] == "websocket.http.response.start":
-                self.status = event["status"]
-            elif event["type"] == "websocket.close":
-                self.code = event["code"]
-            elif event["type"] == "websocket.send":
-                self.frames.append(json.loads(event["text"]))
-            self._came.notify_all()
-
-    async def until(self, look: Callable[[], Any]) -> Any:
-        """Wait until something that came makes ``look`` true; return it."""
-        async with asyncio.timeout(10), self._came:
-            while not (found := look()):
-                await self._came.wait()
-            return found
-
-    def say(self, frame: Frame | str | bytes) -> None:
-        """Send a frame; bytes go as a binary one."""
-        if isinstance(frame, bytes):
-            self._in.put_nowait({"type": "websocket.receive", "bytes": frame})
-            return
-        text = frame if isinstance(frame, str) else json.dumps(frame)
-        self._in.put_nowait({"type": "websocket.receive", "text": text})
-
-    async def ask(self, frame: Frame | str | bytes) -> Frame:
-        """Send a frame and return the next answer to a frame (lines come in between)."""
-        count = len(self.answers)
-        self.say(frame)
-        await self.until(lambda: self.code or len(self.answers) > count)
-        return self.answers[count]
-
-    def is_open(self) -> bool:
-        return self.accepted
-
-    @property
-    def answers(self) -> list[Frame]:
-        """What answered our frames."""
-        return [one for one in self.frames if one["type"] != "message"]
-
-    @property
-    def lines(self) -> list[Frame]:
-        """The conversation's lines."""
-        return [one for one in self.frames if one["type"] == "message"]
-
-    async def hello(self, token: str | None = None, **fields: Any) -> Frame:
-        return await self.ask({"type": "hello", "token": token, **fields})
-
-    async def write(self, text: str, client_id: str = "") -> str:
-        """Send a line; return its id once it is accepted."""
-        number = client_id or str(uuid4())
-        answer = await self.ask({"type": "message", "id": number, "text": text})
-        assert answer == {"type": "accepted", "id": number}
-        return number
-
-    async def leave(self) -> None:
-        for _ in range(2):  # as the server says it to whoever was refused
-            self._in.put_nowait({"type": "websocket.disconnect", "code": 1000})
-        await self.task
-
-
-Open = Callable[..., Any]
 
 
 @pytest.fixture
 async def visit(scene: Scene) -> AsyncIterator[Open]:
     """Return what opens a socket from our own page; all are left at the end."""
-    opened: list[Socket] = []
-    _let_the_hub_hear(scene)
-
-    async def open_socket(key: str = CHAT_KEY, origin: str | None = BASE) -> Socket:
-        headers = {"host": "testserver.example"} | ({"origin": origin} if origin else {})
-        socket = Socket(scene, key, headers)
-        opened.append(socket)
-        await socket.until(lambda: socket.accepted or socket.status)
-        return socket
-
-    yield open_socket
-    for socket in opened:
-        await socket.leave()
-
-
-def _let_the_hub_hear(scene: Scene) -> None:
-    """Stand where Redis stands between the processes."""
-    announce = scene.site.database.announce
-
-    async def tell(names: list[str]) -> None:
-        await announce(names)
-        scene.site.hub.tell(names)
-
-    scene.site.database.announce = tell
-
-
-async def _change_key(scene: Scene, **values: Any) -> None:
-    def work(session: Session) -> None:
-        chats = inboxes.kind == ChannelKind.CHAT
-        session.execute(update(Inbox).where(chats).values(**values))
-
-    await scene.write(work)
+    async with visits(scene) as open_socket:
+        yield open_socket
 
 
 class TestWhoGetsIn:
@@ -194,7 +68,7 @@ class TestWhoGetsIn:
     ) -> None:
         """R48: a foreign, null or missing Origin is refused before accept."""
         sites = ["https://Shop.example/", "https://bán-hàng.example", "rubbish", 7]
-        await _change_key(scene, settings={"sites": sites})
+        await change_key(scene, settings={"sites": sites})
 
         socket = await visit(origin=origin)
 
@@ -205,7 +79,7 @@ class TestWhoGetsIn:
     ) -> None:
         assert (await visit("nobody")).status == 404
         assert (await visit("%00")).status == 404
-        await _change_key(scene, is_active=False)
+        await change_key(scene, is_active=False)
 
         assert (await visit()).status == 404
 
@@ -257,7 +131,7 @@ class TestTheProtocol:
         socket.say({"type": "received", "id": heard[0]["id"]})
         await socket.ask({"type": "ping"})
         page = await agent.client.get(f"/inbox/{row.id}")
-        assert "delivered" in page.text
+        assert "seen at" in page.text
 
     async def test_the_same_line_again_is_one_line(self, scene: Scene, visit: Open) -> None:
         socket = await visit()
@@ -365,7 +239,7 @@ class TestTheProtocol:
     ) -> None:
         socket = await visit()
         await socket.hello()
-        await _change_key(scene, is_active=False)
+        await change_key(scene, is_active=False)
         number = str(uuid4())
 
         answer = await socket.ask({"type": "message", "id": number, "text": "Còn ai không?"})

@@ -103,7 +103,7 @@ async def test_sent_twice_is_one(scene: Scene) -> None:
         ({"body": "  \n "}, "Please tell us what it is about."),
         ({"email": "not-an-address"}, "This is not an e-mail address"),
         ({"email": "a@b.example\r\nBcc: c@d.example"}, "This is not an e-mail address"),
-        ({"email": ""}, "This is not an e-mail address"),
+        ({"email": "", "phone": "123"}, "This is not an e-mail address"),
         ({"request_type": "nonsense"}, "Please choose one of these."),
         ({"name": "x" * 201}, "This is too long."),
     ],

@@ -89,7 +89,7 @@ async def events(next_chunk: Callable[[], Any], timeout_s: float) -> list[str]:
             break
         lines = message.get("body", b"").decode().splitlines()
         found += [line[7:] for line in lines if line.startswith("event: ")]
-    return found
+    return [name for name in found if name != hub.BEAT]
 
 
 async def open_session(scene: Scene, person: str) -> str:
@@ -119,7 +119,7 @@ async def test_names_arrive(start: Callable[..., Any], redis_url: str) -> None:
                 assert time.monotonic() - begun < 1
             await announce([f"notices-{ha.id}", "ring:intake", f"notices-{binh.id}", "list"])
             assert await events(next_chunk, 0.5) == ["notices", "list"]
-        assert scene.site.hub._streams == set(), "a browser that left is forgotten"
+        assert not scene.site.hub._streams, "a browser that left is forgotten"
     finally:
         await redis.aclose()
 
@@ -173,24 +173,53 @@ async def test_a_redis_that_is_away(start: Callable[..., Any], tmp_path: Path) -
     assert sum(waited) < 1.5
 
 
-async def test_slow_streams_do_not_grow() -> None:
-    """A stream that nobody reads keeps a bounded number of names."""
-    one = hub.Hub(None)
-    names = one.names(frozenset())
+async def test_slow_streams_do_not_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A browser that takes nothing keeps a bounded number of names, and is left in the end."""
+    one, sent, taken = hub.Hub(None), [], asyncio.Event()
 
-    async def read_one() -> str:
-        return await anext(names)
+    async def send(body: bytes) -> None:
+        sent.append(body)
+        await taken.wait()
 
-    first = asyncio.create_task(read_one())
-    await asyncio.sleep(0)
+    stream = hub.Stream(send)
+    one.open(stream)
     one.tell(["list"])
-    assert await first == "list"
+    await asyncio.sleep(0)
     for n in range(1000):
         one.tell([f"conv-{n}"])
-    (queue,) = one._streams
-    assert queue.qsize() <= hub.MAX_NAMES
-    kept = [await anext(names) for _ in range(queue.qsize())]
-    assert kept[-2:] == ["list", "gap"], "what was left out is looked for"
-    assert kept.count("gap") == 1
-    await names.aclose()  # type: ignore[attr-defined]
-    assert one._streams == set()
+        assert len(stream.names) <= hub.MAX_NAMES
+    assert list(stream.names) == ["list", "gap"], "what was left out is looked for"
+    await one.look()
+    assert not stream.over.is_set(), "slow is not gone"
+    taken.set()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert sent == [b"event: list\ndata: 1\n\n", b"".join(map(hub.written, hub.GAP))]
+
+    taken.clear()
+    monkeypatch.setattr(hub, "STUCK_S", -1.0)
+    one.tell(["list"])
+    await asyncio.sleep(0)
+    await one.look()
+    assert stream.over.is_set()
+    one.close(stream)
+    assert not one._streams
+
+
+async def test_what_is_told_twice_meanwhile_is_sent_once() -> None:
+    """Names wait as a set: a list that changed ten times is fetched once."""
+    one, sent = hub.Hub(None), []
+
+    async def send(body: bytes) -> None:
+        sent.append(body)
+
+    mine, other = hub.Stream(send, agent_id=7), hub.Stream(send, agent_id=8)
+    one.open(mine)
+    one.tell(["list", "conv-1", "list", "notices-8", "notices-7", "seat-1:7:abcdef12:w"])
+    await asyncio.sleep(0)
+    one.open(other)
+    one.tell(["here:1,2", "notices-9", "ring:intake", "chat-3:a", "account-7"])
+    await asyncio.sleep(0)
+    told = b"".join(sent).decode().split("\n\n")
+    assert told[:3] == [f"event: {name}\ndata: 1" for name in ("list", "conv-1", "notices")]
+    assert told[3:] == ["event: here\ndata: 1,2"] * 2 + [""]

@@ -1,7 +1,15 @@
 """The pages of personal data: seen before it is done, and written down (F106, F107)."""
 
 from inbox.privacy.working import Erase, Export
-from models import AuditEntry, AuditThing, Conversation, Erasure, Look, RetentionRule
+from models import (
+    AccountFile,
+    AuditEntry,
+    AuditThing,
+    Conversation,
+    Erasure,
+    Look,
+    RetentionRule,
+)
 from models.base import columns
 from tests.web.scene import Scene
 
@@ -56,16 +64,21 @@ async def test_who_looks_is_written_down_once_a_day(scene: Scene) -> None:
     contact = await _contact(scene)
     (row,) = await scene.all(Conversation, columns(Conversation).contact_id == contact)
     browser = await scene.signed_in("binh")
+    put = {"files": ("plan.pdf", b"1", "application/pdf")}
+    await browser.post(f"/contacts/{contact}/files", files=put)
+    (file,) = await scene.all(AccountFile)
 
     for _ in range(2):
         await browser.get(f"/inbox/{row.id}")
         await browser.get(f"/contacts/{contact}")
+        assert (await browser.get(f"/files/{file.blob_id}")).content == b"1"
 
     seen = await scene.all(Look, looks.contact_id == contact)
     agent = await scene.agent("binh")
     assert sorted((one.agent_id, one.what) for one in seen) == [
         (agent.id, "contact"),
         (agent.id, "conversation"),
+        (agent.id, "file"),
     ]
     admin = await scene.signed_in("viet")
     assert "Trần Thanh Bình" in (await admin.get(f"/contacts/{contact}/privacy")).text

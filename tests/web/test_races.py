@@ -26,8 +26,8 @@ events = columns(Event)
 outbox = columns(Outbox)
 
 CLAIMANTS = 50
-SHORT, LONG = 10, 200  # rounds in all
-PORTION = 10  # rounds in one company; each has conversations of its own
+SHORT, LONG = 5, 200  # rounds in all
+PORTION = 5  # rounds in one company; each has conversations of its own
 
 
 def portions(rounds: int) -> pytest.MarkDecorator:

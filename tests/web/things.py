@@ -10,9 +10,12 @@ from sqlmodel import Session
 
 from inbox.auth import random_token
 from inbox.channels.webform import pack_file
+from inbox.channels.webhook import make_secret
 from inbox.dates import milestones
 from inbox.dates.milestones import Said
+from inbox.hooks.managing import place_of
 from inbox.store.dates import Place
+from inbox.vault import Vault
 from models import (
     Absence,
     AccountFile,
@@ -26,10 +29,11 @@ from models import (
     RawMessage,
     RawState,
     Swap,
+    Webhook,
 )
 from models.base import columns
 from tests.web.accounts import make_account
-from tests.web.scene import CHAT_KEY, Scene
+from tests.web.scene import CHAT_KEY, SECRET, Scene
 
 
 @dataclass
@@ -53,6 +57,7 @@ class Things:
     contact_id: int = 0
     note_id: int = 0  # of the account's page, by another
     file_id: int = 0
+    hook_id: int = 0
 
     def path(self, pattern: str) -> str:
         """Fill in an address."""
@@ -65,6 +70,16 @@ class Things:
         }
         known |= {"calendar_id": 1, "inbox_id": 1, "mailbox_id": 1, "kind": "form"}
         known["position"] = 0
+        known["planned_id"] = 999
+        known |= {
+            "mail": "late",
+            "language": "vi",
+            "reply_id": 999,
+            "macro_id": 999,
+            "run_id": 999,
+        }
+        known |= {"block_id": 999, "view_id": 999, "deed_id": 999}
+        known |= {"tag_id": 999, "field_id": 999}
         known |= {"reminder_id": 999, "template_id": 999}
         known |= {
             "entry_id": 999,
@@ -75,7 +90,7 @@ class Things:
         }
         known |= {"step": "hours", "ladder_id": 0, "notice_id": 1}
         known |= {"mail_id": 0, "key_id": 999, "import_id": 999, "join_id": 999}
-        known |= {"policy_id": 1, "rehearsal_id": 1}
+        known |= {"policy_id": 1, "rehearsal_id": 1, "delivery_id": 999}
         known |= {"browser_id": 1, "version_id": 999, "type_key": "general", "group_id": 999}
         return re.sub(r"{(\w+)}", lambda found: str(known[found[1]]), pattern)
 
@@ -109,7 +124,25 @@ async def make_things(scene: Scene) -> Things:
     made.account_id = await make_account(scene, number)
     await put_on_page(scene, made)
     made.milestone_id = await make_milestone(scene, made)
+    made.hook_id = await make_hook(scene)
     return made
+
+
+async def make_hook(scene: Scene) -> int:
+    """Let another system hear of what happens."""
+
+    def work(session: Session) -> int:
+        url = "https://crm.example/hear"
+        hook = Webhook(
+            name="CRM", url=url, kinds=["reply.sent"], secret="", created_at=scene.clock.now
+        )
+        session.add(hook)
+        session.flush()
+        sealed = Vault(SECRET.encode()).seal(make_secret(b"x" * 32), place_of(hook.id))
+        hook.secret = sealed
+        return hook.id
+
+    return await scene.write(work)
 
 
 async def make_milestone(scene: Scene, things: Things) -> int:

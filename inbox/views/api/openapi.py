@@ -1,7 +1,6 @@
 """The OpenAPI document: made of the shapes that answers are encoded from."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import re
 from functools import cache
 from http import HTTPStatus
 from typing import Any
@@ -11,13 +10,15 @@ from litestar import Response, get
 from msgspec import Struct
 
 from inbox import __version__
+from inbox.search.query import MOST_CHARACTERS
 from inbox.views.api import shapes
+from inbox.views.api.account_operations import ACCOUNT_OPERATIONS, LOCATED
+from inbox.views.api.described import BASE, Operation
 from inbox.views.api.reading import MOST
 from inbox.views.api.requests import MAX_KEY, check_query
 from inbox.views.site import HttpRequest
 from models import Status
 
-BASE = "/api/v1"
 ONE = f"{BASE}/conversations/{{number}}"
 DESCRIPTION = (
     "What the agents' pages can do. Send a token as `Authorization: Bearer …`; it acts as the "
@@ -25,20 +26,6 @@ DESCRIPTION = (
     "are UTC. Unknown fields and parameters are refused."
 )
 ALWAYS = (401, 422, 503)
-
-
-@dataclass(frozen=True)
-class Operation:
-    """One method of one address."""
-
-    name: str
-    summary: str
-    answers: Mapping[int, type[Struct]]
-    takes: type[Struct] | None = None
-    refuses: tuple[int, ...] = ()
-    query: dict[str, dict[str, Any]] = field(default_factory=dict)
-    once: bool = False  # takes an Idempotency-Key
-
 
 CHANGED = {200: shapes.Conversation}
 OPERATIONS: dict[str, Operation] = {
@@ -51,6 +38,12 @@ OPERATIONS: dict[str, Operation] = {
             "status": {"type": "string", "enum": [status.value for status in Status]},
             "limit": {"type": "integer", "minimum": 1, "maximum": MOST, "default": 50},
             "after": {"type": "string", "description": "`next` of the page before."},
+            "q": {
+                "type": "string",
+                "maxLength": MOST_CHARACTERS,
+                "description": "What to look for, as on the search page; what was said last "
+                "is first then, and without `status` neither spam nor merged ones are given.",
+            },
         },
     ),
     f"POST {BASE}/conversations": Operation(
@@ -139,13 +132,8 @@ OPERATIONS: dict[str, Operation] = {
         CHANGED,
         refuses=(403, 404, 409, 413),
     ),
+    **ACCOUNT_OPERATIONS,
     f"GET {BASE}/openapi.json": Operation("getDescription", "Give this document", {}),
-}
-NUMBER = {
-    "name": "number",
-    "in": "path",
-    "required": True,
-    "schema": {"type": "integer", "minimum": 1},
 }
 KEY = {
     "name": "Idempotency-Key",
@@ -186,7 +174,11 @@ def document() -> dict[str, Any]:
 
 
 def _operation(path: str, operation: Operation) -> dict[str, Any]:
-    parameters: list[dict[str, Any]] = [NUMBER] if "{number}" in path else []
+    number = {"type": "integer", "minimum": 1}
+    parameters: list[dict[str, Any]] = [
+        {"name": name, "in": "path", "required": True, "schema": number}
+        for name in re.findall(r"{(\w+)}", path)
+    ]
     parameters += [
         {"name": name, "in": "query", "schema": schema}
         for name, schema in operation.query.items()
@@ -223,7 +215,7 @@ def _answer(code: int, shape: type[Struct]) -> dict[str, Any]:
         "content": _json(shape),
     }
     where = {201: "Its address here.", 202: "The customer's page of it."}
-    if code == 202 or (code == 201 and shape is shapes.Conversation):
+    if code == 202 or (code == 201 and shape in (shapes.Conversation, *LOCATED)):
         text = {"type": "string", "format": "uri"}
         said["headers"] = {"Location": {"description": where[code], "schema": text}}
     return said

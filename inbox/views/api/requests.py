@@ -78,7 +78,7 @@ def given_key(request: HttpRequest, body: Struct) -> Given | None:
     if not (1 <= len(key) <= MAX_KEY and key.isascii() and key.isprintable()):
         raise Invalid(f"An Idempotency-Key has 1 to {MAX_KEY} printable ASCII characters.")
     mark = hashlib.sha256(msgspec.json.encode(body)).hexdigest()
-    return Given(person(request).id, request.url.path, key, mark)
+    return Given(person(request).id, request.scope["path"], key, mark)
 
 
 def once(session: Session, given: Given | None, work: Callable[[Session], Answer]) -> Answer:

@@ -1,0 +1,1 @@
+"""Telephone: calls that a switchboard tells of, and those that one of us writes down."""

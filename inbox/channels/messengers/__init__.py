@@ -1,0 +1,1 @@
+"""Messengers: what each provider sends and takes, as its documentation describes it."""

@@ -1,0 +1,1 @@
+"""What goes on around a chat while nobody writes in it."""

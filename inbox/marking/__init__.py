@@ -1,0 +1,1 @@
+"""What people add to conversations: tags, own fields, and following them."""

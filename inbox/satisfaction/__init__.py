@@ -1,0 +1,1 @@
+"""How we did: asked once after a request is done, and what customers answered."""

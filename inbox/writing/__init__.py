@@ -1,0 +1,1 @@
+"""What is being written, until it leaves: drafts, undoing, sending later, mentions."""
