@@ -132,7 +132,8 @@
   const restore = () => {
     const f = $("#composer"), saved = f && !f.elements.body.value && store.get("draft:" + f.dataset.draft);
     if (!saved) return;
-    const [kind, text] = JSON.parse(saved), radio = $(`[name=kind][value=${CSS.escape(kind)}]`, f);
+    const [kind, text, savedAt] = JSON.parse(saved), radio = $(`[name=kind][value=${CSS.escape(kind)}]`, f);
+    if (savedAt && Date.now() - savedAt > 10000) return store.drop("draft:" + f.dataset.draft); // the server knows better
     if (!radio) return;
     radio.checked = true;
     f.elements.body.value = text;

@@ -2,7 +2,8 @@
 (() => {
   const $ = (s, r = document) => r.querySelector(s), $$ = (s, r = document) => [...r.querySelectorAll(s)];
   const form = () => $("#composer"), area = () => $("#draft");
-  const forget = (n) => { try { localStorage.removeItem("kip:draft:" + n); } catch { /* nothing was kept there */ } };
+  // The copy kept here outlives the save by seconds (app.js): a page asked for before it comes back without the draft.
+  const saved = (n, kind, text) => { try { localStorage.setItem("kip:draft:" + n, JSON.stringify([kind, text, Date.now()])); } catch { /* nothing is kept there */ } };
   const mark = (text) => { const m = $("#draft-saved"); if (m) m.textContent = text; };
   const fold = (s) => s.normalize("NFD").replace(/\p{M}/gu, "").replace(/đ/gi, "d").toLowerCase();
   let timer, since = 0, state = null, saving = Promise.resolve(), moves = 0;
@@ -26,7 +27,7 @@
       own.versions[kind] = said.version;
       if (own !== state || own.kind !== kind) return;
       f.elements.version.value = said.version;
-      if (area().value === text) { forget(n); mark(text.trim() ? f.dataset.saved : ""); }
+      if (area().value === text) { if (text.trim()) saved(n, kind, text); mark(text.trim() ? f.dataset.saved : ""); }
       other(said.other, said.about);
     } catch { if (own === state) mark(f.dataset.unsaved); }
   };

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from litestar import Response, post
 from litestar.params import FromPath
@@ -26,25 +26,27 @@ from inbox.templating import N_
 from inbox.views import stale
 from inbox.views.flash import flash
 from inbox.views.inbox import changed, list_page, open_next, speaker_for
-from inbox.views.opened import Opened, opened, own_row, shown_conversation
+from inbox.views.opened import Opened, load_acted, own_row, shown_conversation
 from inbox.views.render import Toast, page, wants_partial, words
 from inbox.views.security import form_fields, safe_next
 from inbox.views.site import HttpRequest, number_of, person, read, site, write
-from models import Contact, Conversation
+from models import Agent, Contact, Conversation
+
+T = TypeVar("T")
 
 
 def _change(
     session: Session,
     number: int,
     who: Person,
-    work: Callable[..., Any],
+    work: Callable[..., T],
     *,
     needs: tuple[str, ...] = (),
     settings: Settings | None = None,
     secret: bytes = b"",
     **values: Any,
-) -> Opened:
-    """Load the conversation for this person, do one thing, and load its page again."""
+) -> T:
+    """Load the conversation for this person, and do one thing."""
     conversation = rows.get_for_agent(
         session, number, who, to_change=True, or_asked="asked" in needs
     )
@@ -52,16 +54,13 @@ def _change(
         values["rulebook"] = load_rulebook(session)
     if "house" in needs and settings is not None:
         values["house"] = load_house(session, settings, secret)
-    work(session, conversation, by=who, now=utcnow(), **values)
-    session.flush()
-    session.expire_all()
-    return opened(session, rows.get(session, number), who)
+    return work(session, conversation, by=who, now=utcnow(), **values)
 
 
 async def act(
-    request: HttpRequest, number: int, work: Callable[..., Any], *needs: str, **values: Any
-) -> Opened:
-    """Run one service on one conversation."""
+    request: HttpRequest, number: int, work: Callable[..., T], *needs: str, **values: Any
+) -> T:
+    """Run one service on one conversation; its page is loaded after it, where it is shown."""
     where = site(request)
     return await write(
         request,
@@ -79,13 +78,13 @@ async def act(
 async def answered(
     request: HttpRequest,
     number: int,
-    loaded: Opened,
     sentence: str,
     kind: str = "done",
     **values: str,
 ) -> Response[Any]:
     """Answer an action: parts and a toast for htmx, else back to where it came from."""
     if wants_partial(request):
+        loaded = await read(request, load_acted, number, person(request))
         toast = Toast(words(request)(sentence) % values, kind)
         return await changed(request, loaded, toast)
     fields = await form_fields(request)
@@ -143,8 +142,8 @@ def _claim(
 async def claim(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     """Take it myself."""
     seen = number_of((await form_fields(request)).get("owner", ""))
-    loaded = await act(request, number, _claim, seen=seen)
-    return await answered(request, number, loaded, N_("It is yours."))
+    await act(request, number, _claim, seen=seen)
+    return await answered(request, number, N_("It is yours."))
 
 
 def _assign(
@@ -156,13 +155,14 @@ def _assign(
     owner: int | None,
     seen: int | None,
     **said: str,
-) -> None:
-    """Give it away from whom the page showed, not from whom it went to since."""
+) -> str:
+    """Give it away from whom the page showed; return the new owner's name."""
     if seen is not None and conversation.owner_id not in (seen or None, owner):
         raise Conflict("Its owner has just changed.")
     if said["reason"] not in passing.REASONS:
         said["reason"] = ""
     service.assign(session, conversation, owner, by=by, now=now, **said)
+    return session.get_one(Agent, owner).name if owner else ""
 
 
 @post(
@@ -177,11 +177,10 @@ async def assign(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
         raise Invalid("Choose somebody.")
     seen = number_of(fields.get("seen", ""))
     said = {"reason": fields.get("reason", ""), "note": fields.get("note", "")}
-    loaded = await act(request, number, _assign, owner=owner or None, seen=seen, **said)
+    name = await act(request, number, _assign, owner=owner or None, seen=seen, **said)
     if not owner:
-        return await answered(request, number, loaded, N_("It has no owner now."))
-    name = loaded.colleagues[owner].name
-    return await answered(request, number, loaded, N_("It is with %(name)s now."), name=name)
+        return await answered(request, number, N_("It has no owner now."))
+    return await answered(request, number, N_("It is with %(name)s now."), name=name)
 
 
 def _resolve(
@@ -241,8 +240,8 @@ async def resolve(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
 @post("/inbox/{number:int}/resolution/undo", opt={"access": "agent", "fields": ("next",)})
 async def reopen(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     """Open it again."""
-    loaded = await act(request, number, closing.reopen, "rulebook")
-    return await answered(request, number, loaded, N_("It is open again."))
+    await act(request, number, closing.reopen, "rulebook")
+    return await answered(request, number, N_("It is open again."))
 
 
 def _correct(
@@ -260,11 +259,11 @@ def _correct(
     corrections.correct(session, conversation, request_type=typed, urgency=urgent, **more)
 
 
-async def _corrected(request: HttpRequest, number: int, field: str) -> Opened:
+async def _corrected(request: HttpRequest, number: int, field: str) -> None:
     fields = await form_fields(request)
     said = {"was": fields.get("was"), "field": field, "new": fields.get(field, "")}
     try:
-        return await act(request, number, _correct, "rulebook", "house", **said)
+        await act(request, number, _correct, "rulebook", "house", **said)
     except stale.Changed as error:
         raise await stale.said(request, error) from error
 
@@ -275,9 +274,9 @@ async def _corrected(request: HttpRequest, number: int, field: str) -> Opened:
 )
 async def correct_type(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     """Say what it is really about; policy, team, owner and deadlines follow."""
-    loaded = await _corrected(request, number, "request_type")
+    await _corrected(request, number, "request_type")
     sentence = N_("Moved. AI will learn from this.")
-    return await answered(request, number, loaded, sentence, "learned")
+    return await answered(request, number, sentence, "learned")
 
 
 @post(
@@ -285,15 +284,15 @@ async def correct_type(request: HttpRequest, number: FromPath[int]) -> Response[
 )
 async def correct_urgency(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     """Say how urgent it really is."""
-    loaded = await _corrected(request, number, "urgency")
+    await _corrected(request, number, "urgency")
     sentence = N_("Changed. AI will learn from this.")
-    return await answered(request, number, loaded, sentence, "learned")
+    return await answered(request, number, sentence, "learned")
 
 
 def _class(
     session: Session, number: int, who: Person, field: str, value: str, was: str | None
-) -> Opened:
-    """Say tier or product group, and load the conversation's page again."""
+) -> None:
+    """Say tier or product group."""
     now = utcnow()
     if field == "tier":  # the customer is locked before their conversations
         row = rows.get_for_agent(session, number, who)
@@ -304,16 +303,13 @@ def _class(
         row = rows.get_for_agent(session, number, who, to_change=True)
         stale.check(row.product_group or "", was, value.strip())
         ruling.set_product_group(session, row, value, by=who.id, now=now)
-    session.flush()
-    session.expire_all()
-    return opened(session, rows.get(session, number), who)
 
 
-async def _classed(request: HttpRequest, number: int, field: str) -> Opened:
+async def _classed(request: HttpRequest, number: int, field: str) -> None:
     fields = await form_fields(request)
     value, was = fields.get("value", ""), fields.get("was")
     try:
-        return await write(request, _class, number, person(request), field, value, was)
+        await write(request, _class, number, person(request), field, value, was)
     except stale.Changed as error:
         raise await stale.said(request, error) from error
 
@@ -321,8 +317,8 @@ async def _classed(request: HttpRequest, number: int, field: str) -> Opened:
 @post("/inbox/{number:int}/tier", opt={"access": "agent", "fields": ("value", "was", "next")})
 async def set_tier(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     """Say how much the customer counts; the deadlines of all their open requests follow."""
-    loaded = await _classed(request, number, "tier")
-    return await answered(request, number, loaded, N_("Saved. The deadlines follow."))
+    await _classed(request, number, "tier")
+    return await answered(request, number, N_("Saved. The deadlines follow."))
 
 
 @post(
@@ -331,13 +327,13 @@ async def set_tier(request: HttpRequest, number: FromPath[int]) -> Response[Any]
 )
 async def set_product_group(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     """Say what product or service it is about."""
-    loaded = await _classed(request, number, "product_group")
-    return await answered(request, number, loaded, N_("Saved. The deadlines follow."))
+    await _classed(request, number, "product_group")
+    return await answered(request, number, N_("Saved. The deadlines follow."))
 
 
 @post("/inbox/{number:int}/agreement", opt={"access": "agent", "fields": ("next",)})
 async def agree(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     """Say that the sorting is right."""
-    loaded = await act(request, number, corrections.agree)
+    await act(request, number, corrections.agree)
     sentence = N_("Thank you. AI will learn from this.")
-    return await answered(request, number, loaded, sentence, "learned")
+    return await answered(request, number, sentence, "learned")

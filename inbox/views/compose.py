@@ -26,13 +26,13 @@ from inbox.views.extras import (
 )
 from inbox.views.flash import flash
 from inbox.views.inbox import open_next, speaker_for
-from inbox.views.opened import Opened, load_opened
+from inbox.views.opened import load_acted, load_opened
 from inbox.views.render import Toast, wants_partial, words
 from inbox.views.security import form_fields
 from inbox.views.site import HttpRequest, number_of, person, read, reader_zone
 from inbox.writing import mentions, planned, sending, undoing
 from inbox.writing.drafts import MOST_TEXT, TOO_LONG
-from models import Conversation, DeliveryState, Direction
+from models import Conversation
 
 WRITTEN = (
     *("body", "kind", "key", "seen", "then", "cc", "bcc", "files", "anyway"),
@@ -63,11 +63,11 @@ async def write_message(request: HttpRequest, number: FromPath[int]) -> Response
         if len(fields.get("body", "")) > MOST_TEXT:
             raise Invalid(TOO_LONG)
         if is_note:
-            loaded = await _keep_note(request, number, fields)
+            await _keep_note(request, number, fields)
         elif _is_later(fields):
-            loaded = await _plan(request, number, fields)
+            await _plan(request, number, fields)
         else:
-            loaded = await _send(request, number, fields)
+            await _send(request, number, fields)
     except (NewerMessage, NoDelivery) as error:
         return await _again(request, number, fields, 409, **asks_first(error, say))
     except Closed as error:
@@ -75,7 +75,7 @@ async def write_message(request: HttpRequest, number: FromPath[int]) -> Response
     except (Invalid, TooLarge) as error:
         return await _again(request, number, fields, 422, error=said_why(error, say))
     then = "later" if _is_later(fields) else fields.get("then", "")
-    return await _written(request, number, loaded, "note" if is_note else then)
+    return await _written(request, number, "note" if is_note else then)
 
 
 def _is_later(fields: Mapping[str, str]) -> bool:
@@ -89,15 +89,15 @@ def _key(request: HttpRequest, number: int, fields: Mapping[str, str]) -> str | 
     return f"{person(request).id}:{number}:{key}" if key else None
 
 
-async def _keep_note(request: HttpRequest, number: int, fields: Mapping[str, str]) -> Opened:
+async def _keep_note(request: HttpRequest, number: int, fields: Mapping[str, str]) -> None:
     refuse_with_note(await read_extras(request, number, dict(fields)))
     text, key = fields.get("body", ""), _key(request, number, fields)
-    return await act(request, number, mentions.note, "asked", text=text, key=key)
+    await act(request, number, mentions.note, "asked", text=text, key=key)
 
 
-async def _send(request: HttpRequest, number: int, fields: Mapping[str, str]) -> Opened:
+async def _send(request: HttpRequest, number: int, fields: Mapping[str, str]) -> None:
     extras = await read_extras(request, number, dict(fields))
-    return await act(
+    await act(
         request,
         number,
         sending.send,
@@ -110,11 +110,11 @@ async def _send(request: HttpRequest, number: int, fields: Mapping[str, str]) ->
     )
 
 
-async def _plan(request: HttpRequest, number: int, fields: Mapping[str, str]) -> Opened:
+async def _plan(request: HttpRequest, number: int, fields: Mapping[str, str]) -> None:
     extras = await read_extras(request, number, dict(fields))
     at = await send_time(request, fields)
     kept = await put_by(request, number)
-    return await act(
+    await act(
         request,
         number,
         planned.plan,
@@ -147,37 +147,23 @@ async def send_time(request: HttpRequest, fields: Mapping[str, str]) -> datetime
     return found if found.tzinfo is not None else found.replace(tzinfo=zone)
 
 
-async def _written(
-    request: HttpRequest, number: int, loaded: Opened, then: str
-) -> Response[Any]:
+async def _written(request: HttpRequest, number: int, then: str) -> Response[Any]:
     """Say what became of it; where the work on it is over, open what is next."""
     done = SAID[then]
     if not wants_partial(request):
         after = "/inbox" if then == "done" else f"/inbox/{number}"
         return flash(request, Redirect(after, status_code=303), done)
-    held = held_of(loaded, person(request))
+    who, sent = person(request), then not in ("note", "later")
+    held = await read(request, undoing.find_held, number, who.id, utcnow()) if sent else 0
     undo = f"/inbox/{number}/messages/{held}/undo" if held else None
-    undo = None if then in ("note", "later") else undo
-    toast = Toast(words(request)(done), "done" if then in ("note", "later") else "sent", undo)
+    toast = Toast(words(request)(done), "sent" if sent else "done", undo)
     if then not in ("wait", "done"):
+        loaded = await read(request, load_acted, number, who)
         return await composer(request, loaded, 201, toast)
     response = await open_next(request, toast)
     response.headers["HX-Retarget"] = "#conversation"
     response.headers["HX-Reswap"] = "outerHTML"
     return response
-
-
-def held_of(loaded: Opened, who: Person) -> int:
-    """Return the newest answer of theirs that can still be undone, or 0."""
-    now = utcnow()
-    mine = [
-        one.id
-        for one in loaded.thread.messages
-        if one.direction is Direction.OUTBOUND and one.author_id == who.id
-    ]
-    mail = loaded.thread.deliveries.get(mine[-1]) if mine else None
-    waits_ = mail is not None and mail.state == DeliveryState.QUEUED and not mail.attempts
-    return mine[-1] if mail is not None and waits_ and mail.leased_until > now else 0
 
 
 async def _again(

@@ -21,7 +21,6 @@ from inbox.templating import N_
 from inbox.views import actions
 from inbox.views.flash import flash
 from inbox.views.inbox import speaker_for
-from inbox.views.opened import Opened
 from inbox.views.present_list import present_row
 from inbox.views.render import page, wants_partial
 from inbox.views.settings_form import AnyResponse, done, spoken_errors, texts_of
@@ -39,32 +38,30 @@ MOST_BEFORE = 5000
 @post("/inbox/{number:int}/thanks/undo", opt={"access": "agent", "fields": ("next",)})
 async def undo_thanks(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     """Say that the last message wants an answer; its clock runs from its arrival."""
-    loaded = await actions.act(request, number, thanks.undo)
+    await actions.act(request, number, thanks.undo)
     sentence = N_("It waits for an answer now, counted from when it came.")
-    return await actions.answered(request, number, loaded, sentence)
+    return await actions.answered(request, number, sentence)
 
 
 @post("/inbox/{number:int}/spam", opt={"access": "agent", "fields": ("next",)})
 async def mark_spam(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     """Set it apart as spam."""
-    loaded = await actions.act(request, number, spam.mark)
-    return await _anew(request, number, loaded, N_("Set apart as spam."))
+    await actions.act(request, number, spam.mark)
+    return await _anew(request, number, N_("Set apart as spam."))
 
 
 @post("/inbox/{number:int}/spam/undo", opt={"access": "agent", "fields": ("next",)})
 async def restore(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     """Bring it back, with its clocks from its arrival."""
-    loaded = await actions.act(request, number, spam.restore, "rulebook", "house")
+    await actions.act(request, number, spam.restore, "rulebook", "house")
     sentence = N_("It is back, with its time from when it came.")
-    return await _anew(request, number, loaded, sentence)
+    return await _anew(request, number, sentence)
 
 
-async def _anew(
-    request: HttpRequest, number: int, loaded: Opened, sentence: str
-) -> Response[Any]:
+async def _anew(request: HttpRequest, number: int, sentence: str) -> Response[Any]:
     """Answer with the whole page again: whether one can reply has changed."""
     if not wants_partial(request):
-        return await actions.answered(request, number, loaded, sentence)
+        return await actions.answered(request, number, sentence)
     headers = {"HX-Refresh": "true"}
     again = Response("", status_code=200, headers=headers, media_type="text/html")
     return flash(request, again, sentence)
@@ -73,15 +70,15 @@ async def _anew(
 @post("/inbox/{number:int}/proposal", opt={"access": "agent", "fields": ("next",)})
 async def accept(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     """Take the topic that a later message reads as."""
-    loaded = await actions.act(request, number, rereading.accept, "rulebook", "house")
-    return await actions.answered(request, number, loaded, N_("The topic is changed."))
+    await actions.act(request, number, rereading.accept, "rulebook", "house")
+    return await actions.answered(request, number, N_("The topic is changed."))
 
 
 @post("/inbox/{number:int}/proposal/dismissal", opt={"access": "agent", "fields": ("next",)})
 async def dismiss(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     """Leave the topic as it is."""
-    loaded = await actions.act(request, number, rereading.dismiss, "rulebook")
-    return await actions.answered(request, number, loaded, N_("The topic stays."))
+    await actions.act(request, number, rereading.dismiss, "rulebook")
+    return await actions.answered(request, number, N_("The topic stays."))
 
 
 class Shown(Struct):

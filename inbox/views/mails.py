@@ -30,8 +30,8 @@ async def retry_mail(
     request: HttpRequest, number: FromPath[int], mail_id: FromPath[int]
 ) -> Response[Any]:
     """Send a mail again that did not leave, or may not have."""
-    loaded = await act(request, number, _by(again.retry), mail_id=mail_id)
-    return await answered(request, number, loaded, N_("It is sent again."), "sent")
+    await act(request, number, _by(again.retry), mail_id=mail_id)
+    return await answered(request, number, N_("It is sent again."), "sent")
 
 
 @post(
@@ -42,8 +42,8 @@ async def cancel_mail(
     request: HttpRequest, number: FromPath[int], mail_id: FromPath[int]
 ) -> Response[Any]:
     """Take back a mail that has not left."""
-    loaded = await act(request, number, _by(again.cancel), mail_id=mail_id)
-    return await answered(request, number, loaded, N_("Taken back: it is not sent."))
+    await act(request, number, _by(again.cancel), mail_id=mail_id)
+    return await answered(request, number, N_("Taken back: it is not sent."))
 
 
 @post(
@@ -54,5 +54,5 @@ async def lift_mark(request: HttpRequest, number: FromPath[int]) -> Response[Any
     """Say that mail arrives at an address again, and why one thinks so."""
     fields = await form_fields(request)
     address, reason = fields.get("address", ""), fields.get("reason", "")
-    loaded = await act(request, number, _by(marks.lift), address=address, reason=reason)
-    return await answered(request, number, loaded, N_("Mail is sent to this address again."))
+    await act(request, number, _by(marks.lift), address=address, reason=reason)
+    return await answered(request, number, N_("Mail is sent to this address again."))

@@ -36,31 +36,31 @@ def _untag(
 async def add_tag(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     """Put a tag on it, by its name; a supervisor's new one joins the company's list."""
     name = (await form_fields(request)).get("name", "")
-    loaded = await actions.act(request, number, _tag, name=name)
-    return await actions.answered(request, number, loaded, N_("Tagged."))
+    await actions.act(request, number, _tag, name=name)
+    return await actions.answered(request, number, N_("Tagged."))
 
 
 @post(TAGS + "/removal", opt={"access": "agent", "fields": ("tag", "next")})
 async def remove_tag(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     """Take a tag off."""
     tag_id = number_of((await form_fields(request)).get("tag", "")) or 0
-    loaded = await actions.act(request, number, _untag, tag_id=tag_id)
-    return await actions.answered(request, number, loaded, N_("The tag is off."))
+    await actions.act(request, number, _untag, tag_id=tag_id)
+    return await actions.answered(request, number, N_("The tag is off."))
 
 
 @post(FOLLOWING, opt={"access": "agent", "fields": ("next",)})
 async def follow(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     """Be told of the customer's next message, and when it is done."""
-    loaded = await actions.act(request, number, following.follow)
+    await actions.act(request, number, following.follow)
     sentence = N_("You are told when the customer writes and when it is done.")
-    return await actions.answered(request, number, loaded, sentence)
+    return await actions.answered(request, number, sentence)
 
 
 @post(FOLLOWING + "/undo", opt={"access": "agent", "fields": ("next",)})
 async def unfollow(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     """Be told no more."""
-    loaded = await actions.act(request, number, following.unfollow)
-    return await actions.answered(request, number, loaded, N_("You follow it no more."))
+    await actions.act(request, number, following.unfollow)
+    return await actions.answered(request, number, N_("You follow it no more."))
 
 
 @post(
@@ -72,10 +72,10 @@ async def fill_field(request: HttpRequest, number: FromPath[int]) -> Response[An
     field_id = number_of(fields.get("field", ""))
     if field_id is None:
         raise Invalid(ownfields.NO_SUCH)
-    loaded = await actions.act(
+    await actions.act(
         request, number, ownfields.fill, field_id=field_id, text=fields.get("value", "")
     )
-    return await actions.answered(request, number, loaded, N_("Saved."))
+    return await actions.answered(request, number, N_("Saved."))
 
 
 HANDLERS = (add_tag, remove_tag, follow, unfollow, fill_field, *settings_marks.HANDLERS)

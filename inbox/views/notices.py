@@ -179,8 +179,8 @@ def _take_all(session: Session, conversation: Conversation, *, by: Person, now: 
 @post("/inbox/{number:int}/taking", opt={"access": "agent", "fields": ("next",)})
 async def take_conversation(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     """Take note of all that one was told about a conversation."""
-    loaded = await act(request, number, _take_all)
-    return await answered(request, number, loaded, TAKEN)
+    await act(request, number, _take_all)
+    return await answered(request, number, TAKEN)
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,14 @@ def load_opened(session: Session, number: int, who: Person) -> Opened:
     return opened(session, conversation, who)
 
 
+def load_acted(session: Session, number: int, who: Person) -> Opened:
+    """Load a conversation's page after this person changed it.
+
+    They see it this once also where they have just handed it to another team.
+    """
+    return opened(session, rows.get(session, number), who)
+
+
 def opened(session: Session, conversation: Conversation, who: Person) -> Opened:
     """Load everything on the page of a conversation that was loaded for this person."""
     thread = load_thread(session, conversation, who)

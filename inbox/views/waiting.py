@@ -17,7 +17,6 @@ from inbox.store.company import find_company
 from inbox.store.people import Person
 from inbox.templating import N_
 from inbox.views import actions, stale
-from inbox.views.opened import Opened
 from inbox.views.security import form_fields
 from inbox.views.site import HttpRequest, number_of
 from models import Conversation
@@ -75,11 +74,11 @@ def put_to_wait(
     waits.wait(session, conversation, reason, end, by=by, now=now)
 
 
-async def _put(request: HttpRequest, number: int, reason: Wait, until: str) -> Opened:
+async def _put(request: HttpRequest, number: int, reason: Wait, until: str) -> None:
     seen = number_of((await form_fields(request)).get("seen", ""))
     said = {"reason": reason, "until": until, "seen": seen}
     try:
-        return await actions.act(request, number, put_to_wait, **said)
+        await actions.act(request, number, put_to_wait, **said)
     except NewerMessage as error:
         raise stale.wrote(request, error) from error
 
@@ -94,8 +93,8 @@ async def wait(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     reason = FOR.get(fields.get("reason", "customer"))
     if reason is None:
         raise Invalid("Say whom it waits for.")
-    loaded = await _put(request, number, reason, fields.get("until", ""))
-    return await actions.answered(request, number, loaded, N_("It waits now."))
+    await _put(request, number, reason, fields.get("until", ""))
+    return await actions.answered(request, number, N_("It waits now."))
 
 
 @post(
@@ -106,12 +105,12 @@ async def snooze(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     """Let it sleep until a time; what the customer writes wakes it."""
     fields = await form_fields(request)
     until = fields.get("until", "") or fields.get("at", "")
-    loaded = await _put(request, number, Wait.SNOOZED, until)
-    return await actions.answered(request, number, loaded, N_("It sleeps until then."))
+    await _put(request, number, Wait.SNOOZED, until)
+    return await actions.answered(request, number, N_("It sleeps until then."))
 
 
 @post("/inbox/{number:int}/wait/undo", opt={"access": "agent", "fields": ("next",)})
 async def resume(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     """Stop waiting, and go on with it."""
-    loaded = await actions.act(request, number, waits.resume)
-    return await actions.answered(request, number, loaded, N_("It goes on."))
+    await actions.act(request, number, waits.resume)
+    return await actions.answered(request, number, N_("It goes on."))

@@ -53,6 +53,28 @@ _DISTURBS = (
 )
 
 
+def find_held(session: Session, number: int, agent_id: int, now: datetime) -> int:
+    """Return somebody's newest answer there if it can still be undone, else 0."""
+    newest = session.execute(
+        select(messages.id, outbox.id)
+        .outerjoin(
+            Outbox,
+            (outbox.message_id == messages.id)
+            & (outbox.state == DeliveryState.QUEUED)
+            & (outbox.attempts == 0)
+            & (outbox.leased_until > now),
+        )
+        .where(
+            messages.conversation_id == number,
+            messages.author_id == agent_id,
+            messages.direction == Direction.OUTBOUND,
+        )
+        .order_by(messages.id.desc())
+        .limit(1)
+    ).one_or_none()
+    return newest[0] if newest is not None and newest[1] is not None else 0
+
+
 def undo(
     session: Session, conversation: Conversation, message_id: int, *, by: Person, now: datetime
 ) -> None:

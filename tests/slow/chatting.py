@@ -9,10 +9,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.slow.product import TOKEN, Product, until
+from tests.slow.product import PATIENCE_S, TOKEN, Product, until
 
 SHOP = "/demo/shop"
-ANSWERED_MS = 10_000
+ANSWERED_MS = 1000 * PATIENCE_S
 STRICT = (
     "default-src 'none'; script-src {base}; connect-src {connect}; "
     "require-trusted-types-for 'script'; trusted-types 'none'"
@@ -86,7 +86,7 @@ def number_of(product: Product, name: str) -> int:
             if one["contact"]["name"] == name
         ]
 
-    (number,) = until(look, 10, f"a conversation of {name}")
+    (number,) = until(look, PATIENCE_S, f"a conversation of {name}")
     return number
 
 

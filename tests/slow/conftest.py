@@ -7,9 +7,9 @@ import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.machine import chromium
-from tests.slow.product import Product, running
+from tests.slow.product import PATIENCE_S, Product, running
 
-expect.set_options(timeout=15_000)  # two cores, with other tests beside us
+expect.set_options(timeout=1000 * PATIENCE_S)
 
 
 @pytest.fixture(scope="module")

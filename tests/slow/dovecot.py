@@ -29,7 +29,7 @@ from cryptography.x509.oid import NameOID
 from inbox.clock import utcnow
 from inbox.processes import die_with_parent
 from tests.machine import ONCE, dovecot, unprivileged
-from tests.slow.product import free_port, until
+from tests.slow.product import PATIENCE_S, free_port, until
 
 USER, PASSWORD = "support", "canary-7f3a-mật-khẩu"
 
@@ -152,7 +152,7 @@ class Dovecot:
                 preexec_fn=die_with_parent(),  # noqa: PLW1509 -- no threads
             )
         try:
-            until(self._listens, 20, "Dovecot listens")
+            until(self._listens, PATIENCE_S, "Dovecot listens")
         except AssertionError as error:
             for name in ("stderr", "log"):
                 path = self.folder / name
@@ -174,7 +174,7 @@ class Dovecot:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        until(lambda: not self._listens(), 10, "Dovecot is gone")
+        until(lambda: not self._listens(), PATIENCE_S, "Dovecot is gone")
 
     @contextmanager
     def box(self) -> Iterator[imaplib.IMAP4_SSL]:

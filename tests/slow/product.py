@@ -27,6 +27,7 @@ SUPPORT = "support@demo.example"
 TOKEN = "kip-demo-token"
 PASSWORD = "kip-demo"
 START_S = 90.0  # two cores, with other tests beside us
+PATIENCE_S = 45.0  # for what a test waits for that has no figure of its own, likewise
 PYTHON = (sys.executable, "-P")  # -P: nothing of the folder we stand in
 ROLES = ("redis", "web", "worker", "smtp")
 
@@ -129,7 +130,7 @@ class Product:
 
     def start(self) -> None:
         """Start it and wait until it says that it is open."""
-        self.http = httpx.Client(base_url=self.base_url, timeout=10, trust_env=False)
+        self.http = httpx.Client(base_url=self.base_url, timeout=PATIENCE_S, trust_env=False)
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
                 self.command(),
@@ -184,7 +185,7 @@ class Product:
                 return None
             return pid if pid != other_than else None
 
-        return until(look, 20, f"{role} runs")
+        return until(look, PATIENCE_S, f"{role} runs")
 
     def kill(self, role: str) -> int:
         """End a role's process as a power cut would; return the id it had."""
@@ -232,7 +233,7 @@ class Product:
         found = [one for one in self.conversations() if one["contact"]["address"] == address]
         return sorted(found, key=lambda one: int(one["number"]))
 
-    def conversation_of(self, address: str, within_s: float = 5.0) -> dict[str, Any]:
+    def conversation_of(self, address: str, within_s: float = PATIENCE_S) -> dict[str, Any]:
         """Wait for somebody's only conversation and return it with messages and events."""
         what = f"a conversation of {address}"
         found = until(lambda: self.conversations_of(address), within_s, what)
@@ -246,7 +247,7 @@ class Product:
     def signed_in(self, who: str = "agent") -> Iterator[httpx.Client]:
         """Give a browser without scripts, in which somebody has signed in."""
         with httpx.Client(
-            base_url=self.base_url, timeout=10, trust_env=False, follow_redirects=True
+            base_url=self.base_url, timeout=PATIENCE_S, trust_env=False, follow_redirects=True
         ) as browser:
             fields = hidden(browser.get("/login").text)
             fields |= {"email": f"{who}@demo.example", "password": PASSWORD}

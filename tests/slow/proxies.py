@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from inbox.processes import die_with_parent
-from tests.slow.product import free_port, until
+from tests.slow.product import PATIENCE_S, free_port, until
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 NAME = "inbox.congty.example"
@@ -131,7 +131,7 @@ def proxy(kind: str, folder: Path, product_port: int, known: Certificate) -> Ite
             return probe.connect_ex(("127.0.0.1", port)) == 0
 
     try:
-        until(answers, 20, f"{kind} listens")
+        until(answers, PATIENCE_S, f"{kind} listens")
         yield port
     finally:
         server.terminate()

@@ -20,6 +20,7 @@ import pytest
 
 from inbox.processes import die_with_parent
 from tests.slow.product import (
+    PATIENCE_S,
     PYTHON,
     TOKEN,
     Product,
@@ -192,7 +193,7 @@ def test_a_secret_of_the_settings_is_said_nowhere(tmp_path: Path) -> None:
         said = _provoke(product)
         assert len(said) >= 30
         product.send_mail(make_mail("kim@customer.example"), "kim@customer.example")
-        number = product.conversation_of("kim@customer.example", within_s=15)["number"]
+        number = product.conversation_of("kim@customer.example", within_s=PATIENCE_S)["number"]
         with product.signed_in() as browser:
             page = browser.get(f"/inbox/{number}").text
             fields = hidden(page) | {"body": "Chào chị", "kind": "reply"}
@@ -205,7 +206,7 @@ def test_a_secret_of_the_settings_is_said_nowhere(tmp_path: Path) -> None:
             rows = product.rows("SELECT attempts FROM outbox WHERE attempts > 0")
             return bool(rows)
 
-        until(tried, 20, "sending was tried and failed")
+        until(tried, PATIENCE_S, "sending was tried and failed")
         said.append(browser_text(product, number))
         done = subprocess.run(
             [*PYTHON, "-m", "inbox.cli", "check"],

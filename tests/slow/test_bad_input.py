@@ -17,7 +17,17 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.slow.product import ROLES, SUPPORT, TOKEN, Product, hidden, make_mail, running, until
+from tests.slow.product import (
+    PATIENCE_S,
+    ROLES,
+    SUPPORT,
+    TOKEN,
+    Product,
+    hidden,
+    make_mail,
+    running,
+    until,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -107,7 +117,7 @@ def test_hostile_mail_is_kept_and_delays_the_next_by_less_than_fifteen_seconds(
         product.send_mail(
             (sender % name.encode() if sender else b"") + raw, f"{name}@odd.example"
         )
-    _arrives(product, "after.odd@customer.example", within_s=15)
+    _arrives(product, "after.odd@customer.example", within_s=PATIENCE_S)
 
     def read() -> bool:
         ((waiting,),) = product.rows(

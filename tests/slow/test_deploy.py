@@ -19,7 +19,16 @@ import httpx
 import pytest
 from websockets.asyncio.client import connect
 
-from tests.slow.product import PASSWORD, SUPPORT, Product, hidden, make_mail, running, until
+from tests.slow.product import (
+    PASSWORD,
+    PATIENCE_S,
+    SUPPORT,
+    Product,
+    hidden,
+    make_mail,
+    running,
+    until,
+)
 from tests.slow.proxies import (
     DEPLOY,
     FILES,
@@ -107,7 +116,7 @@ def _sign_in(browser: httpx.Client) -> None:
 def _peer(product: Product, sender: str) -> str:
     """Return the address that a form was counted for."""
     sql = "SELECT meta FROM raw_messages WHERE CAST(body AS TEXT) LIKE ?"
-    (row,) = until(lambda: product.rows(sql, f"%{sender}%"), 10, "the form is stored")
+    (row,) = until(lambda: product.rows(sql, f"%{sender}%"), PATIENCE_S, "the form is stored")
     found: dict[str, Any] = json.loads(row[0])
     return str(found["peer"])
 

@@ -13,14 +13,14 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tests.machine import chromium, needs_chromium
 from tests.slow.dovecot import PASSWORD as MAIL_PASSWORD
 from tests.slow.dovecot import USER, Dovecot, running_dovecot
-from tests.slow.product import Product, make_mail, running, until
+from tests.slow.product import PATIENCE_S, Product, make_mail, running, until
 
 pytestmark = [
     pytest.mark.slow,
     needs_chromium,
 ]
 
-WITHIN_MS = 15_000
+WITHIN_MS = 1000 * PATIENCE_S
 SUPPORT = "hotro@moi.example"
 WORDS = {
     "en": {
@@ -154,7 +154,11 @@ def test_from_the_link_to_the_first_messages(
         mail = make_mail(f"Lan <{sender}>", "Máy hỏng", "Máy lọc nước không chạy.", to=SUPPORT)
         product.send_mail(mail, sender, SUPPORT)
         count = "SELECT count(*) FROM conversations WHERE owner_id AND next_due_at"
-        until(lambda: product.rows(count)[0][0] == 2, 15, "both have an owner and a due time")
+        until(
+            lambda: product.rows(count)[0][0] == 2,
+            PATIENCE_S,
+            "both have an owner and a due time",
+        )
         page.goto("/inbox")
         expect(page.locator("a.item")).to_have_count(2)
         expect(page.locator(".first-day")).to_have_count(0)
@@ -237,6 +241,6 @@ def test_without_a_script(browser: Browser, tmp_path: Path) -> None:
             page.goto("/settings/start")
             return link.count() == 1
 
-        until(arrived, 15, "the page says that it has arrived", every_s=0.3)
+        until(arrived, PATIENCE_S, "the page says that it has arrived", every_s=0.3)
         expect(page.locator(".flash")).to_have_count(0)
         page.context.close()

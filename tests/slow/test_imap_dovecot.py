@@ -14,7 +14,7 @@ import pytest
 from inbox.clock import utcnow
 from inbox.processes import die_with_parent
 from tests.slow.dovecot import PASSWORD, USER, Dovecot, running_dovecot
-from tests.slow.product import SUPPORT, Product, make_mail, running, until
+from tests.slow.product import PATIENCE_S, SUPPORT, Product, make_mail, running, until
 
 pytestmark = pytest.mark.slow
 
@@ -75,7 +75,7 @@ def entered(product: Product, dovecot: Dovecot) -> Product:
     if not json.loads(kip(product, "mailbox", "list", "--json").stdout):
         done = add(product, dovecot)
         assert done.returncode == 0, done.stderr
-        until(lambda: listed(product)["last_ok_at"], 15, "a first look")
+        until(lambda: listed(product)["last_ok_at"], PATIENCE_S, "a first look")
     return product
 
 
@@ -119,7 +119,7 @@ def test_mail_becomes_a_conversation_from_its_arrival(
     done = add(product, dovecot)
     assert done.returncode == 0, done.stderr
 
-    one = product.conversation_of("first@customer.example", within_s=15)
+    one = product.conversation_of("first@customer.example", within_s=PATIENCE_S)
 
     ((arrived, started),) = product.rows(
         "SELECT DISTINCT r.received_at, c.started_at FROM raw_messages r JOIN sla_clocks c"
@@ -128,7 +128,7 @@ def test_mail_becomes_a_conversation_from_its_arrival(
     )
     assert datetime.fromisoformat(arrived).replace(tzinfo=UTC) == at
     assert datetime.fromisoformat(started).replace(tzinfo=UTC) == at
-    until(lambda: dovecot.count_unseen() == 1, 5, "what was taken is marked")
+    until(lambda: dovecot.count_unseen() == 1, PATIENCE_S, "what was taken is marked")
     assert taken(product, "") == ["first@customer.example"]
     again = add(product, dovecot)
     assert again.returncode == 1
@@ -168,7 +168,7 @@ def test_a_killed_worker_and_a_second_one_make_no_double(
             killed = entered.kill("worker")
             entered.pid("worker", other_than=killed)
         until(lambda: len(taken(entered, "burst")) >= 60, 40, "all are taken in")
-        until(lambda: dovecot.count_unseen() == unread, 20, "all are marked")
+        until(lambda: dovecot.count_unseen() == unread, PATIENCE_S, "all are marked")
     finally:
         second.terminate()
         second.wait(10)
@@ -178,7 +178,7 @@ def test_a_killed_worker_and_a_second_one_make_no_double(
         found = [one["contact"]["address"] for one in entered.conversations()]
         return sorted(one for one in found if one.startswith("burst"))
 
-    until(lambda: len(wrote()) >= 60, 30, "all are conversations")
+    until(lambda: len(wrote()) >= 60, PATIENCE_S, "all are conversations")
     time.sleep(2)
     assert wrote() == senders
 
@@ -187,15 +187,17 @@ def test_an_outage_is_shown_and_what_came_meanwhile_is_fetched(
     entered: Product, dovecot: Dovecot
 ) -> None:
     """F5, F8: no command is typed."""
-    until(lambda: listed(entered)["last_ok_at"], 10, "a good look")
+    until(lambda: listed(entered)["last_ok_at"], PATIENCE_S, "a good look")
     dovecot.stop()
-    until(lambda: listed(entered)["last_error"], 15, "the failure is shown", every_s=0.5)
+    until(
+        lambda: listed(entered)["last_error"], PATIENCE_S, "the failure is shown", every_s=0.5
+    )
     assert kip(entered, "mailbox", "test").returncode == 1
 
     dovecot.start()
     dovecot.deliver(make_mail("meanwhile@customer.example"))
-    entered.conversation_of("meanwhile@customer.example", within_s=40)
-    until(lambda: listed(entered)["last_error"] == "", 15, "it is over", every_s=0.5)
+    entered.conversation_of("meanwhile@customer.example", within_s=PATIENCE_S)
+    until(lambda: listed(entered)["last_error"] == "", PATIENCE_S, "it is over", every_s=0.5)
 
 
 def test_a_renumbered_mailbox_makes_no_doubles(entered: Product, dovecot: Dovecot) -> None:
@@ -206,9 +208,13 @@ def test_a_renumbered_mailbox_makes_no_doubles(entered: Product, dovecot: Doveco
     dovecot.renumber()
     dovecot.deliver(make_mail("renumbered@customer.example"))
 
-    entered.conversation_of("renumbered@customer.example", within_s=40)
+    entered.conversation_of("renumbered@customer.example", within_s=PATIENCE_S)
 
-    until(lambda: entered.rows("SELECT uidvalidity FROM mailboxes") != [validity], 20, "seen")
+    until(
+        lambda: entered.rows("SELECT uidvalidity FROM mailboxes") != [validity],
+        PATIENCE_S,
+        "seen",
+    )
     assert taken(entered, "") == sorted([*before, "renumbered@customer.example"])
 
 
@@ -218,22 +224,26 @@ def test_mail_is_fetched_as_it_comes_and_answers_are_found_in_the_sent_folder(
     """IDLE: no look is due for an hour. F121, F6: and the ledger has as many as the server."""
     entered.write("UPDATE mailboxes SET every_s = 3600, sent_folder = '*' WHERE id = 1")
     watched = "SELECT watched_until FROM mailboxes WHERE watched_until IS NOT NULL"
-    until(lambda: entered.rows(watched), 30, "somebody waits for news")
+    until(lambda: entered.rows(watched), PATIENCE_S, "somebody waits for news")
     entered.write("UPDATE mailboxes SET next_at = '2026-01-01 00:00:00'")
     seen = "SELECT 1 FROM mailboxes WHERE sent LIKE '%last_uid%' AND next_at > leased_until"
-    until(lambda: entered.rows(seen), 20, "the folder of sent mail is known")
+    until(lambda: entered.rows(seen), PATIENCE_S, "the folder of sent mail is known")
     question = make_mail("news@customer.example")
     message_id = question.split(b"Message-ID: ")[1].split(b"\r\n")[0].decode()
     dovecot.deliver(question)
-    asked = entered.conversation_of("news@customer.example", within_s=20)
+    asked = entered.conversation_of("news@customer.example", within_s=PATIENCE_S)
 
     answer = make_mail(SUPPORT, to="news@customer.example", in_reply_to=message_id)
     dovecot.deliver(answer, folder="Sent")
     entered.write("UPDATE mailboxes SET next_at = '2026-01-01 00:00:00', reconciled_at = NULL")
 
     met = "SELECT met_at FROM sla_clocks WHERE conversation_id = ? AND kind = 'first_response'"
-    until(lambda: entered.rows(met, asked["number"])[0][0], 20, "the clock is met")
-    until(lambda: entered.rows("SELECT 1 FROM mailboxes WHERE tally LIKE '%server%'"), 20, "it")
+    until(lambda: entered.rows(met, asked["number"])[0][0], PATIENCE_S, "the clock is met")
+    until(
+        lambda: entered.rows("SELECT 1 FROM mailboxes WHERE tally LIKE '%server%'"),
+        PATIENCE_S,
+        "it",
+    )
     ((tally,),) = entered.rows("SELECT tally FROM mailboxes")
     counted = json.loads(tally)
     assert counted["server"] == counted["ledger"] > 0
@@ -260,4 +270,4 @@ def test_starttls_and_a_large_mail(entered: Product, dovecot: Dovecot) -> None:
         "SELECT length(body) FROM raw_messages ORDER BY length(body) DESC LIMIT 1"
     )
     assert size == len(large)
-    until(lambda: dovecot.count_unseen() == unread, 10, "it is marked")
+    until(lambda: dovecot.count_unseen() == unread, PATIENCE_S, "it is marked")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.slow.product import Product, make_mail, until
+from tests.slow.product import PATIENCE_S, Product, make_mail, until
 
 pytestmark = pytest.mark.slow
 
@@ -27,5 +27,10 @@ def test_a_mail_that_waits_when_the_worker_dies_over_it_is_taken_in_once(
         product.send_mail(make_mail(address, f"No {number}", "Hello?"), address)
         pid = product.pid("worker", other_than=pid)
         product.kill("worker")
-    until(lambda: len(product.conversations_of(address)) == 3, 20, "all three are there", 0.2)
+    until(
+        lambda: len(product.conversations_of(address)) == 3,
+        PATIENCE_S,
+        "all three are there",
+        0.2,
+    )
     assert len(product.conversations_of(address)) == 3

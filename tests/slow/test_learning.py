@@ -15,7 +15,7 @@ from models import Conversation
 from models.base import columns
 from tests.conftest import aside
 from tests.learned import confirm_like
-from tests.slow.product import PASSWORD, Product, make_mail, running, until
+from tests.slow.product import PASSWORD, PATIENCE_S, Product, make_mail, running, until
 
 pytestmark = pytest.mark.slow
 
@@ -71,7 +71,7 @@ def write_in(product: Product, number: int) -> tuple[int, str]:
     sender = f"toa-nha-{number}@khach.example"
     text = STRANGE.format(n=number)
     product.send_mail(make_mail(sender, subject="Thang máy", body=text), sender)
-    found = product.conversation_of(sender, within_s=20)
+    found = product.conversation_of(sender, within_s=PATIENCE_S)
     return found["number"], found["request_type"]
 
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.machine import needs_chromium
-from tests.slow.product import Product, make_mail
+from tests.slow.product import PATIENCE_S, Product, make_mail
 
 pytestmark = [
     pytest.mark.slow,
@@ -30,7 +30,7 @@ def open_list(
 
     def one(path: str = "/inbox", who: str = "supervisor", **choices: Any) -> Page:
         context = browser.new_context(base_url=product.base_url, locale="en-GB", **choices)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(1000 * PATIENCE_S)
         context.add_cookies(cookies[who])  # type: ignore[arg-type]
         context.on("weberror", lambda error: complaints.append(str(error.error)))
         opened.append(context)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.slow.product import SUPPORT, TOKEN, Product, running, until
+from tests.slow.product import PATIENCE_S, SUPPORT, TOKEN, Product, running, until
 
 pytestmark = pytest.mark.slow
 
@@ -76,7 +76,7 @@ def test_a_pipe_stores_with_the_web_stopped_and_knows_mail_from_smtp(product: Pr
 
     assert _count(product, sender) == 1
     done_ = "SELECT 1 FROM raw_messages WHERE state = 'done' AND instr(body, ?)"
-    until(lambda: product.rows(done_, sender.encode()), 10, "it is taken in")
+    until(lambda: product.rows(done_, sender.encode()), PATIENCE_S, "it is taken in")
 
 
 def test_a_pipe_gives_back_what_a_mail_server_understands(
@@ -134,7 +134,7 @@ def test_metrics_and_a_backup_of_what_runs_that_starts_elsewhere(
         assert restored.conversations_of(lost) == []
         with smtplib.SMTP("127.0.0.1", restored.smtp_port, timeout=30) as smtp:
             smtp.sendmail(lost, [SUPPORT], _mail(lost, "backup-2"))
-        again = restored.conversation_of(lost, within_s=15)
+        again = restored.conversation_of(lost, within_s=PATIENCE_S)
         assert again["number"] > number
 
 

@@ -16,7 +16,7 @@ from inbox.channels.webpush import Signer, to_base64
 from inbox.clock import utcnow
 from tests.machine import needs_chromium
 from tests.pushserver import PushService, Window, start_push_service
-from tests.slow.product import Product, running, until
+from tests.slow.product import PATIENCE_S, Product, running, until
 
 pytestmark = [
     pytest.mark.slow,
@@ -97,23 +97,20 @@ def _push(context: BrowserContext, page: Page, origin: str, message: str) -> Non
     session = context.new_cdp_session(page)
     found: list[dict[str, Any]] = []
     session.on(
-        "ServiceWorker.workerRegistrationUpdated",
-        lambda said: found.extend(said["registrations"]),
+        "ServiceWorker.workerVersionUpdated", lambda said: found.extend(said["versions"])
     )
     session.send("ServiceWorker.enable")
 
-    def look() -> list[dict[str, Any]]:
+    def look() -> str | None:
         page.wait_for_timeout(50)  # hears what the browser says meanwhile
-        return found
+        ready = [one["registrationId"] for one in found if one["status"] == "activated"]
+        return ready[-1] if ready else None
 
-    until(look, 20, "the script is registered")
+    # a push to a worker that is not active yet is dropped without a word
+    ready = until(look, PATIENCE_S, "the script is active")
     session.send(
         "ServiceWorker.deliverPushMessage",
-        {
-            "origin": origin,
-            "registrationId": found[-1]["registrationId"],
-            "data": message,
-        },
+        {"origin": origin, "registrationId": ready, "data": message},
     )
 
 
@@ -134,10 +131,10 @@ def test_a_browser_is_switched_on_and_shows_what_is_sent(
     expect(page.get_by_text("(this browser)")).to_be_visible()
     expect(page.locator("#push-form")).to_be_hidden()
     page.get_by_role("button", name="Test").click()
-    (sent,) = until(lambda: list(window.shown), 20, "the worker sends the test")
+    (sent,) = until(lambda: list(window.shown), PATIENCE_S, "the worker sends the test")
     assert service.complaints == []
     _push(page.context, page, product.base_url, json.dumps(sent))
-    (shown,) = until(lambda: page.evaluate(SHOWN), 20, "it is shown")
+    (shown,) = until(lambda: page.evaluate(SHOWN), PATIENCE_S, "it is shown")
     assert shown["title"] == sent["title"]
     assert shown["data"]["url"].startswith(product.base_url)
 
@@ -163,7 +160,7 @@ def test_an_alert_has_its_button_and_leads_nowhere_else(
     for one in (json.dumps(own), json.dumps(foreign), "not JSON"):
         _push(page.context, page, base, one)
 
-    until(lambda: len(page.evaluate(SHOWN)) == 3, 20, "all three are shown")
+    until(lambda: len(page.evaluate(SHOWN)) == 3, PATIENCE_S, "all three are shown")
 
     shown = {one["title"]: one["actions"] for one in page.evaluate(SHOWN)}
     assert shown == {"Late": ["have"], "Odd": [], "Kịp": []}

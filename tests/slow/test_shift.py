@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.machine import needs_chromium
-from tests.slow.product import PASSWORD, Product, make_mail, until
+from tests.slow.product import PASSWORD, PATIENCE_S, Product, make_mail, until
 
 pytestmark = [
     pytest.mark.slow,
@@ -37,7 +37,7 @@ def open_page(browser: Browser, product: Product) -> Iterator[Open]:
             viewport={"width": width, "height": 900 if width > 600 else 844},
             **choices,
         )
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(1000 * PATIENCE_S)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(f"{page.url}: {error}"))

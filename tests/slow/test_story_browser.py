@@ -19,7 +19,7 @@ from models import ChannelKind, Inbox
 from models.base import columns
 from tests.conftest import aside
 from tests.machine import needs_chromium
-from tests.slow.product import SUPPORT, Product, make_mail, until
+from tests.slow.product import PATIENCE_S, SUPPORT, Product, make_mail, until
 
 pytestmark = [
     pytest.mark.slow,
@@ -71,7 +71,9 @@ def story(product: Product) -> int:
         await database.close()
 
     aside(work)
-    (first,) = until(lambda: product.conversations_of(CLIENT), 20, "last week's mail is there")
+    (first,) = until(
+        lambda: product.conversations_of(CLIENT), PATIENCE_S, "last week's mail is there"
+    )
     for n in range(1, OTHERS + 1):
         writer = f"khach{n}@congty.example"
         product.send_mail(make_mail(writer, f"Việc {n}", f"Nhờ anh xem việc số {n}."), writer)
@@ -81,7 +83,11 @@ def story(product: Product) -> int:
         "the unread ones are there",
     )
     product.send_mail(make_mail(CLIENT, "Nhắc lại", AGAIN + "."), CLIENT)
-    until(lambda: len(product.conversations_of(CLIENT)) == 2, 20, "the customer asked again")
+    until(
+        lambda: len(product.conversations_of(CLIENT)) == 2,
+        PATIENCE_S,
+        "the customer asked again",
+    )
     return int(first["number"])
 
 
@@ -114,7 +120,7 @@ def test_last_weeks_mail_is_on_top_and_need_not_be_asked_for_again(
         said = row.inner_text()
         return ACCOUNT in said and "trễ hạn" in said.partition(ACCOUNT)[2]
 
-    until(counted, 20, "the matrix names the account with its reasons", every_s=0.5)
+    until(counted, PATIENCE_S, "the matrix names the account with its reasons", every_s=0.5)
     page.goto("/accounts")
     line = page.get_by_role("row").filter(has_text=ACCOUNT)
     expect(line).to_contain_text("hỏi lại")

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.machine import needs_chromium
-from tests.slow.product import Product, make_mail, until
+from tests.slow.product import PATIENCE_S, Product, make_mail, until
 
 pytestmark = [
     pytest.mark.slow,
@@ -30,7 +30,7 @@ def enter(
 
     def one(who: str) -> BrowserContext:
         context = browser.new_context(base_url=product.base_url, locale="en-GB")
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(1000 * PATIENCE_S)
         context.add_cookies(cookies[who])  # type: ignore[arg-type]
         context.on("weberror", lambda error: complaints.append(str(error.error)))
         opened.append(context)
@@ -130,7 +130,7 @@ def test_eight_tabs_hold_one_stream(product: Product, enter: Enter) -> None:
         tabs[1].wait_for_timeout(50)  # events come while the page is asked
         return len(streams) == 2
 
-    until(has_a_new_leader, 15, "a new leader")
+    until(has_a_new_leader, PATIENCE_S, "a new leader")
     later = asked(product, "nga")
     tabs[7].bring_to_front()
     expect(tabs[7].locator(f"#r{later}")).to_be_visible(timeout=LIVE_MS)

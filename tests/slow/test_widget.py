@@ -20,14 +20,14 @@ from tests.slow.chatting import (
     number_of,
     stored,
 )
-from tests.slow.product import Product
+from tests.slow.product import PATIENCE_S, Product
 
 pytestmark = [
     pytest.mark.slow,
     needs_chromium,
 ]
 
-WITHIN_MS = 10_000
+WITHIN_MS = 1000 * PATIENCE_S
 CUT_OFF = re.compile("ERR_INTERNET_DISCONNECTED|ERR_CONNECTION_REFUSED|WebSocket connection to")
 Come = Callable[..., Widget]
 

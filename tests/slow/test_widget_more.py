@@ -13,14 +13,14 @@ from inbox.settings import Settings
 from inbox.vault import Vault
 from tests.machine import needs_chromium
 from tests.slow.chatting import Widget, allow, answer, host_site, number_of, stored
-from tests.slow.product import Product, make_mail, until
+from tests.slow.product import PATIENCE_S, Product, make_mail, until
 
 pytestmark = [
     pytest.mark.slow,
     needs_chromium,
 ]
 
-WITHIN_MS = 15_000
+WITHIN_MS = 1000 * PATIENCE_S
 FAR = 2**33  # seconds since 1970
 GUEST = "thao.chat@khach.example"
 Visit = Callable[..., Widget]
@@ -114,14 +114,14 @@ def test_a_chat_that_is_left_goes_on_by_mail(product: Product, visit: Visit) -> 
         product.write(f"{gone} WHERE kind = 'chat'")
         answer(product, number, "Yes, from Monday on.")
         product.write("UPDATE chat_letters SET due_at = datetime('now', '-1 minute')")
-        (mail,) = until(lambda: product.sink(GUEST), 20, "the answer by mail")
+        (mail,) = until(lambda: product.sink(GUEST), PATIENCE_S, "the answer by mail")
         assert "Yes, from Monday on." in mail["text"]
         assert "lamp" not in mail["text"]
 
         message_id = mail["headers"]["Message-ID"]
         back = make_mail(GUEST, "Re: chat", "Wonderful.", in_reply_to=message_id)
         product.send_mail(back, GUEST)
-        until(lambda: stored(product, "Wonderful."), 20, "the mail back")
+        until(lambda: stored(product, "Wonderful."), PATIENCE_S, "the mail back")
         ((where,),) = product.rows(
             "SELECT conversation_id FROM messages WHERE visible_text = 'Wonderful.'"
         )

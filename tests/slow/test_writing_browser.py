@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from inbox.clock import utcnow
-from tests.slow.product import Product, make_mail, running, until
+from tests.slow.product import PATIENCE_S, Product, make_mail, running, until
 
 pytestmark = pytest.mark.slow
 
@@ -38,14 +38,14 @@ def signed_in(browser: Browser, product: Product, who: str = "agent") -> Page:
     context = browser.new_context(locale="en-GB")
     context.add_cookies(cookies)
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(1000 * PATIENCE_S)
     return page
 
 
 def asked(product: Product, sender: str) -> int:
     """Let a mail come in; return its conversation's number."""
     product.send_mail(make_mail(sender), sender)
-    number: int = product.conversation_of(sender, within_s=20)["number"]
+    number: int = product.conversation_of(sender, within_s=PATIENCE_S)["number"]
     return number
 
 
@@ -72,13 +72,17 @@ def test_undo_before_it_leaves(patient: Product, browser: Browser) -> None:
     page.locator(f"#thread-{number}").focus()
     page.keyboard.press("z")
     expect(page.locator("#draft")).to_have_value("Dạ, mai giao ạ.")
+    page.wait_for_load_state()  # taking back loads the page: its scripts hear keys from here
     first = answers(patient, "undo@khach.example")
     began = utcnow()
     page.keyboard.press("r")
+    expect(page.locator("#draft")).to_be_focused()
     page.keyboard.press("End")
     page.keyboard.type(" Xin cảm ơn.")
     page.keyboard.press("Control+Enter")
-    left = until(lambda: answers(patient, "undo@khach.example"), 30, "the second one leaves")
+    left = until(
+        lambda: answers(patient, "undo@khach.example"), PATIENCE_S, "the second one leaves"
+    )
     assert first == []
     assert len(left) == 1, "only the second"
     assert "Xin cảm ơn." in left[0]["text"]
@@ -115,6 +119,36 @@ def test_a_draft_goes_along(patient: Product, browser: Browser) -> None:
     assert sorted(one[0] for one in kinds) == ["note"], "the text went along with the kind"
     page.context.close()
     other.context.close()
+
+
+def test_a_page_asked_for_before_the_draft_was_saved(
+    patient: Product, browser: Browser
+) -> None:
+    """F78: the page that comes back does not know it; the words are there all the same."""
+    number = asked(patient, "race@khach.example")
+    page = signed_in(browser, patient)
+    open_(page, patient, number)
+    held: list[Route] = []
+    page.route(f"**/inbox/{number}/drafts", held.append)
+
+    def late(route: Route) -> None:
+        if not route.request.is_navigation_request():
+            route.continue_()
+            return
+        before = route.fetch()
+        held[0].continue_()
+        expect(page.locator("#draft-saved")).to_have_text("Draft saved")
+        route.fulfill(response=before)
+
+    page.keyboard.press("r")
+    page.keyboard.type("Half a sentence")
+    with page.expect_request(f"**/inbox/{number}/drafts"):
+        page.keyboard.press("Escape")
+    page.route(f"**/inbox/{number}?lang=en", late)
+    page.reload()
+    expect(page.locator("#draft-of-reply")).to_have_count(0)
+    expect(page.locator("#draft")).to_have_value("Half a sentence")
+    page.context.close()
 
 
 def test_a_dropped_file_and_a_name(patient: Product, browser: Browser) -> None:
@@ -182,6 +216,6 @@ def test_a_saved_reply_by_its_shortcut_and_from_the_list(
     page.keyboard.press("Enter")
     expect(page.locator("#draft")).to_have_value(f"Dạ {text} ạ. {text}")
     page.keyboard.press("Control+Enter")
-    left = until(lambda: answers(patient, "mau@khach.example"), 30, "the answer leaves")
+    left = until(lambda: answers(patient, "mau@khach.example"), PATIENCE_S, "the answer leaves")
     assert "{{7*7}}" in left[0]["text"]
     page.context.close()
