@@ -185,7 +185,7 @@
     // what somebody folded out stays so when a message arrives
     morph.callbacks.beforeAttributeUpdated = (name, node) => !(name === "open" && node.localName === "details");
   }
-  let last, running = 0;
+  let last, had, running = 0; // had: what had the focus before a swap
   const ownToast = (xhr) => xhr?.getResponseHeader("HX-Retarget") === "#toasts";
   const settle = (e) => {
     mark(); tick(); restore(); ageAll(); shownConversation();
@@ -194,7 +194,7 @@
     if (thread && f && !f.elements.body.value && f.dataset.draft === $("#conversation")?.dataset.id) f.elements.seen.value = thread.dataset.seen;
     // only what a swap took away or hid is given back: a background refresh never moves the focus
     const here = document.activeElement;
-    if (!last || (here && here !== document.body && shown(here))) return;
+    if (!last || (had?.isConnected && shown(had)) || (here && here !== document.body && shown(here))) return;
     const to = [document.getElementById(last), $("[data-focus]", e.target), $(TITLE)].find(shown);
     to?.focus({ preventScroll: true });
   };
@@ -207,11 +207,12 @@
     const from = e.detail.requestConfig?.elt;
     if (from?.id === "composer" && e.detail.xhr.status < 300) store.drop("draft:" + from.dataset.draft);
     const a = document.activeElement;
-    last = a && a !== document.body ? a.id || "-" : from?.hidden ? "" : "-";
+    had = a === document.body ? null : a;
+    last = had ? had.id || "-" : from?.hidden ? "" : "-";
     // A mail that was sent is done with: keys work again. In a chat the next line follows.
-    if (from?.id === "composer" && e.detail.xhr.status < 300 && from.elements.cc && a?.closest("#composer")) { last = "-"; a.blur(); }
+    if (from?.id === "composer" && e.detail.xhr.status < 300 && from.elements.cc && a?.closest("#composer")) { last = "-"; had = null; a.blur(); }
     // Done opens another conversation, where the same button would be another question
-    if (a?.closest("#conversation, #context") && e.detail.xhr.getResponseHeader("HX-Push-Url")) { last = "-"; a.blur(); }
+    if (a?.closest("#conversation, #context") && e.detail.xhr.getResponseHeader("HX-Push-Url")) { last = "-"; had = null; a.blur(); }
   });
   addEventListener("htmx:afterSwap", mark);
   addEventListener("htmx:afterSettle", settle);
