@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Make sure that this machine has what some of the tests need: PostgreSQL's programs, a
-# Chromium, Dovecot and strace. As root it installs them; otherwise it prints the one command, and those tests skip.
+# Make sure that this machine has what some of the tests need: PostgreSQL's programs, a Chromium,
+# Dovecot, nginx, Caddy and strace. As root it installs them; otherwise it prints the one
+# command, and those tests skip.
 set -euo pipefail
 
 missing=()
@@ -14,6 +15,8 @@ fi
 if [ ! -x /usr/sbin/dovecot ] || [ ! -x /usr/lib/dovecot/imap-login ]; then
     missing+=(dovecot-imapd)
 fi
+[ -x /usr/sbin/nginx ] || missing+=(nginx-light)
+command -v caddy >/dev/null || missing+=(caddy)
 command -v strace >/dev/null || missing+=(strace)
 [ ${#missing[@]} -gt 0 ] || exit 0
 
@@ -32,10 +35,10 @@ no_cluster() {
     echo 'create_main_cluster = false' >>"$conf"
 }
 
-# Debian's Dovecot starts itself on the standard ports; the tests start their own elsewhere.
-no_dovecot() {
-    service dovecot stop || true
-    ! command -v systemctl || systemctl disable dovecot.service dovecot.socket || true
+# Debian's servers start themselves on the standard ports; the tests start their own elsewhere.
+no_service() {
+    service "$1" stop || true
+    ! command -v systemctl || systemctl disable --now "$1" "$1.socket" || true
 } >/dev/null 2>&1
 
 install_quietly() {
@@ -51,5 +54,9 @@ for package in "${missing[@]}"; do
     fi
     [ "$package" != postgresql ] || no_cluster
     install_quietly "$package"
-    [ "$package" != dovecot-imapd ] || no_dovecot
+    case "$package" in
+    dovecot-imapd) no_service dovecot ;;
+    nginx-light) no_service nginx ;;
+    caddy) no_service caddy ;;
+    esac
 done

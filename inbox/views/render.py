@@ -20,7 +20,7 @@ from inbox.templating import LANGUAGES, N_, environment, render, translator
 from inbox.views import flash, security
 from inbox.views.api.shapes import Problem
 from inbox.views.models import Row
-from inbox.views.settings_nav import NavItem, nav_items
+from inbox.views.settings_nav import NavGroup, nav_groups
 from inbox.views.site import HttpRequest, site
 
 log = logging.getLogger(__name__)
@@ -206,13 +206,11 @@ def _set_cookie(request: HttpRequest, response: Response[Any], name: str, value:
         )
 
 
-def _settings_nav(request: HttpRequest, who: Person | None, spoken: str) -> list[NavItem]:
+def _settings_nav(request: HttpRequest, who: Person | None, spoken: str) -> list[NavGroup]:
     """Return the settings' menu in the page's language."""
     if who is None:
         return []
-    say = translator(spoken).gettext
-    items = nav_items(who.role, request.scope["path"])
-    return [item._replace(label=say(item.label)) for item in items]
+    return nav_groups(who.role, request.scope["path"], translator(spoken).gettext)
 
 
 def _next_path(request: HttpRequest) -> str:

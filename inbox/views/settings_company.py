@@ -16,7 +16,7 @@ from inbox.templating import N_
 from inbox.views.render import page
 from inbox.views.security import form_fields
 from inbox.views.settings_form import AnyResponse, done, spoken_errors, texts_of
-from inbox.views.settings_nav import nav_items
+from inbox.views.settings_nav import first_page
 from inbox.views.site import HttpRequest, person, site, write
 
 FIELDS = ("name", "time_zone", "language")
@@ -26,8 +26,7 @@ UNDO = "undo_send_s"
 @get("/settings", opt={"access": "supervisor"})
 async def show_settings(request: HttpRequest) -> Redirect:
     """Lead to the first page that this person may open."""
-    first = nav_items(person(request).role, "/settings")[0]
-    return Redirect(first.address, status_code=303)
+    return Redirect(first_page(person(request).role), status_code=303)
 
 
 @get("/settings/company", opt={"access": "admin"})
