@@ -102,7 +102,9 @@ def _fresh() -> list[tuple[str, Story]]:
     for step, after in FRESH:
         alike = [one for one in texts.live() if one.step == step]
         story, mark = secrets.choice(alike), secrets.token_hex(8)
-        found.append((KEY + mark, replace(story, email=f"{mark}.{story.email}", after=after)))
+        name, _, domain = story.email.partition("@")
+        email = f"{name}{secrets.randbelow(10**6):06}@{domain}"
+        found.append((KEY + mark, replace(story, email=email, after=after)))
     return found
 
 

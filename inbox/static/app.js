@@ -335,4 +335,5 @@
   (wrong || ($(".flash") && document.activeElement === document.body && $(TITLE)))?.focus?.({ preventScroll: !wrong }); // an action that led here
   $(".subnav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }); // on a phone it is one long line
   mark(); restore(); ageAll(); show(); shownConversation();
+  $("a.item[aria-current]")?.scrollIntoView({ block: "nearest" }); // what is open, in its list
 })();

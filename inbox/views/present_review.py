@@ -1,6 +1,5 @@
 """One item of the review page: the message with the words that weighed, choices, outcome."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -8,10 +7,10 @@ from inbox.learning.reviewing import Outcome
 from inbox.store.setup import Type
 from inbox.views.models import ConversationPage
 from inbox.views.present_list import sureness, type_name
-from inbox.views.words import PRIORITY, Speaker, paragraphs
+from inbox.views.present_terms import Piece
+from inbox.views.words import PRIORITY, Speaker
 from models import Message, TriagePrediction
 
-SHOWN_CHARS = 4000
 FIRST = 3  # candidates that are offered at once
 # The matrix of impact and time: what each cell means, and where each urgency is shown first.
 CELLS = (
@@ -20,14 +19,6 @@ CELLS = (
     ("low", "low", "normal"),
 )
 USUAL_CELL = {"urgent": (1, 2), "high": (1, 1), "normal": (1, 0), "low": (2, 0)}
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """Words of the message; ``mark`` is "for" or "against" the type, or ""."""
-
-    text: str
-    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,33 +46,6 @@ class Item:
     outcome: list[tuple[str, str]]  # icon, sentence
     holder: str
     opinions: list[tuple[str, str]]  # name, what they say
-
-
-def marked(text: str, terms: Sequence[tuple[str, float]]) -> list[list[list[Piece]]]:
-    """Return the text in paragraphs and lines, the terms in it marked as they weigh."""
-    weigh = {" ".join(term.split()).casefold(): weight for term, weight in terms if term}
-    shapes = sorted(weigh, key=len, reverse=True)
-    pattern = None
-    if shapes:
-        alternatives = "|".join(r"\s+".join(map(re.escape, one.split())) for one in shapes)
-        pattern = re.compile(rf"(?<!\w)(?:{alternatives})(?!\w)", re.IGNORECASE)
-    return [
-        [_pieces(line, pattern, weigh) for line in lines]
-        for lines in paragraphs(text[:SHOWN_CHARS])
-    ]
-
-
-def _pieces(
-    line: str, pattern: re.Pattern[str] | None, weigh: Mapping[str, float]
-) -> list[Piece]:
-    pieces, at = [], 0
-    for match in pattern.finditer(line) if pattern is not None else ():
-        if match.start() > at:
-            pieces.append(Piece(line[at : match.start()]))
-        weight = weigh.get(" ".join(match.group().split()).casefold(), 1.0)
-        pieces.append(Piece(match.group(), "for" if weight > 0 else "against"))
-        at = match.end()
-    return [*pieces, Piece(line[at:])] if at < len(line) else pieces
 
 
 def words_of(messages: Sequence[Message], prediction: TriagePrediction | None) -> str:

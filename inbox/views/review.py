@@ -32,20 +32,21 @@ from inbox.views.opened import Opened, glanced, shown_conversation
 from inbox.views.present_list import present_opinions, present_row
 from inbox.views.present_review import (
     Item,
-    marked,
     matrix,
     offered,
     present_outcome,
     sure_of,
     words_of,
 )
+from inbox.views.present_terms import mark_terms
 from inbox.views.render import page, wants_partial, words
 from inbox.views.security import form_fields
 from inbox.views.site import HttpRequest, number_of, person, read, site, write
-from inbox.views.words import Speaker
+from inbox.views.words import Speaker, paragraphs
 
 MOST_SKIPPED = 50
 SHOWN_NEXT = 5
+SHOWN_CHARS = 4000  # of the message
 FIELDS = ("request_type", "other", "urgency", "version", "queue", "skipped", "skip")
 
 
@@ -111,8 +112,8 @@ def _item(loaded: Loaded, speak: Speaker, who: Person) -> Item | None:
     return Item(
         page=shown_conversation(one, speak, who),
         version=row.version,
-        text=marked(
-            words_of(one.thread.messages, said),
+        text=mark_terms(
+            paragraphs(words_of(one.thread.messages, said)[:SHOWN_CHARS]),
             [(term, weight) for term, weight in said.why] if said is not None else [],
         ),
         choices=choices,
