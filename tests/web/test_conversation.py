@@ -111,6 +111,11 @@ async def test_sorted_by_the_starter(scene: Scene) -> None:
     words = re.findall(r"<mark>([^<]+)</mark>", why[1])
     assert 1 <= len(words) <= 5
     assert all(word.lower() in PAID_TWICE.lower() for word in words), words
+    article = re.search(r'<article class="msg".*?</article>', page, re.DOTALL)
+    assert article, "the message itself"
+    marked = {word.casefold() for word in re.findall(r"<mark>([^<]+)</mark>", article[0])}
+    assert marked
+    assert marked <= {word.casefold() for word in words}
     assert "starter model" in page
     assert f'value="{row.urgency}" aria-current="true"' in page
 
@@ -118,9 +123,12 @@ async def test_sorted_by_the_starter(scene: Scene) -> None:
 async def test_rules_give_their_words_too(scene: Scene) -> None:
     """F55: without a model the written rules say why."""
     number = await scene.arrive("My parcel has not arrived, is it lost?", request_type="")
-    page = (await (await scene.signed_in("ha")).get(f"/inbox/{number}")).text
+    ha = await scene.signed_in("ha")
+    page = (await ha.get(f"/inbox/{number}")).text
     assert re.search(r"<mark>[^<]+</mark>", page)
     assert "written rules sorted this" in page
+    await ha.post(f"/inbox/{number}/agreement", {})
+    assert "<mark>" not in (await ha.get(f"/inbox/{number}")).text, "it asks nothing any more"
 
 
 async def test_unsure_on_the_page(scene: Scene) -> None:
