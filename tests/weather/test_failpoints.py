@@ -6,8 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
+from sqlmodel import Session
 
 from inbox.failpoints import failpoint, read_variable
+from models import Agent
 from tests.slow.product import free_port
 from tests.weather.dates import milestone, reminder
 from tests.weather.ends import DANGEROUS, ENDS
@@ -42,8 +45,14 @@ def plain(
     """Run a company whose web and mail receiver stay alive."""
     folder = tmp_path_factory.mktemp("failpoints")
     place = new_place(folder, sqlite_template, smtp_url=sink.url)
+    place.ledger.write(_no_day_mails)
     with place.role("web"), place.role("smtp"):
         yield place
+
+
+def _no_day_mails(session: Session) -> None:
+    """Let nothing leave but what a trial is about, whatever the time of day."""
+    session.execute(update(Agent).values(day_mail_on="9999-12-31"))
 
 
 def _die_at(name: str, passage: int, plain: Place, sink: Sink) -> None:

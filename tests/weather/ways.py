@@ -282,11 +282,16 @@ def mailbox(trial: Trial) -> None:
             assert seen <= stored  # nothing is marked that is not kept
             ledger.write(_end_leases)
     assert (done.returncode, stored, seen) == (0, trial.passage, trial.passage)
+    ledger.write(_drop_mailboxes)  # a later trial's worker would tell people that it is away
+
+
+def _drop_mailboxes(session: Session) -> None:
+    session.execute(delete(Mailbox))
 
 
 def _add_mailbox(session: Session, inbox_id: int) -> None:
     """Enter a mailbox in place of an earlier trial's."""
-    session.execute(delete(Mailbox))
+    _drop_mailboxes(session)
     now = utcnow()
     session.add(
         Mailbox(
