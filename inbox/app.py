@@ -15,6 +15,7 @@ from inbox.db import Database
 from inbox.queue import Announcer, connect
 from inbox.settings import Settings
 from inbox.store.sessions import live_among
+from inbox.templating import give_all
 from inbox.views import assets, unchanged
 from inbox.views.desk import Desk
 from inbox.views.hub import Hub
@@ -46,6 +47,7 @@ def make_site(settings: Settings) -> Site:
     desk, room = Desk(database, hub), Room(hub.tell)
     hub.hear(room.hear)
     site = Site(settings, settings.secret, database, redis, hub, desk, room, assets.load())
+    give_all(static=site.static)
     site.lists.on = hub.live
     hub.hear(site.lists.hear)
     return site

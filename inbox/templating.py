@@ -64,6 +64,12 @@ def environment(language: str) -> Environment:
     return made
 
 
+def give_all(**values: Any) -> None:
+    """Give every template a value: also macros that are imported once, without a page's own."""
+    for language in LANGUAGES:
+        environment(language).globals.update(values)
+
+
 def render(language: str, name: str, /, **values: Any) -> str:
     """Render one template in one language."""
     spoken = language if language in LANGUAGES else "en"

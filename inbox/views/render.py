@@ -145,7 +145,6 @@ def build(
     html = render(
         spoken,
         template,
-        static=where.static,
         csrf_field=lambda: field,
         theme=_theme(request, who),
         me=_me(who),
@@ -156,7 +155,7 @@ def build(
         settings_nav=_settings_nav(request, who, spoken) if active == "settings" else [],
         demo=where.settings.demo,
         flash_line=flash.waiting(request, spoken) if whole else "",
-        row_html=lambda row, query: _row_html(spoken, row, query, where.static),
+        row_html=lambda row, query: _row_html(spoken, row, query),
         **values,
     )
     response = Response(
@@ -177,20 +176,16 @@ def build(
 
 
 @lru_cache(maxsize=8)
-def _row_macro(spoken: str, static: Callable[[str], str]) -> Callable[[Row, str], Markup]:
-    module = (
-        environment(spoken)
-        .get_template("inbox/_row.html")
-        .make_module({"static": static, "lang": spoken})
-    )
+def _row_macro(spoken: str) -> Callable[[Row, str], Markup]:
+    module = environment(spoken).get_template("inbox/_row.html").make_module({"lang": spoken})
     macro: Callable[[Row, str], Markup] = module.list_row  # type: ignore[attr-defined]
     return macro
 
 
 @lru_cache(maxsize=2000)  # 2 KB each: what a team's screens show, several times over
-def _row_html(spoken: str, row: Row, query: str, static: Callable[[str], str]) -> Markup:
+def _row_html(spoken: str, row: Row, query: str) -> Markup:
     """Render a row of the list, once for all who see the same of it in the same minute."""
-    return _row_macro(spoken, static)(row, query)
+    return _row_macro(spoken)(row, query)
 
 
 def _set_cookie(request: HttpRequest, response: Response[Any], name: str, value: str) -> None:

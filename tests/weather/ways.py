@@ -123,10 +123,9 @@ def settle(place: Place) -> None:
 
 
 def _end_leases(session: Session) -> None:
-    raws, outbox = columns(RawMessage), columns(Outbox)
+    raws, outbox, then = columns(RawMessage), columns(Outbox), columns(Mailbox).created_at
     session.execute(update(RawMessage).values(leased_until=raws.received_at))
     session.execute(update(Outbox).values(leased_until=outbox.created_at))
-    then = columns(Mailbox).created_at
     session.execute(update(Mailbox).values(leased_until=then, next_at=then))
 
 
@@ -282,16 +281,12 @@ def mailbox(trial: Trial) -> None:
             assert seen <= stored  # nothing is marked that is not kept
             ledger.write(_end_leases)
     assert (done.returncode, stored, seen) == (0, trial.passage, trial.passage)
-    ledger.write(_drop_mailboxes)  # a later trial's worker would tell people that it is away
-
-
-def _drop_mailboxes(session: Session) -> None:
-    session.execute(delete(Mailbox))
+    ledger.write(lambda it: it.execute(delete(Mailbox)))  # else later workers tell of it
 
 
 def _add_mailbox(session: Session, inbox_id: int) -> None:
     """Enter a mailbox in place of an earlier trial's."""
-    _drop_mailboxes(session)
+    session.execute(delete(Mailbox))
     now = utcnow()
     session.add(
         Mailbox(
