@@ -30,7 +30,7 @@ run: setup
 	@$(BIN)/kip run $(if $(DATA),--data "$(DATA)") $(ARGS)
 
 test: machine lint
-	@$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-long: machine dev
 	@$(BIN)/python -m pytest -m long -o faulthandler_timeout=0 $(ARGS)

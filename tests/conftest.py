@@ -46,14 +46,26 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("database_kind", kinds, scope="session")
 
 
+@pytest.hookimpl(trylast=True)  # after pytest has brought tests of one database together
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what takes minutes unless it is asked for, whatever else ``-m`` says."""
-    if "long" in config.option.markexpr:
-        return
-    long = [item for item in items if item.get_closest_marker("long")]
-    if long:
-        config.hook.pytest_deselected(items=long)
-        items[:] = [item for item in items if item not in set(long)]
+    """Leave out what takes minutes unless it is asked for, whatever else ``-m`` says.
+
+    Files of slow tests, which wait as much as they compute, are spread evenly between the
+    others: several at once would be short of processor, and then leave it idle. The longest,
+    which are last by name, come first.
+    """
+    if "long" not in config.option.markexpr:
+        long = {item for item in items if item.get_closest_marker("long")}
+        config.hook.pytest_deselected(items=list(long))
+        items[:] = [item for item in items if item not in long]
+    slow = dict.fromkeys(item.path for item in items if item.get_closest_marker("slow"))
+    quick = dict.fromkeys(item.path for item in items if item.path not in slow)
+    place = {
+        path: n / len(group)
+        for group in (list(quick), list(slow)[::-1])
+        for n, path in enumerate(group)
+    }
+    items.sort(key=lambda item: place[item.path])
 
 
 @pytest.fixture(scope="session", autouse=True)
