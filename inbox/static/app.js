@@ -187,8 +187,23 @@
   }
   let last, had, running = 0; // had: what had the focus before a swap
   const ownToast = (xhr) => xhr?.getResponseHeader("HX-Retarget") === "#toasts";
+  // What weighed in sorting, named in the panel, is painted in the customer's words; the text stays as it is.
+  const paint = () => {
+    if (!window.Highlight || !CSS.highlights) return;
+    const terms = $$("#context [data-why] mark").map((e) => e.textContent.trim().split(/\s+/).map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("\\s+"));
+    const ranges = [], one = terms.length && new RegExp(`(?<![\\p{L}\\p{N}])(?:${terms.join("|")})(?![\\p{L}\\p{N}])`, "giu");
+    if (one) $$(".thread .msg:not(.msg-out, .msg-note) .body > p").forEach((p) => {
+      const walk = document.createTreeWalker(p, NodeFilter.SHOW_TEXT);
+      while (walk.nextNode()) for (const hit of walk.currentNode.data.matchAll(one)) {
+        const range = new Range();
+        range.setStart(walk.currentNode, hit.index); range.setEnd(walk.currentNode, hit.index + hit[0].length);
+        ranges.push(range);
+      }
+    });
+    CSS.highlights.set("why", new window.Highlight(...ranges));
+  };
   const settle = (e) => {
-    mark(); tick(); restore(); ageAll(); shownConversation();
+    mark(); tick(); paint(); restore(); ageAll(); shownConversation();
     const thread = $(".thread"), f = $("#composer");
     // with nothing typed yet, what is on the page has been seen; with a draft, the server shall ask
     if (thread && f && !f.elements.body.value && f.dataset.draft === $("#conversation")?.dataset.id) f.elements.seen.value = thread.dataset.seen;
@@ -334,6 +349,6 @@
   const wrong = $$("main [aria-invalid=true]").find(shown); // a form that came back: where its first error is
   (wrong || ($(".flash") && document.activeElement === document.body && $(TITLE)))?.focus?.({ preventScroll: !wrong }); // an action that led here
   $(".subnav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }); // on a phone it is one long line
-  mark(); restore(); ageAll(); show(); shownConversation();
+  mark(); paint(); restore(); ageAll(); show(); shownConversation();
   $("a.item[aria-current]")?.scrollIntoView({ block: "nearest" }); // what is open, in its list
 })();

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 
 from inbox.store.marks import NO_MARKS, Marks
 from inbox.views.models_views import CallShown, ViewItem
-from inbox.views.present_terms import Piece
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +138,6 @@ class Entry:
     via_icon: str = ""
     via_text: str = ""
     paragraphs: list[list[str]] = field(default_factory=list)
-    marked: list[list[list[Piece]]] = field(default_factory=list)  # with what weighed
     hidden: list[list[str]] = field(default_factory=list)
     hidden_lines: int = 0
     files: list[tuple[str, str, str]] = field(default_factory=list)

@@ -36,7 +36,6 @@ from inbox.views.present_deadlines import present_deadlines
 from inbox.views.present_events import present_event
 from inbox.views.present_list import owner_of, sureness, type_name
 from inbox.views.present_notes import say_note
-from inbox.views.present_terms import mark_terms
 from inbox.views.render import initial
 from inbox.views.words import (
     MESSENGER_NAMES,
@@ -116,7 +115,6 @@ def present_conversation(  # noqa: PLR0913
     by_messenger = row.channel in MESSENGERS
     can_reply = by_chat or by_messenger or bool(address)
     live = [clock for clock in thread.clocks if clock.met_at is None and not clock.cancelled_at]
-    why = _why(thread) if not decided else []
     sureness_now = "sure" if decided else sureness(row.request_type_confidence)
     shown = ConversationPage(
         number=row.id,
@@ -132,7 +130,7 @@ def present_conversation(  # noqa: PLR0913
         priority=PRIORITY[row.urgency],
         owner=owner_of(row.owner_id, colleagues, me),
         contact=_contact(thread, speak, identities),
-        messages=_with_terms(_entries(thread, speak, types, colleagues), thread, why),
+        messages=_entries(thread, speak, types, colleagues),
         deadlines=present_deadlines(thread, calendars or {}, speak, colleagues, team_names),
         policy_text=_policy(live or list(thread.clocks), row.urgency, speak),
         promise_text=(
@@ -145,7 +143,7 @@ def present_conversation(  # noqa: PLR0913
         backup_name=backup.name if backup else "",
         types=_types(thread, types, speak.language),
         urgencies=[(key, number, key == row.urgency) for key, number in PRIORITY.items()],
-        why=why,
+        why=_why(thread) if not decided else [],
         why_rule=_why_rule(thread, speak),
         model_text=_model_text(thread, speak, confirmed),
         seen=row.last_message_id or 0,
@@ -324,20 +322,6 @@ def _why(thread: Thread) -> list[str]:
     if thread.prediction is None:
         return []
     return [term for term, weight in thread.prediction.why if weight > 0][:3]
-
-
-def _with_terms(entries: list[Entry], thread: Thread, why: Sequence[str]) -> list[Entry]:
-    """Mark in the message that was sorted what the panel beside it names."""
-    if thread.prediction is None or not why:
-        return entries
-    inbound = [str(one.id) for one in thread.messages if one.direction == Direction.INBOUND]
-    wanted = str(thread.prediction.message_id)
-    at = wanted if wanted in inbound else next(iter(inbound), "")
-    terms = [(term, 1.0) for term in why]
-    return [
-        replace(one, marked=mark_terms(one.paragraphs, terms)) if one.id == at else one
-        for one in entries
-    ]
 
 
 def _why_rule(thread: Thread, speak: Speaker) -> str:

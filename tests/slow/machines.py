@@ -29,7 +29,7 @@ from tests.postgres import Postgres
 from tests.slow.product import PASSWORD, PYTHON, free_port, hidden, until
 
 KEY = "the same long random text on every machine"
-START_S = 60.0
+START_S = 150.0
 ROLES = ("web-a", "web-b", "worker-a", "worker-b", "smtp")
 
 

@@ -115,6 +115,10 @@ def test_from_the_form_to_the_answer_on_the_customer_s_page(
     expect(agent.locator("#subject")).to_have_text("Ấm đun nước bốc khói")
     assert _number(agent) == number
     _all_quiet(agent)
+    named = [term.casefold() for term in agent.locator("[data-why] mark").all_inner_texts()]
+    painted = agent.evaluate("[...CSS.highlights.get('why')].map((range) => `${range}`)")
+    assert painted, "what weighed stands out in the customer's words"
+    assert {term.casefold() for term in painted} <= set(named)
     agent.keyboard.press("r")
     expect(agent.locator("#draft")).to_be_focused()
     agent.keyboard.type("Chị rút điện ngay giúp em nhé, kỹ thuật viên sẽ gọi chị.")

@@ -25,7 +25,7 @@ from tests.slow.product import PYTHON, free_port, hidden, until
 from tests.weather.ledger import Ledger
 
 TOKEN = "a token of these tests"
-START_S = 60.0
+START_S = 150.0
 
 
 @dataclass
