@@ -9,17 +9,20 @@ import json
 import logging
 import sys
 
-from inbox.clock import utcnow
-from inbox.company.installation import offer_setup
-from inbox.db import Database
-from inbox.demo.seed import seed
-from inbox.errors import InboxError
-from inbox.learning.versions import find_without_files, keep_files
-from inbox.logs import start_logging
-from inbox.migrations import migrate
-from inbox.settings import Settings, get_settings
-from inbox.starter_model import find_starter, register_starter
-from inbox.triage import files, starter
+from inbox.processes import loading
+
+with loading():
+    from inbox.clock import utcnow
+    from inbox.company.installation import offer_setup
+    from inbox.db import Database
+    from inbox.demo.seed import seed
+    from inbox.errors import InboxError
+    from inbox.learning.versions import find_without_files, keep_files
+    from inbox.logs import start_logging
+    from inbox.migrations import migrate
+    from inbox.settings import Settings, get_settings
+    from inbox.starter_model import find_starter, register_starter
+    from inbox.triage import files, starter
 
 log = logging.getLogger(__name__)
 

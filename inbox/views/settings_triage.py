@@ -21,8 +21,8 @@ from inbox.store.learning import Version
 from inbox.store.people import list_colleagues
 from inbox.store.setup import count_confirmed, find_live_model, named_types
 from inbox.templating import N_
-from inbox.triage.meaning import is_installed
 from inbox.triage.prediction import UrgencyCosts
+from inbox.triage.semantic import is_installed
 from inbox.views.inbox import speaker_for
 from inbox.views.opened import ENOUGH_CONFIRMED
 from inbox.views.present_list import type_name

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from inbox.errors import Invalid
-from inbox.triage import meaning
+from inbox.triage import meaning, semantic
 from inbox.triage.candidates import Kind, make_candidates
 from inbox.triage.meaning import (
     HEAD_CHARS,
@@ -120,15 +120,16 @@ def test_of_a_message_begin_and_end_are_read_without_what_is_no_evidence() -> No
 
 
 def test_a_missing_package_is_said_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(meaning, "PACKAGE", "no_such_package_anywhere")
-    assert not meaning.is_installed()
+    for module in (semantic, meaning):
+        monkeypatch.setattr(module, "PACKAGE", "no_such_package_anywhere")
+    assert not semantic.is_installed()
     with pytest.raises(Invalid, match=r"pip install kip-inbox\[semantic\]"):
         load_encoder()
 
 
 def test_the_package_understands_across_languages_and_survives_odd_text() -> None:
     """Skipped where the extra is not installed."""
-    pytest.importorskip(meaning.PACKAGE, reason="pip install kip-inbox[semantic]")
+    pytest.importorskip(semantic.PACKAGE, reason="pip install kip-inbox[semantic]")
     encoder = load_encoder()
     texts = [
         "đơn hàng của tôi bao giờ giao tới?",
