@@ -1,4 +1,4 @@
-"""Writing first: the page that begins a conversation with anybody, by mail."""
+"""Writing first: the page that begins a conversation, by mail or by a messenger."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,10 +27,12 @@ from inbox.store.company import Door, list_doors
 from inbox.store.people import Person
 from inbox.store.setup import Type, list_types
 from inbox.store.teams import active_team_names
+from inbox.store.ways import Way, list_ways
 from inbox.templating import N_
 from inbox.views.extras import MAX_FORM_BYTES, asks_first, read_extras, read_files, said_why
 from inbox.views.flash import flash
 from inbox.views.inbox import speaker_for
+from inbox.views.present_ways import offered
 from inbox.views.render import page, wants_partial, words
 from inbox.views.settings_form import spoken_errors, texts_of
 from inbox.views.site import HttpRequest, Site, number_of, person, read, site, write
@@ -55,6 +57,7 @@ class Whom:
     contact_id: int = 0
     name: str = ""
     ways: Mapping[str, list[str]] = field(default_factory=dict)  # of the chosen, by kind
+    messengers: list[Way] = field(default_factory=list)  # of the chosen
     found: list[tuple[int, str, str]] = field(default_factory=list)  # id, name, address
     is_unclear: bool = False  # the words are no question
 
@@ -87,7 +90,8 @@ def find_whom(session: Session, who: Person, query: Mapping[str, str], now: date
         mails = ways.get("email", [])
         ways["email"] = list(dict.fromkeys([*mails[:1], *proved]))
         known = next((some[0] for some in ways.values() if some), "")
-        return Whom(contact.id, contact.name or known, ways)
+        written = [one for one in list_ways(session, contact.id) if one.reach is not None]
+        return Whom(contact.id, contact.name or known, ways, written)
     account_id = number_of(query.get("account", ""))
     if account_id:
         account = whose_account(session, account_id, who).account
@@ -178,6 +182,7 @@ async def common(
     given = {name: text for name, text in values.items() if text or name not in usual}
     return {
         "whom": loaded.whom,
+        "messengers": offered(loaded.whom.messengers, speak),
         "unfinished": [(one.id, one.subject) for one in loaded.unfinished],
         "query": {name: values[name] for name in ("q", "account") if values.get(name)},
         "values": {**usual, **given},
@@ -226,7 +231,7 @@ def _begin(
         raise Invalid(WRITE, {"body": WRITE})
     if len(fields["body"]) > MOST_TEXT:
         raise Invalid(TOO_LONG, {"body": TOO_LONG})
-    return beginning.begin_by_mail(
+    return beginning.begin_in_writing(
         session,
         wanted,
         text=fields["body"],

@@ -1,6 +1,7 @@
 """By which channels an answer may go, as the composer shows it."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from inbox.channels.messengers.errors import BLOCKED, WINDOW_CLOSED
 from inbox.store.messengers import Reach
@@ -12,6 +13,7 @@ from models import MESSENGERS, ChannelKind
 
 ALWAYS = N_("by %(name)s")
 UNTIL = N_("by %(name)s, until %(time)s")
+WAY_UNTIL = N_("%(way)s, until %(time)s")
 INSTEAD = N_("%(why)s The answer goes out by %(way)s instead, unless you choose otherwise.")
 NOWHERE = N_("%(why)s You can keep notes.")
 NOBODY = N_("There is nobody to answer to here; you can keep notes.")
@@ -51,6 +53,21 @@ def _own(channel: ChannelKind, own: Reach | None, speak: Speaker) -> str:
     if own is None or own.until is None:
         return speak.say(ALWAYS) % {"name": MESSENGER_NAMES[channel]}
     return speak.say(UNTIL) % {"name": MESSENGER_NAMES[channel], "time": speak.clock(own.until)}
+
+
+def offered(ways: Sequence[Way], speak: Speaker) -> list[tuple[str, str]]:
+    """Return those messengers by which somebody may be written to now."""
+    return [
+        (one.to, _with_end(one, one.reach.until, speak))
+        for one in ways
+        if one.reach is not None and one.reach.is_open(speak.now)
+    ]
+
+
+def _with_end(way: Way, until: datetime | None, speak: Speaker) -> str:
+    if until is None:
+        return _label(way)
+    return speak.say(WAY_UNTIL) % {"way": _label(way), "time": speak.clock(until)}
 
 
 def _label(way: Way) -> str:

@@ -20,13 +20,15 @@ from inbox.conversations import RESTRICTED
 from inbox.dates import reminders
 from inbox.errors import Conflict, Invalid, NotFound
 from inbox.later import blocking
+from inbox.outgoing import messengers
 from inbox.outgoing.letters import OWN_ADDRESS, Extras
 from inbox.queue import CLOCKS
 from inbox.rulebook import Rulebook, load_rulebook, promise_of
-from inbox.store import owners, people
+from inbox.store import owners, people, ways
 from inbox.store.accountpage import whose_contact
 from inbox.store.audit import add_entry
 from inbox.store.changes import changed, moved
+from inbox.store.chat import find_current
 from inbox.store.company import find_company
 from inbox.store.dates import Place
 from inbox.store.erased import find_erased
@@ -52,6 +54,7 @@ from models.base import columns
 messages = columns(Message)
 
 MOST_SUBJECT, MOST_NAME = 200, 200
+MOST_HEADING = 80  # of a messenger's text, where no subject is given
 A_DAY = timedelta(days=1)
 NO_ADDRESS = N_("This is not an e-mail address, such as ten@congty.vn.")
 NOBODY = N_("Say to whom: choose somebody, or type an address.")
@@ -62,14 +65,16 @@ BLOCKED = N_("This sender is blocked: the answer would wait apart. Lift the bloc
 ERASED = N_("The data of this person was erased. They have to write to us first.")
 SENT = N_("It was sent already.")
 NO_INBOX = N_("There is no such inbox, or it is closed.")
+GOES_ON = N_("A request of theirs is open there: write your message in that one.")
 
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
     """What is said of a conversation that one of us begins.
 
-    ``address`` is an e-mail address or a number in E.164, as ``kind`` has it; of a known
-    contact, one of theirs. ``owner_id`` None is whoever begins it. ``follow_up_at`` is when
+    ``address`` is an e-mail address, a number in E.164 or somebody on a messenger as
+    ``store.ways`` names them, as ``kind`` has it; of a known contact, one of theirs.
+    ``owner_id`` None is whoever begins it. ``follow_up_at`` is when
     the owner hears that no answer came; None is the company's usual time.
     """
 
@@ -85,7 +90,7 @@ class Beginning:
     follow_up_at: datetime | None = None
 
 
-def begin_by_mail(
+def begin_in_writing(
     session: Session,
     wanted: Beginning,
     *,
@@ -96,9 +101,9 @@ def begin_by_mail(
     key: str,
     extras: Extras,
 ) -> int:
-    """Write to a customer by mail; return the new conversation's number.
+    """Write to a customer by mail or by a messenger; return the new conversation's number.
 
-    The same ``key`` again returns the first one's. The mail can be undone as any answer can.
+    The same ``key`` again returns the first one's. It can be undone as any answer can.
 
     Raises
     ------
@@ -107,21 +112,17 @@ def begin_by_mail(
     NoDelivery
         If the address is marked, and it is not to go there anyway.
     Conflict
-        If the person's data is restricted.
+        If the person's data is restricted, or they cannot be written to there just now.
     """
     again = find_again(session, key, now)
     if again is not None:
         return again
-    address = normalise(wanted.address.strip()) or wanted.address.strip()
-    contact = find_reachable(session, replace(wanted, address=address), house, by)
-    if not wanted.subject.strip():
-        raise Invalid(NO_SUBJECT, {"subject": NO_SUBJECT})
-    door = get_door(session, wanted.inbox_id)
-    if door.kind is not ChannelKind.EMAIL:
-        raise Invalid(NO_INBOX, {"inbox": NO_INBOX})
-    if contact is None:
-        contact = enter_contact(session, "email", address, wanted.name, by=by, now=now)
-    row = open_with(session, wanted, contact, ChannelKind.EMAIL, by=by, now=now)
+    if ways.names_messenger(wanted.address):
+        to = ""  # where its channel leads
+        row = _open_at_messenger(session, wanted, text, extras, by=by, now=now)
+    else:
+        to = normalise(wanted.address.strip()) or wanted.address.strip()
+        row = _open_for_mail(session, replace(wanted, address=to), house, by, now)
     sending.send(
         session,
         row,
@@ -130,10 +131,43 @@ def begin_by_mail(
         by=by,
         now=now,
         key=key,
-        extras=replace(extras, to=address, word=None, remind_at=None, quotes=False),
+        extras=replace(extras, to=to, word=None, remind_at=None, quotes=False),
     )
     remind(session, row, wanted, by=by, now=now)
     return row.id
+
+
+def _open_for_mail(
+    session: Session, wanted: Beginning, house: House, by: Person, now: datetime
+) -> Conversation:
+    contact = find_reachable(session, wanted, house, by)
+    if not wanted.subject.strip():
+        raise Invalid(NO_SUBJECT, {"subject": NO_SUBJECT})
+    door = get_door(session, wanted.inbox_id)
+    if door.kind is not ChannelKind.EMAIL:
+        raise Invalid(NO_INBOX, {"inbox": NO_INBOX})
+    if contact is None:
+        contact = enter_contact(session, "email", wanted.address, wanted.name, by=by, now=now)
+    return open_with(session, wanted, contact, ChannelKind.EMAIL, by=by, now=now)
+
+
+def _open_at_messenger(
+    session: Session, wanted: Beginning, text: str, extras: Extras, *, by: Person, now: datetime
+) -> Conversation:
+    """Open a conversation where somebody wrote before; unless their last one goes on there."""
+    contact = _get_known(session, wanted, by)
+    way = ways.find_person(session, contact.id, wanted.address)
+    if way is None or way.reach is None:
+        raise Invalid(ONE_OF, {"to": ONE_OF})
+    messengers.demand_open(way.reach, now)
+    messengers.check(way.kind, text, extras)
+    inbox_id = way.reach.inbox_id
+    going_on = find_current(session, inbox_id, contact.id, now, way.kind)
+    if going_on is not None and going_on[1] is not Status.RESOLVED:
+        raise Conflict(GOES_ON)
+    subject = wanted.subject.strip() or text.strip().partition("\n")[0][:MOST_HEADING]
+    wanted = replace(wanted, inbox_id=inbox_id, subject=subject)
+    return open_with(session, wanted, contact, way.kind, by=by, now=now)
 
 
 def find_again(session: Session, key: str, now: datetime) -> int | None:
@@ -167,10 +201,9 @@ def find_reachable(
     """
     if wanted.kind == "email":
         _check_address(session, wanted.address, house)
+    contact: Contact | None
     if wanted.contact_id is not None:
-        contact = whose_contact(session, wanted.contact_id, by).contact
-        if contact is None or contact.erased_at is not None:
-            raise NotFound("There is no such customer, or you may not see them.")
+        contact = _get_known(session, wanted, by)
         known = people.list_identities(session, contact.id).get(wanted.kind, ())
         if wanted.address not in known:
             raise Invalid(ONE_OF, {"to": ONE_OF})
@@ -180,6 +213,13 @@ def find_reachable(
             raise Invalid(ERASED, {"to": ERASED})
     if contact is not None and contact.restricted_at is not None:
         raise Conflict(RESTRICTED)
+    return contact
+
+
+def _get_known(session: Session, wanted: Beginning, by: Person) -> Contact:
+    contact = whose_contact(session, wanted.contact_id or 0, by).contact
+    if contact is None or contact.erased_at is not None:
+        raise NotFound("There is no such customer, or you may not see them.")
     return contact
 
 
