@@ -16,15 +16,19 @@ from inbox.db import insert_into
 from inbox.store.adrift import list_adrift
 from inbox.store.setup import find_live_model, find_problem
 from models import (
+    ChannelKind,
     Conversation,
     Counter,
     EscalationStep,
+    HookOff,
     Inbox,
     Mailbox,
     MailSender,
+    Messenger,
     Outbox,
     RawMessage,
     Status,
+    Webhook,
 )
 from models.base import columns
 
@@ -35,6 +39,8 @@ conversations = columns(Conversation)
 counters = columns(Counter)
 mailboxes = columns(Mailbox)
 senders = columns(MailSender)
+messengers = columns(Messenger)
+webhooks = columns(Webhook)
 
 MOST = 10_000  # rows waiting are counted up to here
 RECENT = 1_000  # mails looked at for how sending goes
@@ -216,6 +222,90 @@ def list_mailboxes(session: Session) -> list[MailboxState]:
         .order_by(mailboxes.id)
     )
     return [MailboxState(*row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class MessengerState:
+    """How a messenger's account goes; ``last_ok_at`` is when something last came or went."""
+
+    inbox_id: int
+    kind: ChannelKind
+    name: str
+    connected_at: datetime | None
+    failing_since: datetime | None
+    error: str
+    last_ok_at: datetime | None
+
+
+def list_messengers(session: Session) -> list[MessengerState]:
+    """Return the accounts of every messenger whose inbox is open."""
+    rows = session.execute(
+        select(
+            messengers.inbox_id,
+            columns(Inbox).kind,
+            columns(Inbox).name,
+            messengers.connected_at,
+            messengers.failing_since,
+            messengers.last_error,
+            messengers.last_event_at,
+            messengers.last_sent_at,
+        )
+        .join(Inbox, columns(Inbox).id == messengers.inbox_id)
+        .where(columns(Inbox).is_active.is_(True))
+        .order_by(messengers.id)
+    )
+    return [MessengerState(*row[:6], last_ok_at=_later(*row[6:])) for row in rows]
+
+
+def _later(*moments: datetime | None) -> datetime | None:
+    return max((at for at in moments if at is not None), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookState:
+    """How another system takes what it is told."""
+
+    id: int
+    name: str
+    off: HookOff
+    failing_since: datetime | None
+    error: str
+    last_ok_at: datetime | None
+
+
+def list_webhooks(session: Session) -> list[WebhookState]:
+    """Return every webhook, also those that are off."""
+    rows = session.execute(
+        select(
+            webhooks.id,
+            webhooks.name,
+            webhooks.off,
+            webhooks.failing_since,
+            webhooks.last_error,
+            webhooks.last_ok_at,
+        ).order_by(webhooks.id)
+    )
+    return [WebhookState(*row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """How everything goes that leads in or out."""
+
+    mailboxes: list[MailboxState]
+    senders: list[SenderState]
+    messengers: list[MessengerState]
+    webhooks: list[WebhookState]
+
+
+def list_ways(session: Session) -> Ways:
+    """Look at all of them."""
+    return Ways(
+        list_mailboxes(session),
+        list_senders(session),
+        list_messengers(session),
+        list_webhooks(session),
+    )
 
 
 def record_backup(session: Session, at: datetime) -> None:

@@ -5,9 +5,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-from inbox.store.health import LATE_S, MailboxState, Numbers, SenderState
+from inbox.store.health import (
+    LATE_S,
+    MailboxState,
+    MessengerState,
+    Numbers,
+    SenderState,
+    Ways,
+    WebhookState,
+)
 from inbox.templating import N_
-from inbox.views.words import Speaker
+from inbox.views.present_hooks import state_of
+from inbox.views.words import MESSENGER_NAMES, Speaker
+from models import HookOff
 
 OLD_BACKUP = timedelta(hours=36)  # a nightly one, and room for a slow night
 
@@ -31,16 +41,11 @@ class Line:
     href: str = ""
 
 
-def lines(
-    numbers: Numbers,
-    mailboxes: list[MailboxState],
-    senders: list[SenderState],
-    redis: bool,
-    speak: Speaker,
-) -> list[Line]:
+def lines(numbers: Numbers, ways: Ways, redis: bool, speak: Speaker) -> list[Line]:
     """Return every line, in the order of a message's way."""
     return [
-        *(_mailbox(one, speak) for one in mailboxes),
+        *(_mailbox(one, speak) for one in ways.mailboxes),
+        *(_messenger(one, speak) for one in ways.messengers),
         _work(
             N_("Taking messages in"),
             numbers.waiting,
@@ -56,7 +61,7 @@ def lines(
             numbers.sending_s,
             speak,
         ),
-        *(_sender(one, speak) for one in senders),
+        *(_sender(one, speak) for one in ways.senders),
         _sent(numbers, speak.say),
         _work(
             N_("Clocks"),
@@ -65,6 +70,7 @@ def lines(
             numbers.steps_s,
             speak,
         ),
+        *(_webhook(one, speak) for one in ways.webhooks),
         _model(numbers, speak.say),
         _backup(numbers, speak),
         _redis(redis, speak.say),
@@ -115,6 +121,34 @@ def _sender(server: SenderState, speak: Speaker) -> Line:
         return Line(name, Health.NOTE, speak.say("No mail went out by it yet."), "", href)
     text = speak.say("Last reached at %(time)s.") % {"time": speak.clock(server.last_ok_at)}
     return Line(name, Health.OK, text, "", href)
+
+
+def _messenger(account: MessengerState, speak: Speaker) -> Line:
+    name = f"{MESSENGER_NAMES[account.kind]} · {account.name}"
+    href = f"/settings/inboxes/{account.inbox_id}"
+    if account.failing_since is not None:
+        since = speak.say("It fails since %(time)s.") % {
+            "time": speak.clock(account.failing_since)
+        }
+        said = speak.say(account.error) if account.error else ""
+        return Line(name, Health.WRONG, f"{since} {said}".strip(), "", href)
+    if account.connected_at is None:
+        return Line(name, Health.NOTE, speak.say("It is not connected yet."), "", href)
+    if account.last_ok_at is None:
+        return Line(name, Health.OK, speak.say("Nothing has come or gone yet."), "", href)
+    text = speak.say("Something last came or went at %(time)s.")
+    return Line(name, Health.OK, text % {"time": speak.clock(account.last_ok_at)}, "", href)
+
+
+def _webhook(hook: WebhookState, speak: Speaker) -> Line:
+    name = speak.say("Webhook %(name)s") % {"name": hook.name}
+    _, text = state_of(hook, speak)
+    href, has_failed = f"/settings/webhooks/{hook.id}", hook.failing_since is not None
+    if hook.off in (HookOff.GONE, HookOff.FAILING) or (hook.off is HookOff.NO and has_failed):
+        mend = speak.say("What it missed leaves once it is switched on again.")
+        said = f"{text}. {hook.error}".strip()
+        return Line(name, Health.WRONG, said, mend if hook.off is HookOff.FAILING else "", href)
+    return Line(name, Health.OK if hook.off is HookOff.NO else Health.NOTE, text, "", href)
 
 
 def _work(name: str, count: int, text: str, age_s: float, speak: Speaker) -> Line:

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
 
 from inbox.hooks.managing import host_of
 from inbox.store.hooks import KINDS
@@ -76,26 +78,41 @@ class Sent:
     may_again: bool
 
 
+class Goes(Protocol):
+    """What is known of how a webhook goes."""
+
+    @property
+    def off(self) -> HookOff: ...
+    @property
+    def failing_since(self) -> datetime | None: ...
+    @property
+    def last_ok_at(self) -> datetime | None: ...
+
+
+def state_of(row: Goes, speak: Speaker) -> tuple[str, str]:
+    """Return how a webhook goes: an icon and a sentence."""
+    if row.off is not HookOff.NO:
+        return "circle-pause", speak.say(OFF_TEXT[row.off])
+    if row.failing_since is not None:
+        since = speak.clock(row.failing_since)
+        return "triangle-alert", speak.say("Nothing has arrived since %(time)s") % {
+            "time": since
+        }
+    if row.last_ok_at is not None:
+        text = speak.say("Last arrived %(time)s") % {"time": speak.clock(row.last_ok_at)}
+        return "circle-check", text
+    return "circle-dashed", speak.say("Nothing was sent yet")
+
+
 def present_hook(row: Webhook, speak: Speaker) -> Hook:
     """Return a webhook in words."""
-    is_on = row.off is HookOff.NO
-    if not is_on:
-        glyph, text = "circle-pause", speak.say(OFF_TEXT[row.off])
-    elif row.failing_since is not None:
-        glyph = "triangle-alert"
-        since = speak.clock(row.failing_since)
-        text = speak.say(N_("Nothing has arrived since %(time)s")) % {"time": since}
-    elif row.last_ok_at is not None:
-        glyph = "circle-check"
-        text = speak.say(N_("Last arrived %(time)s")) % {"time": speak.clock(row.last_ok_at)}
-    else:
-        glyph, text = "circle-dashed", speak.say(N_("Nothing was sent yet"))
+    glyph, text = state_of(row, speak)
     both = row.old_until is not None and row.old_until > speak.now
     return Hook(
         id=row.id,
         name=row.name,
         host=host_of(row.url),
-        is_on=is_on,
+        is_on=row.off is HookOff.NO,
         glyph=glyph,
         state_text=text,
         said=row.last_error,

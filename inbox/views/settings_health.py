@@ -8,7 +8,7 @@ from sqlmodel import Session
 from inbox import __version__
 from inbox.clock import utcnow
 from inbox.store import health
-from inbox.store.health import MailboxState, Numbers, SenderState
+from inbox.store.health import Numbers, Ways
 from inbox.views.inbox import speaker_for
 from inbox.views.present_health import Health, lines
 from inbox.views.render import page
@@ -17,11 +17,11 @@ from inbox.views.site import HttpRequest, read, site
 
 @get("/settings/health", opt={"access": "admin"})
 async def show_health(request: HttpRequest) -> Response[Any]:
-    """Show mailboxes, queues, lag, the model's version and the last backup."""
+    """Show mailboxes and other ways, queues, lag, the model's version and the last backup."""
     speak = await speaker_for(request)
     where = site(request)
-    numbers, mailboxes, senders = await read(request, _look)
-    shown = lines(numbers, mailboxes, senders, await where.hub.answers(), speak)
+    numbers, ways = await read(request, _look)
+    shown = lines(numbers, ways, await where.hub.answers(), speak)
     return await page(
         request,
         "settings/health.html",
@@ -34,6 +34,5 @@ async def show_health(request: HttpRequest) -> Response[Any]:
     )
 
 
-def _look(session: Session) -> tuple[Numbers, list[MailboxState], list[SenderState]]:
-    boxes, senders = health.list_mailboxes(session), health.list_senders(session)
-    return health.look(session, utcnow()), boxes, senders
+def _look(session: Session) -> tuple[Numbers, Ways]:
+    return health.look(session, utcnow()), health.list_ways(session)

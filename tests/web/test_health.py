@@ -18,10 +18,12 @@ from models import (
     Mailbox,
     MailboxTls,
     MailSender,
+    Messenger,
     RawMessage,
     RawState,
     Scope,
     SenderAuth,
+    Webhook,
 )
 from models.base import columns
 from tests.web.scene import WRITE_TOKEN, Scene, address
@@ -201,3 +203,48 @@ async def test_the_health_page_says_what_an_administrator_asks(scene: Scene) -> 
     # The session has a language; the address overrides it.
     page = (await admin.get("/settings/health?lang=vi")).text
     assert "1 tin đang chờ tiếp nhận. Không có gì được xử lý trong 26 phút." in page
+
+
+async def test_the_health_page_names_a_webhook_and_a_messenger_that_fail(
+    scene: Scene,
+) -> None:
+    """F112: whoever looks after the installation sees what does not arrive, and where to go."""
+
+    def set_up(session: Session) -> tuple[int, int]:
+        since = scene.clock.now - timedelta(hours=2)
+        hook = Webhook(
+            name="ERP",
+            url="https://erp.example/kip",
+            secret="sealed",
+            failing_since=since,
+            failures=4,
+            last_error="503",
+            created_at=since,
+        )
+        quiet = Webhook(name="Sổ", url="https://so.example/", secret="sealed", created_at=since)
+        door = Inbox(
+            kind=ChannelKind.ZALO, handle="zalo-key", name="Cửa hàng", created_at=since
+        )
+        session.add_all([hook, quiet, door])
+        session.flush()
+        session.add(
+            Messenger(
+                inbox_id=door.id,
+                connected_at=since,
+                failing_since=since,
+                last_error="Access was taken back.",
+                created_at=since,
+            )
+        )
+        return hook.id, door.id
+
+    hook_id, door_id = await scene.write(set_up)
+    page = (await (await scene.signed_in("viet")).get("/settings/health")).text
+    assert "Webhook ERP" in page
+    assert "Nothing has arrived since" in page
+    assert f'href="/settings/webhooks/{hook_id}"' in page
+    assert "Zalo · Cửa hàng" in page
+    assert "Access was taken back." in page
+    assert f'href="/settings/inboxes/{door_id}"' in page
+    assert "Webhook Sổ" in page
+    assert "Nothing was sent yet" in page
