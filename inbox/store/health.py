@@ -254,7 +254,18 @@ def list_messengers(session: Session) -> list[MessengerState]:
         .where(columns(Inbox).is_active.is_(True))
         .order_by(messengers.id)
     )
-    return [MessengerState(*row[:6], last_ok_at=_later(*row[6:])) for row in rows]
+    return [
+        MessengerState(
+            row.inbox_id,
+            row.kind,
+            row.name,
+            row.connected_at,
+            row.failing_since,
+            row.last_error,
+            _later(row.last_event_at, row.last_sent_at),
+        )
+        for row in rows
+    ]
 
 
 def _later(*moments: datetime | None) -> datetime | None:
