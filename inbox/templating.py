@@ -6,16 +6,21 @@ runs and no compiled file has to be kept in step.
 
 import gettext
 import io
-from functools import cache
+from collections.abc import Callable
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_eval_context
+from jinja2.bccache import Bucket, BytecodeCache
+from jinja2.nodes import EvalContext
+from markupsafe import Markup
 
 LANGUAGES = ("vi", "en")
 PACKAGE = Path(__file__).parent
+MARKS = ("layouts/_macros.html", ("icon", "kbd", "logo", "prio"))  # macros of few arguments
 
 
 def N_(text: str) -> str:  # noqa: N802 -- gettext's name for "translate later"
@@ -48,6 +53,48 @@ def translator(language: str) -> gettext.NullTranslations:
     return catalogue(language if language in LANGUAGES else "en")
 
 
+def _speaks(language: str) -> Callable[..., str]:
+    """Return a template's ``_``: what Jinja's own gives, without its way for each sentence.
+
+    A page has over a hundred of them, most without a value in it.
+    """
+    say = translator(language).gettext
+    plain: dict[str, str] = {}  # template sentences, so they are as many as there are
+    marked: dict[str, Markup] = {}
+
+    @pass_eval_context
+    def speak(eval_ctx: EvalContext, sentence: str, **values: Any) -> str:
+        if not eval_ctx.autoescape:
+            if values:
+                return say(sentence) % values
+            if sentence not in plain:
+                plain[sentence] = say(sentence) % {}
+            return plain[sentence]
+        if values:
+            return Markup(say(sentence)) % values  # noqa: S704 -- sentences are ours
+        if sentence not in marked:
+            marked[sentence] = Markup(say(sentence)) % {}  # noqa: S704
+        return marked[sentence]
+
+    return speak
+
+
+class _Shared(BytecodeCache):
+    """Compiles a template once for both languages, and keeps it in memory only."""
+
+    def __init__(self) -> None:
+        self._code: dict[str, Any] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._code.get(bucket.key)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._code[bucket.key] = bucket.code
+
+
+_compiled = _Shared()
+
+
 @cache
 def environment(language: str) -> Environment:
     """Return the Jinja environment that speaks ``language`` (``vi`` or ``en``)."""
@@ -59,15 +106,24 @@ def environment(language: str) -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
         extensions=["jinja2.ext.i18n"],
+        bytecode_cache=_compiled,
     )
     made.install_gettext_translations(translator(language), newstyle=True)  # type: ignore[attr-defined]
+    made.globals["_"] = made.globals["gettext"] = _speaks(language)
     return made
 
 
 def give_all(**values: Any) -> None:
     """Give every template a value: also macros that are imported once, without a page's own."""
+    template, macros = MARKS
     for language in LANGUAGES:
-        environment(language).globals.update(values)
+        made = environment(language)
+        made.globals.update(values)
+        module = made.get_template(template).module
+        for name in macros:  # a page has them by the hundred, and few that differ
+            macro = getattr(module, name)
+            if not hasattr(macro, "cache_info"):
+                setattr(module, name, lru_cache(maxsize=1000)(macro))
 
 
 def render(language: str, name: str, /, **values: Any) -> str:

@@ -20,9 +20,10 @@ USED_EVERY = timedelta(hours=1)
 
 # Every request asks these; making a statement costs more than running it.
 _TEAMS = select(members.team_id).where(members.agent_id == bindparam("agent_id"))
-_SESSION = (
-    select(Agent, sessions.touched_at)
+_SESSION = (  # a row for each team of theirs
+    select(Agent, sessions.touched_at, members.team_id)
     .join(LoginSession, sessions.agent_id == agents.id)
+    .outerjoin(TeamMember, members.agent_id == agents.id)
     .where(
         sessions.id == bindparam("session_id"),
         sessions.expires_at > bindparam("now"),
@@ -61,11 +62,13 @@ def find_person(session: Session, agent_id: int) -> Person | None:
 
 def find_session_person(session: Session, session_id: str, now: datetime) -> Person | None:
     """Return who a session belongs to, unless it ended, or the account changed since."""
-    row = session.execute(_SESSION, {"session_id": session_id, "now": now}).one_or_none()
-    if row is None:
+    found = session.execute(_SESSION, {"session_id": session_id, "now": now}).all()
+    if not found:
         return None
-    touch = row.touched_at < now - TOUCH_EVERY
-    return _person(session, row[0], session_id, Scope.ADMIN, touch=touch)
+    agent, touched_at, _ = found[0]
+    teams = [team_id for _, _, team_id in found if team_id is not None]
+    touch = touched_at < now - TOUCH_EVERY
+    return as_person(agent, teams, session_id=session_id, touch=touch, scope=Scope.ADMIN)
 
 
 def is_session_live(session: Session, session_id: str, now: datetime) -> bool:
