@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from inbox.learning.watching import Week
+from inbox.reporting.words import number
 from inbox.store.learning import Version
 from inbox.templating import N_
 from inbox.triage.gate import MIN_MESSAGES
@@ -116,30 +117,30 @@ class VersionRow:
     is_semantic: bool = False
 
 
-def percent(share: float | None) -> str:
+def percent(share: float | None, speak: Speaker) -> str:
     """Return a share in words."""
-    return "–" if share is None else f"{100 * share:.1f}%"
+    return "–" if share is None else f"{number(100 * share, speak.language)}%"
 
 
-def verdict_text(gate: Mapping[str, Any], names: Mapping[str, str], say: Say) -> str:
+def verdict_text(gate: Mapping[str, Any], names: Mapping[str, str], speak: Speaker) -> str:
     """Say in one sentence why a model was, or was not, put in use."""
     if not gate:
         return ""
     figures = gate["figures"]
     n = figures["messages"]
     worst = figures.get("worst_type") or ""
-    return say(VERDICT[gate["reason"]]) % {
+    return speak.say(VERDICT[gate["reason"]]) % {
         "n": n,
-        "after": percent(figures["challenger"]),
-        "before": percent(figures["champion"]),
+        "after": percent(figures["challenger"], speak),
+        "before": percent(figures["champion"], speak),
         "least": MIN_MESSAGES,
         "more": max(1, 10 * (MIN_MESSAGES - n)),
         "found": figures["urgent_challenger"],
         "had": figures["urgent_champion"],
         "urgent": figures["urgent"],
         "type": names.get(worst, worst),
-        "was": percent(figures.get("worst_before")),
-        "will": percent(figures.get("worst_after")),
+        "was": percent(figures.get("worst_before"), speak),
+        "will": percent(figures.get("worst_after"), speak),
     }
 
 
@@ -158,8 +159,8 @@ def present_version(
         name=version_name(one, speak.say),
         made=speak.clock(one.created_at),
         author=people.get(one.made_by_id or 0, speak.say("by itself")),
-        accuracy=percent(metrics.get("holdout", {}).get("accuracy")),
-        verdict=verdict_text(metrics.get("gate", {}), names, speak.say),
+        accuracy=percent(metrics.get("holdout", {}).get("accuracy"), speak),
+        verdict=verdict_text(metrics.get("gate", {}), names, speak),
         is_live=one.is_live,
         is_shadow=one.is_shadow,
         passed=passed,
@@ -181,7 +182,7 @@ def present_figures(
     metrics: Mapping[str, Any],
     outcomes: Sequence[Sequence[Any]],
     names: Mapping[str, str],
-    say: Say,
+    speak: Speaker,
 ) -> Figures | None:
     """Return what the holdout says of a model; None if it was never measured."""
     found = metrics.get("holdout")
@@ -190,33 +191,33 @@ def present_figures(
     bins = found["calibration"]
     return Figures(
         messages=found["messages"],
-        accuracy=percent(found["accuracy"]),
+        accuracy=percent(found["accuracy"], speak),
         by_type=[
             (
                 names.get(key, key),
-                percent(one["precision"]),
-                percent(one["recall"]),
+                percent(one["precision"], speak),
+                percent(one["recall"], speak),
                 one["support"],
             )
             for key, one in found["by_type"].items()
         ],
-        points=[_point(one, say) for one in bins],
+        points=[_point(one, speak) for one in bins],
         bins=[
             (
                 f"{round(100 * one['from'])}–{round(100 * one['to'])}%",
-                percent(one["confidence"]),
-                percent(one["accuracy"]),
+                percent(one["confidence"], speak),
+                percent(one["accuracy"], speak),
                 one["messages"],
             )
             for one in bins
         ],
-        calibration_error=percent(found["calibration_error"]),
-        urgency=_urgency(found.get("urgency"), say),
+        calibration_error=percent(found["calibration_error"], speak),
+        urgency=_urgency(found.get("urgency"), speak),
         confusion=confusion(outcomes, names),
     )
 
 
-def present_products(metrics: Mapping[str, Any], say: Say) -> ProductFigures | None:
+def present_products(metrics: Mapping[str, Any], speak: Speaker) -> ProductFigures | None:
     """Return how well product groups are guessed; None if none could be learned."""
     found = metrics.get("products") or {}
     if not found.get("groups"):
@@ -224,14 +225,14 @@ def present_products(metrics: Mapping[str, Any], say: Say) -> ProductFigures | N
     groups = found.get("by_group", {})
     n = sum(one["support"] for one in groups.values())
     on = MEASURED_ON[found.get("measured_on", "unseen")]
-    used = say(GUESSED if found["accepted"] else NOT_GUESSED)
+    used = speak.say(GUESSED if found["accepted"] else NOT_GUESSED)
     return ProductFigures(
-        text=f"{used} {say(on) % {'n': n}}" if groups else used,
+        text=f"{used} {speak.say(on) % {'n': n}}" if groups else used,
         by_group=[
             (
-                name or say("none of these"),
-                percent(one["precision"]),
-                percent(one["recall"]),
+                name or speak.say("none of these"),
+                percent(one["precision"], speak),
+                percent(one["recall"], speak),
                 one["support"],
             )
             for name, one in sorted(groups.items(), key=lambda it: (not it[0], it[0]))
@@ -239,24 +240,27 @@ def present_products(metrics: Mapping[str, Any], say: Say) -> ProductFigures | N
     )
 
 
-def _point(one: Mapping[str, Any], say: Say) -> Point:
-    text = say("%(stated)s stated, %(right)s right, %(n)s messages") % {
-        "stated": percent(one["confidence"]),
-        "right": percent(one["accuracy"]),
+def _point(one: Mapping[str, Any], speak: Speaker) -> Point:
+    text = speak.say("%(stated)s stated, %(right)s right, %(n)s messages") % {
+        "stated": percent(one["confidence"], speak),
+        "right": percent(one["accuracy"], speak),
         "n": one["messages"],
     }
     x = round(LEFT + PLOT * one["confidence"], 1)
     return Point(x, round(TOP + PLOT * (1 - one["accuracy"]), 1), text, one["messages"])
 
 
-def _urgency(found: Mapping[str, Any] | None, say: Say) -> list[tuple[str, str]]:
+def _urgency(found: Mapping[str, Any] | None, speak: Speaker) -> list[tuple[str, str]]:
     if not found:
         return []
     cost = found["mean_cost"]
     return [
-        (say("Urgent ones found"), percent(found["top_recall"])),
-        (say("Cost of a message, mean"), "–" if cost is None else f"{cost:.3f}"),
-        (say("Same urgency as people"), percent(found["accuracy"])),
+        (speak.say("Urgent ones found"), percent(found["top_recall"], speak)),
+        (
+            speak.say("Cost of a message, mean"),
+            "–" if cost is None else number(cost, speak.language, 3),
+        ),
+        (speak.say("Same urgency as people"), percent(found["accuracy"], speak)),
     ]
 
 
@@ -270,15 +274,15 @@ def confusion(outcomes: Sequence[Sequence[Any]], names: Mapping[str, str]) -> Co
     )
 
 
-def agreement_points(weeks: Sequence[Week], say: Say) -> list[Point]:
+def agreement_points(weeks: Sequence[Week], speak: Speaker) -> list[Point]:
     """Return the line of agreement with people over the weeks."""
     step = PLOT / max(len(weeks) - 1, 1)
     found = []
     for place, week in enumerate(weeks):
         share = week.kept / week.decided if week.decided else 0.0
-        text = say("Week of %(day)s: %(right)s of %(n)s kept") % {
+        text = speak.say("Week of %(day)s: %(right)s of %(n)s kept") % {
             "day": week.monday,
-            "right": percent(share),
+            "right": percent(share, speak),
             "n": week.decided,
         }
         found.append(
@@ -297,6 +301,6 @@ def by_pair(
 ) -> dict[tuple[str, str], list[tuple[int, float]]]:
     """Return the messages of each field of the confusion table, with their confidence."""
     found: dict[tuple[str, str], list[tuple[int, float]]] = defaultdict(list)
-    for number, true, said, confidence in outcomes:
-        found[true, said].append((number, confidence))
+    for conversation, true, said, confidence in outcomes:
+        found[true, said].append((conversation, confidence))
     return found

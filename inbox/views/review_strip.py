@@ -6,6 +6,7 @@ from sqlmodel import Session
 
 from inbox.clock import utcnow
 from inbox.learning.watching import Watch, watch
+from inbox.reporting.words import number
 from inbox.store.learning import count_new_words, find_last, find_unfinished
 from inbox.store.setup import count_confirmed, find_live_model, named_types
 from inbox.templating import N_
@@ -98,7 +99,7 @@ async def load_strip(request: HttpRequest) -> Strip:
         points = 100 * kept / decided - 100 * kept_before / before
         better = points >= 0
         change = say("up %(n)s") if better else say("down %(n)s")
-        change %= {"n": f"{abs(points):.1f}"}
+        change %= {"n": number(abs(points), spoken)}
     pair = watched.confused[0] if watched.confused else None
     confused = ""
     if pair is not None:

@@ -12,6 +12,7 @@ from inbox.store.learning import Version, find_version
 from inbox.store.products import Group, list_groups
 from inbox.store.setup import find_live_model
 from inbox.templating import N_
+from inbox.views.inbox import speaker_for
 from inbox.views.present_models import present_products
 from inbox.views.render import page, words
 from inbox.views.settings_form import AnyResponse, done, spoken_errors, texts_of
@@ -39,6 +40,7 @@ async def _page(
 ) -> AnyResponse:
     """Show the page; what was ``typed`` of group ``which`` (0: a new one) stays."""
     groups, live = await read(request, _load)
+    speak = await speaker_for(request)
     return await page(
         request,
         "settings/products.html",
@@ -46,7 +48,7 @@ async def _page(
         active="settings",
         groups=[(number, name, service.shown_terms(terms)) for number, name, terms in groups],
         live_id=live.id if live is not None else 0,
-        products=present_products(live.metrics, words(request)) if live is not None else None,
+        products=present_products(live.metrics, speak) if live is not None else None,
         which=which,
         typed=typed,
         errors=errors,

@@ -14,6 +14,7 @@ from inbox.learning.costs import COST_LABELS, FIELDS, costs_of, read_costs, save
 from inbox.learning.habits import Habits, save_habits
 from inbox.learning.queues import list_disputed
 from inbox.learning.watching import Shadow, Watch
+from inbox.reporting.words import number
 from inbox.store import learning as store
 from inbox.store.company import find_company
 from inbox.store.conversations import Listed, list_by_number
@@ -43,6 +44,7 @@ from inbox.views.review_strip import ALARM_TEXT, state_text
 from inbox.views.review_strip import percent as whole_percent
 from inbox.views.settings_form import AnyResponse, done, spoken_errors, texts_of
 from inbox.views.site import HttpRequest, number_of, person, read, write
+from inbox.views.words import Speaker
 from models import TriageTraining
 
 TRIAGE = "/settings/triage"
@@ -128,18 +130,18 @@ async def _overview(
         step=say(STEPS.get(found.running.step, N_("Waiting for a worker")))
         if found.running is not None
         else "",
-        last=_last(found, speak.clock, say),
+        last=_last(found, speak),
         samples=found.samples,
         habits=watched.habits,
         semantic_missing=watched.habits.semantic and not is_installed(),
         shares=_shares(watched, say),
-        points=agreement_points(watched.weeks, say),
+        points=agreement_points(watched.weeks, speak),
         confused=[
             (found.names.get(old, old), found.names.get(new, new), n)
             for old, new, n in watched.confused
         ],
         alarms=[say(ALARM_TEXT[one]) for one in watched.alarms],
-        drift=_drift(watched, say),
+        drift=_drift(watched, speak),
         disputed=found.disputed,
         costs=_cost_fields(found.costs, typed, say),
     )
@@ -157,14 +159,15 @@ def _cost_fields(
     ]
 
 
-def _last(found: Overview, clock: Any, say: Any) -> tuple[str, str]:
+def _last(found: Overview, speak: Speaker) -> tuple[str, str]:
     """Return when the last training ended, and its verdict in a sentence."""
     last = found.last
     if last is None or last.finished_at is None:
         return "", ""
     if last.error:
-        return clock(last.finished_at), say(last.error)
-    return clock(last.finished_at), verdict_text(last.result.get("gate", {}), found.names, say)
+        return speak.clock(last.finished_at), speak.say(last.error)
+    verdict = verdict_text(last.result.get("gate", {}), found.names, speak)
+    return speak.clock(last.finished_at), verdict
 
 
 def _shares(watched: Watch, say: Any) -> list[tuple[str, str]]:
@@ -179,22 +182,22 @@ def _shares(watched: Watch, say: Any) -> list[tuple[str, str]]:
     ]
 
 
-def _drift(watched: Watch, say: Any) -> list[tuple[str, str, str]]:
+def _drift(watched: Watch, speak: Speaker) -> list[tuple[str, str, str]]:
     figures = watched.drift.figures
     if figures["unknown"] is None:
         return []
     return [
         (
-            say("Words that the model does not know"),
-            percent(figures["unknown_before"]),
-            percent(figures["unknown"]),
+            speak.say("Words that the model does not know"),
+            percent(figures["unknown_before"], speak),
+            percent(figures["unknown"], speak),
         ),
         (
-            say("How sure it is, mean"),
-            percent(figures["confidence_before"]),
-            percent(figures["confidence"]),
+            speak.say("How sure it is, mean"),
+            percent(figures["confidence_before"], speak),
+            percent(figures["confidence"], speak),
         ),
-        (say("Shift of topics (PSI)"), "–", f"{figures['psi']:.3f}"),
+        (speak.say("Shift of topics (PSI)"), "–", number(figures["psi"], speak.language, 3)),
     ]
 
 
@@ -289,7 +292,7 @@ async def _version(
         found.names,
         passed=versions.has_passed(found.version),
     )
-    figures = present_figures(found.version.metrics, found.outcomes, found.names, speak.say)
+    figures = present_figures(found.version.metrics, found.outcomes, found.names, speak)
     return await page(
         request,
         "settings/triage_version.html",
@@ -297,14 +300,14 @@ async def _version(
         active="settings",
         row=row,
         figures=figures,
-        products=present_products(found.version.metrics, speak.say),
+        products=present_products(found.version.metrics, speak),
         shadow=found.shadow,
         names=found.names,
         clock=speak.clock,
         errors=errors,
         reason=reason,
         candidates=[
-            (speak.say(STEPS[one["kind"]]), verdict_text(one["gate"], found.names, speak.say))
+            (speak.say(STEPS[one["kind"]]), verdict_text(one["gate"], found.names, speak))
             for one in found.version.metrics.get("candidates", [])
         ],
     )
@@ -326,7 +329,9 @@ async def show_messages(request: HttpRequest, version_id: FromPath[int]) -> Resp
         version_id=version_id,
         actual=found.names.get(true, true),
         said=found.names.get(said, said),
-        listed=[(one, percent(pairs[one.id]), speak.clock(one.created_at)) for one in listed],
+        listed=[
+            (one, percent(pairs[one.id], speak), speak.clock(one.created_at)) for one in listed
+        ],
     )
 
 
