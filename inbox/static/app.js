@@ -348,7 +348,11 @@
   }
   const wrong = $$("main [aria-invalid=true]").find(shown); // a form that came back: where its first error is
   (wrong || ($(".flash") && document.activeElement === document.body && $(TITLE)))?.focus?.({ preventScroll: !wrong }); // an action that led here
-  $(".subnav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }); // on a phone it is one long line
+  const here = $(".subnav [aria-current]"), list = here?.closest(".subnav"); // on a phone it is one long line; the page itself stays
+  if (list) {
+    const [at, of] = [here, list].map((one) => one.getBoundingClientRect());
+    list.scrollBy(at.left - of.left - (of.width - at.width) / 2, at.top - of.top - (of.height - at.height) / 2);
+  }
   mark(); paint(); restore(); ageAll(); show(); shownConversation();
   $("a.item[aria-current]")?.scrollIntoView({ block: "nearest" }); // what is open, in its list
 })();

@@ -238,3 +238,12 @@ def test_an_agents_day_without_scripts(product: Product, open_page: Open) -> Non
     page.wait_for_url(f"**/inbox/{number}")
     expect(said).to_have_text("Yêu cầu đã được mở lại.")
     assert product.api(f"conversations/{number}")["status"] == "open"
+
+
+def test_a_settings_page_opens_at_its_top_with_its_entry_in_the_menu(open_page: Open) -> None:
+    """On a low window the menu scrolls by itself; the page stays where its heading is."""
+    page = open_page("/login", who="supervisor")
+    page.set_viewport_size({"width": 1440, "height": 420})
+    page.goto("/settings/products")
+    expect(page.get_by_role("heading", level=1)).to_be_in_viewport()
+    expect(page.locator(".subnav [aria-current]")).to_be_in_viewport(ratio=1)
