@@ -150,9 +150,12 @@ def list_colleagues(session: Session) -> dict[int, Colleague]:
     return {row.id: Colleague(*row) for row in session.execute(_COLLEAGUES)}
 
 
+_TEAMS = select(teams.id, teams.name)
+
+
 def team_names(session: Session) -> dict[int, str]:
     """Return the teams' names by id."""
-    return {row.id: row.name for row in session.execute(select(teams.id, teams.name))}
+    return {row.id: row.name for row in session.execute(_TEAMS)}
 
 
 OPEN_COUNT = (

@@ -90,11 +90,14 @@ def list_types(session: Session) -> list[Type]:
     return [Type(*row) for row in session.execute(_TYPES)]
 
 
+_EVER = select(
+    types.key, types.name_vi, types.name_en, types.team_id, types.is_active
+).order_by(types.is_active.desc(), types.position)
+
+
 def named_types(session: Session) -> dict[str, Type]:
     """Return every type there ever was, by key: what was sorted once keeps its name."""
-    shown = (types.key, types.name_vi, types.name_en, types.team_id, types.is_active)
-    query = select(*shown).order_by(types.is_active.desc(), types.position)
-    return {row.key: Type(*row) for row in session.execute(query)}
+    return {row.key: Type(*row) for row in session.execute(_EVER)}
 
 
 @dataclass(frozen=True, slots=True)

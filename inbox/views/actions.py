@@ -124,6 +124,7 @@ async def composer(
         "inbox/conversation.html",
         code=status,
         active="inbox",
+        rail=listing.rail,
         page=listing,
         conversation=shown,
     )

@@ -199,7 +199,12 @@ async def do_all(request: HttpRequest) -> Response[Any]:
     asked = await parse(request, form.back)
     shown, _ = await list_page(request, asked)
     return await page(
-        request, "inbox/_list_refresh.html", active="inbox", page=shown, toast=toast
+        request,
+        "inbox/_list_refresh.html",
+        active="inbox",
+        rail=shown.rail,
+        page=shown,
+        toast=toast,
     )
 
 

@@ -23,6 +23,7 @@ from inbox.listing.filters import Asking, Filters, Found
 from inbox.store import conversations as rows
 from inbox.store import counts, looks, people, setup
 from inbox.store.conversations import Cursor, Listed
+from inbox.store.counts import NavCounts
 from inbox.store.people import Colleague, Person
 from inbox.store.setup import Type
 from inbox.store.views import View, list_views
@@ -69,6 +70,7 @@ class ListRows:
     is_partial: bool = False
     views: Sequence[View] = ()  # of the menu
     begun: frozenset[int] = frozenset()  # where whoever looks has a draft
+    rail: NavCounts | None = None  # what the page around it shows
 
 
 async def speaker_for(request: HttpRequest) -> Speaker:
@@ -112,6 +114,7 @@ def load_list(
         looked.is_partial,
         list_views(session, who),
         frozenset(drafts.numbers_of(session, who.id, [row.id for row in found])),
+        counts.navigation(session, who),
     )
 
 
@@ -161,6 +164,7 @@ async def list_page(
         name=asked.view.name if asked.view is not None else "",
         state=asked.filters.state,
         is_filtered=bool(asked.extra.asked()),
+        rail=loaded.rail,
         views=view_items(await counted(request, loaded.views, speak.now), who, asked),
     )
     if own:
@@ -196,6 +200,7 @@ async def show_list(request: HttpRequest) -> Response[Any]:
         request,
         template,
         active="inbox",
+        rail=shown.rail,
         page=shown,
         next_up=next_up,
         conversation=None,
@@ -251,6 +256,7 @@ async def show_waiting(request: HttpRequest) -> Response[Any]:
         request,
         "inbox/waiting.html",
         active="waiting",
+        rail=shown.rail,
         page=shown,
         kind=status.value,
     )
@@ -299,6 +305,7 @@ async def _shown(request: HttpRequest, loaded: Opened) -> Response[Any]:
         request,
         "inbox/conversation.html",
         active="inbox",
+        rail=listing.rail,
         page=listing,
         conversation=shown,
     )

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from inbox.store.counts import NavCounts
 from inbox.store.marks import NO_MARKS, Marks
 from inbox.views.models_views import CallShown, ViewItem
 
@@ -95,6 +96,7 @@ class ListPage:
     is_filtered: bool = False
     is_partial: bool = False  # it stopped looking before it was full
     views: list[ViewItem] = field(default_factory=list)
+    rail: NavCounts | None = None  # for the page around it, read with the list
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,12 +111,16 @@ async def page(
     code: int = 200,
     active: str = "",
     spoken: str = "",
+    rail: counts.NavCounts | None = None,
     **values: Any,
 ) -> Response[str]:
-    """Render a page or partial of ours, with what every template may use."""
+    """Render a page or partial of ours, with what every template may use.
+
+    ``rail`` is what the rail shows, where that was read already.
+    """
     who: Person | None = request.scope.get("user")
-    shown = counts.EMPTY
-    if who is not None:
+    shown = rail or counts.EMPTY
+    if who is not None and rail is None:
         shown = await site(request).database.read(counts.navigation, who)
     return build(
         request, template, code=code, active=active, spoken=spoken, nav_counts=shown, **values
