@@ -353,7 +353,7 @@ def _look(
 
 @pytest.mark.parametrize("name", pages())
 def test_axe_finds_nothing_and_it_fits(eyes: Eyes, places: dict[str, Any], name: str) -> None:
-    """WCAG 2.2 AA as far as a machine can tell; 1.4.10: 320 pixels without scrolling aside.
+    """DESIGN 5, 6, 8: WCAG 2.2 AA as far as a machine can tell; 320 pixels, none aside.
 
     One page in one look, the next in the other; the long run sees all in all of them.
     """
@@ -364,7 +364,7 @@ def test_axe_finds_nothing_and_it_fits(eyes: Eyes, places: dict[str, Any], name:
 @pytest.mark.long
 @pytest.mark.parametrize("name", pages())
 def test_axe_finds_nothing_in_any_look(eyes: Eyes, places: dict[str, Any], name: str) -> None:
-    """The same in light and dark, wide and narrow, Vietnamese and English, each with each."""
+    """DESIGN 5, 8: light and dark, wide and narrow, Vietnamese and English, each with each."""
     _look(eyes, name, address_of(name, places), ALL_LOOKS, ALL_LOOKS)
 
 

@@ -56,7 +56,7 @@ def rows(page: Page) -> list[str]:
 
 
 def test_several_at_once_by_keys_and_back(product: Product, open_list: Open) -> None:
-    """F81, point 27: x and Shift x select, one request does it, z brings all back in place."""
+    """F81, DESIGN 27: x and Shift x select, one request does it, z brings all back in place."""
     numbers = [asked(product, name) for name in ("lan", "mai", "nga")]
     page = open_list()
     for number in numbers:
@@ -92,7 +92,7 @@ def test_several_at_once_by_keys_and_back(product: Product, open_list: Open) -> 
 
 
 def test_a_selection_outlives_what_comes_in(product: Product, open_list: Open) -> None:
-    """F74, point 28: nothing moves under the pointer; a key shows it, the boxes stay ticked."""
+    """F74, DESIGN 28: nothing moves under pointer or focus; a key shows it, boxes stay so."""
     page, other = open_list(), open_list(who="agent")
     first = page.locator("#list a.item").first
     first.hover()
@@ -115,7 +115,7 @@ def test_a_selection_outlives_what_comes_in(product: Product, open_list: Open) -
 
 
 def test_a_clock_passes_its_deadline(product: Product, open_list: Open) -> None:
-    """F73, point 18: "1 min left" becomes "1 min late" by itself, in words, said once."""
+    """F73, DESIGN 18: "1 min left" becomes "1 min late" by itself, in words, said once."""
     asked(product, "phuong")
     page = open_list("/login")
     page.clock.install()

@@ -116,7 +116,7 @@ def write(page: Page, key: str, text: str, thread: str) -> None:
 
 @pytest.mark.parametrize("width", [1440, 390])
 def test_a_shift_by_keyboard(product: Product, open_page: Open, width: int) -> None:
-    """F74, F85: open, correct, answer, note, hand over, put off, finish, take it back."""
+    """F74, F85, DESIGN 10, 27: open, correct, answer, hand over, put off, finish, undo it."""
     number = asked(product, f"shift-{width}@customer.example")
     page = open_page(width=width, locale="vi-VN")
     sign_in(page)
@@ -196,7 +196,7 @@ def test_a_shift_by_keyboard_without_scripts(product: Product, open_page: Open) 
 
 
 def test_the_palette_finds_actions_and_pages(product: Product, open_page: Open) -> None:
-    """F74: the focus stays in its box, accents do not matter, Esc leads back."""
+    """F74, DESIGN 11: the focus stays in its box, accents do not matter, Esc leads back."""
     number = asked(product, "palette@customer.example")
     page = open_page(locale="vi-VN")
     sign_in(page)

@@ -74,7 +74,7 @@ async def fill(scene: Scene, *rows: dict[str, Any]) -> list[int]:
 
 
 async def test_groups_and_order(scene: Scene) -> None:
-    """Nearest deadline first, then urgency, then arrival, under headings in words (F72)."""
+    """F72, DESIGN 16: nearest deadline, then urgency, then arrival, under headings."""
     late, soon, urgent, today, tomorrow, answered, done = await fill(
         scene,
         {"due": -10},
