@@ -133,6 +133,23 @@ async def test_mine_and_the_teams(scene: Scene) -> None:
     assert numbers((await browser.get("/inbox?for=nonsense")).text) == numbers(team)
 
 
+async def test_whose_it_is_stands_there_in_words(scene: Scene) -> None:
+    """DESIGN 21: the owner or "no owner", on the row and in the panel."""
+    ha = (await scene.agent("ha")).id
+    unowned, mine = await fill(scene, {"owner_id": None}, {"owner_id": ha, "subject": "Ghế"})
+    browser = await scene.signed_in("ha")
+    page = (await browser.get("/inbox?for=team")).text
+    assert ">no owner</span>" in row_of(page, unowned)
+    assert 'aria-label="Lê Thu Hà"' in row_of(page, mine)
+    assert "no owner" not in row_of(page, mine)
+    for number, owner in ((unowned, "no owner"), (mine, "You")):
+        panel = (await browser.get(f"/inbox/{number}")).text
+        found = re.search(r"<dt>Owner</dt><dd>(.*?)</dd>", panel, re.DOTALL)
+        assert found
+        assert re.sub(r"<[^>]*>", " ", found[1]).split()[-len(owner.split()) :] == owner.split()
+    assert ">chưa giao</span>" in row_of((await browser.get("/inbox?lang=vi")).text, unowned)
+
+
 async def test_pages_of_120(scene: Scene) -> None:
     """Three pages hold each of 120 rows once, in order, with equal deadlines among them."""
     made = await fill(
