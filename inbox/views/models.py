@@ -9,7 +9,7 @@ from inbox.views.models_views import CallShown, ViewItem
 
 @dataclass(frozen=True, slots=True)
 class Sla:
-    """A deadline as shown; ``state`` is ok, soon, late, paused, met or none."""
+    """A deadline as shown; ``state`` is ok, soon, late, paused, met, met-late or none."""
 
     state: str
     text: str

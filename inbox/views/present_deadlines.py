@@ -137,7 +137,8 @@ def _deadline(clock: SLAClock, known: Clock | None, thread: Thread, speak: Speak
         took = speak.span((clock.met_at - since).total_seconds())
         text = say(MET_TEXT[clock.kind is ClockKind.RESOLUTION, late]) % {"time": took}
         due = say("Was due %(time)s.") % {"time": speak.clock(clock.due_at)}
-        return Deadline(label, Sla("met", text, clock.met_at.isoformat()), None, due, steps)
+        state = "met-late" if late else "met"
+        return Deadline(label, Sla(state, text, clock.met_at.isoformat()), None, due, steps)
     sla = speak.until(clock.due_at)
     whole = (clock.due_at - clock.started_at).total_seconds() or 1
     used = (speak.now - clock.started_at).total_seconds()

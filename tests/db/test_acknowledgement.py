@@ -107,7 +107,7 @@ async def test_it_repeats_nothing_that_the_sender_typed(database: Database, firm
 
 
 async def test_no_machine_gets_one(database: Database, firm: Firm) -> None:
-    """F19, R29: every mark, read by the real reader; and our own mail that came back."""
+    """F19, R29, DESIGN 39: every mark, by the real reader; and our own mail that came back."""
     own = firm.house.instance_id
     marks: list[tuple[dict[str, str], str]] = [
         ({"auto_submitted": "auto-replied"}, CUSTOMER),

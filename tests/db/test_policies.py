@@ -67,7 +67,7 @@ def trail(session: Session) -> list[AuditEntry]:
 async def test_new_requests_follow_and_open_ones_only_when_told(
     database: Database, firm: Firm
 ) -> None:
-    """F34, F35, DECISIONS 29: a preview says what would move; only then it does."""
+    """F34, F35, DESIGN 20: a preview says what would move; only then it does."""
     number = await database.write(arrive, firm, said=prediction("complaint"))  # 4 h: 14:30
     other = await database.write(arrive, firm)
     policy_id = await database.write(change, firm, "complaint", first_response_s=1800)
@@ -116,7 +116,7 @@ async def test_a_change_of_one_rule_leaves_the_others_work(
 
 
 async def test_a_breach_stays_and_what_ends_is_said(database: Database, firm: Firm) -> None:
-    """F29, F35: a rule without a resolution ends that clock; a late answer stays late."""
+    """F29, F35, DESIGN 20: without a resolution that clock ends; a late answer stays late."""
     number = await database.write(arrive, firm)  # due after one hour
     policy_id = await database.write(
         change, firm, "product_advice", first_response_s=1800, resolution_s=None

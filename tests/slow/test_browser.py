@@ -20,6 +20,8 @@ WITHIN_MS = 1000 * PATIENCE_S
 LIVE_MS = 8_000  # the list is fetched at most every three seconds, a little apart
 BUSY = re.compile(r"\bhtmx-request\b")
 
+IDS = "(rows) => rows.map((row) => row.id)"
+
 Open = Callable[..., Page]
 
 
@@ -180,9 +182,13 @@ def test_the_list_and_a_correction_by_keyboard(product: Product, open_page: Open
 
 
 def test_done_opens_what_is_next_and_can_be_undone(product: Product, open_page: Open) -> None:
-    """F81's page, F118: e, why no answer is owed, then z."""
+    """F118, DESIGN 27: e, why no answer is owed, the next one; z brings all back in place."""
     number = _asked(product, "done@customer.example")
     page = open_page(f"/inbox/{number}", "agent")
+    rows = page.locator("#list a.item")
+    expect(page.locator(f"#r{number}")).to_be_visible()
+    before = rows.evaluate_all(IDS)
+    owner = product.api(f"conversations/{number}")["owner"]
     page.keyboard.press("e")
     reasons = page.locator("#reasons")
     expect(reasons).to_be_visible()
@@ -193,9 +199,14 @@ def test_done_opens_what_is_next_and_can_be_undone(product: Product, open_page: 
     expect(toast.last).to_contain_text(f"#{number} đã xong.")
     page.wait_for_url(lambda url: f"/inbox/{number}" not in url)
     assert product.api(f"conversations/{number}")["status"] == "resolved"
+    expect(page.locator(f"#r{_number(page)}")).to_have_attribute("aria-current", "true")
+    expect(page.locator("#conversation :focus")).to_have_count(1)
     page.keyboard.press("z")
     page.wait_for_url(f"**/inbox/{number}")
-    assert product.api(f"conversations/{number}")["status"] == "open"
+    after = product.api(f"conversations/{number}")
+    assert (after["status"], after["owner"]) == ("open", owner)
+    expect(page.locator(f"#r{number}")).to_be_visible()
+    assert [one for one in rows.evaluate_all(IDS) if one in before] == before
 
 
 def test_an_agents_day_without_scripts(product: Product, open_page: Open) -> None:

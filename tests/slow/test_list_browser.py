@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from inbox.clock import utcnow
 from tests.machine import needs_chromium
 from tests.slow.product import PATIENCE_S, Product, make_mail
 
@@ -16,6 +18,14 @@ pytestmark = [
 ]
 
 LIVE_MS = 8_000
+MOST_ROWS = 60
+# The row with the focus, its group, and whether all of it is there to be seen.
+FOCUSED = """() => {
+  const row = document.activeElement, box = row.getBoundingClientRect();
+  const seen = (y) => row.closest("li")?.contains(document.elementFromPoint(box.left + 20, y));
+  const whole = seen(box.top + 2) && seen(box.bottom - 2);
+  return [row.id, row.closest("ol")?.getAttribute("aria-labelledby"), whole];
+}"""
 ROWS = "[...document.querySelectorAll('#list a.item')].map((row) => row.id)"
 Open = Callable[..., Page]
 
@@ -56,7 +66,7 @@ def rows(page: Page) -> list[str]:
 
 
 def test_several_at_once_by_keys_and_back(product: Product, open_list: Open) -> None:
-    """F81, point 27: x and Shift x select, one request does it, z brings all back in place."""
+    """F81, DESIGN 27: x and Shift x select, one request does it, z brings all back in place."""
     numbers = [asked(product, name) for name in ("lan", "mai", "nga")]
     page = open_list()
     for number in numbers:
@@ -92,7 +102,7 @@ def test_several_at_once_by_keys_and_back(product: Product, open_list: Open) -> 
 
 
 def test_a_selection_outlives_what_comes_in(product: Product, open_list: Open) -> None:
-    """F74, point 28: nothing moves under the pointer; a key shows it, the boxes stay ticked."""
+    """F74, DESIGN 28: nothing moves under pointer or focus; a key shows it, boxes stay so."""
     page, other = open_list(), open_list(who="agent")
     first = page.locator("#list a.item").first
     first.hover()
@@ -100,7 +110,12 @@ def test_a_selection_outlives_what_comes_in(product: Product, open_list: Open) -
     before = rows(page)
     number = asked(product, "oanh")
     expect(page.locator("#changes")).to_be_visible(timeout=LIVE_MS)
+    expect(page.locator("#changes")).to_contain_text(re.compile(r"^\s*1 "))
     expect(other.locator(f"#r{number}")).to_be_visible(timeout=LIVE_MS)
+    page.mouse.move(1200, 400)  # the focus alone holds it too
+    later = asked(product, "hien")
+    expect(page.locator("#changes")).to_contain_text(re.compile(r"^\s*2 "), timeout=LIVE_MS)
+    expect(other.locator(f"#r{later}")).to_be_visible(timeout=LIVE_MS)
     assert rows(page) == before
     chosen = page.locator("#list .pick:checked").get_attribute("value")
     page.keyboard.press(".")
@@ -115,7 +130,7 @@ def test_a_selection_outlives_what_comes_in(product: Product, open_list: Open) -
 
 
 def test_a_clock_passes_its_deadline(product: Product, open_list: Open) -> None:
-    """F73, point 18: "1 min left" becomes "1 min late" by itself, in words, said once."""
+    """F73, DESIGN 18: "1 min left" becomes "1 min late" by itself, in words, said once."""
     asked(product, "phuong")
     page = open_list("/login")
     page.clock.install()
@@ -159,3 +174,64 @@ def test_boxes_without_a_script_and_on_touch(product: Product, open_list: Open) 
     page.locator("#toasts form button").click()
     expect(page.locator(f"#r{number}")).to_be_visible()
     assert product.api(f"conversations/{number}")["status"] == "open"
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 600), (390, 844)])
+def test_the_focus_walks_through_all_groups(
+    product: Product, open_list: Open, width: int, height: int
+) -> None:
+    """DESIGN 12: j and k go over the headings, and the row with the focus is seen whole."""
+    asked(product, f"giang{width}")
+    page = open_list(viewport={"width": width, "height": height})
+    all_rows = rows(page)
+    walked: dict[str, list[Any]] = {"j": [], "k": []}
+    for key, seen in walked.items():
+        for _ in range(MOST_ROWS):
+            page.keyboard.press(key)
+            found = page.evaluate(FOCUSED)
+            if seen and seen[-1] == found:
+                break
+            seen.append(found)
+        assert all(whole for _, _, whole in seen), seen
+    assert [row for row, _, _ in walked["j"]] == all_rows
+    assert [row for row, _, _ in walked["k"]] == all_rows[-2::-1]
+    assert len({group for _, group, _ in walked["j"]}) > 2
+
+
+def test_states_of_a_clock_are_told_apart_without_colours(
+    product: Product, open_list: Open
+) -> None:
+    """DESIGN 17: each has its own words and its own shape, where no colour of ours is left."""
+    number = asked(product, "khanh")
+    page = open_list(f"/inbox/{number}?lang=en", forced_colors="active")
+    first_due = "UPDATE sla_clocks SET due_at = ? WHERE conversation_id = ? AND kind = ?"
+    seen: dict[str, tuple[str, str | None, bytes]] = {}
+
+    def look(state: str) -> None:
+        page.goto(f"/inbox/{number}?lang=en")
+        clock = page.locator(f"#about-{number} time.sla-{state}").first
+        icon = clock.locator("use").get_attribute("href")
+        words = re.sub(r"[\d:]+", "", clock.inner_text())
+        seen[state] = (words, icon, clock.locator("svg").screenshot())
+
+    def due_in(minutes: int) -> None:
+        due = f"{utcnow() + timedelta(minutes=minutes):%Y-%m-%d %H:%M:%S.%f}"
+        product.write(first_due, due, number, "first_response")
+
+    look("ok")
+    due_in(-30)
+    look("late")
+    due_in(30)
+    look("soon")
+    page.locator("#draft").fill("Dạ, em kiểm tra ạ.")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(f"#thread-{number}")).to_contain_text("em kiểm tra")
+    look("met")
+    due_in(-30)
+    look("met-late")
+    page.locator("#wait").click()
+    page.locator("#waits button[type=submit]").first.click()
+    expect(page.locator(f"#about-{number} time.sla-paused")).to_be_visible()
+    look("paused")
+    for each in zip(*seen.values(), strict=True):
+        assert len(set(each)) == len(seen), each

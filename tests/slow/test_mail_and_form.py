@@ -123,7 +123,7 @@ def test_twenty_real_mails_are_sorted_due_and_answered_where_that_is_right(
 def test_a_posted_form_is_found_with_the_promise_its_page_and_mail_say(
     product: Product,
 ) -> None:
-    """F54, F23: one moment, in the API, in the mail and on the customer's page."""
+    """F54, F23, DESIGN 19: one moment, in the API, the mail and on the customer's page."""
     base = product.base_url
     known = set(_every(base))
     token = hidden(_page(base, "/f/support"))["token"]

@@ -1,14 +1,16 @@
 """People and teams in a real browser."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
+from inbox.clock import utcnow
 from tests.machine import needs_chromium
-from tests.slow.product import Product
+from tests.slow.product import Product, hidden, until
 
 pytestmark = pytest.mark.slow
 
@@ -100,3 +102,40 @@ def test_an_invited_person_comes_in_without_scripts(product: Product, browser: B
     assert "password" not in joining.content()
     for one in (admin, guest):
         one.close()
+
+
+def test_work_of_who_is_away_is_the_backup_s_within_a_minute(product: Product) -> None:
+    """F49, DESIGN 22: all that is due before they are back, with a line in its history."""
+    ids = dict(product.rows("SELECT email, id FROM agents"))
+    away, backup = ids["agent@demo.example"], ids["supervisor@demo.example"]
+    here = utcnow() + timedelta(hours=7)  # the sample company's time
+    back_at = utcnow() + timedelta(days=30)
+    owned = (
+        "SELECT id FROM conversations WHERE status = 'open' AND next_due_at < ? AND owner_id"
+    )
+    before = product.rows(f"{owned} = ?", f"{back_at:%Y-%m-%d %H:%M:%S}", away)
+    assert before
+    ((last,),) = product.rows("SELECT max(id) FROM events")
+    with product.signed_in("supervisor") as client:
+        client.post(
+            "/settings/absences",
+            data={
+                "_csrf_token": hidden(client.get("/settings/absences").text)["_csrf_token"],
+                "agent_id": str(away),
+                "backup_id": str(backup),
+                "starts_at": f"{here - timedelta(hours=1):%Y-%m-%dT%H:%M}",
+                "ends_at": f"{here + timedelta(days=30):%Y-%m-%dT%H:%M}",
+            },
+        ).raise_for_status()
+
+    def all_moved() -> bool:
+        found = product.rows(
+            "SELECT c.id FROM conversations c JOIN events e"
+            " ON e.conversation_id = c.id AND e.kind = 'covered' AND e.id > ?"
+            " WHERE c.owner_id = ?",
+            last,
+            backup,
+        )
+        return set(before) <= set(found)
+
+    until(all_moved, 60, "the backup has it all")

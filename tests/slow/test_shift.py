@@ -18,9 +18,13 @@ pytestmark = [
 BUSY = re.compile(r"\bhtmx-request\b")
 FOCUS = "() => document.activeElement?.id || document.activeElement?.tagName"
 AT = "(s) => document.activeElement?.matches(s) ?? false"
+VALUES = "(fields) => fields.map((field) => field.value)"
 LOST = "BODY"  # where the focus never is after a swap
 MOST_ROWS = 60
 MOST_STOPS = 150
+MOST_STOPS_IN_ALL = 400
+PARTS = ".skip .rail .list-head #list .conv-tools .thread #composer #context".split()
+PART = "(parts) => parts.findIndex((part) => document.activeElement.closest(part))"
 
 Open = Callable[..., Page]
 
@@ -116,7 +120,7 @@ def write(page: Page, key: str, text: str, thread: str) -> None:
 
 @pytest.mark.parametrize("width", [1440, 390])
 def test_a_shift_by_keyboard(product: Product, open_page: Open, width: int) -> None:
-    """F74, F85: open, correct, answer, note, hand over, put off, finish, take it back."""
+    """F74, F85, DESIGN 10, 27: open, correct, answer, hand over, put off, finish, undo it."""
     number = asked(product, f"shift-{width}@customer.example")
     page = open_page(width=width, locale="vi-VN")
     sign_in(page)
@@ -196,7 +200,7 @@ def test_a_shift_by_keyboard_without_scripts(product: Product, open_page: Open) 
 
 
 def test_the_palette_finds_actions_and_pages(product: Product, open_page: Open) -> None:
-    """F74: the focus stays in its box, accents do not matter, Esc leads back."""
+    """F74, DESIGN 11: the focus stays in its box, accents do not matter, Esc leads back."""
     number = asked(product, "palette@customer.example")
     page = open_page(locale="vi-VN")
     sign_in(page)
@@ -289,3 +293,49 @@ def test_switched_off_no_letter_does_anything(product: Product, open_page: Open)
     expect(page.locator(f"#thread-{number}")).to_contain_text("Still sent.")
     page.keyboard.press("Control+k")
     expect(page.locator("#palette-q")).to_be_focused()
+
+
+def test_tab_goes_through_a_conversation_in_its_order(
+    product: Product, open_page: Open
+) -> None:
+    """DESIGN 9: skip link, rail, list head, rows, tools, thread, composer, panel."""
+    number = asked(product, "order@customer.example")
+    page = open_page()
+    sign_in(page)
+    page.goto(f"/inbox/{number}")
+    met: list[int] = []
+    while not met or met[-1] >= 0:
+        page.keyboard.press("Tab")
+        met.append(page.evaluate(PART, PARTS))
+        assert len(met) < MOST_STOPS_IN_ALL
+    stops = met[:-1]  # the last one is behind the page
+    assert stops == sorted(stops)
+    assert set(stops) == set(range(len(PARTS)))
+
+
+def test_a_form_that_comes_back_leads_to_its_first_mistake(
+    product: Product, open_page: Open
+) -> None:
+    """DESIGN 38: 422, what was typed, why beside each field, and the focus on the first."""
+    form = open_page("/f/support", java_script_enabled=False)
+    form.fill("#name", "Lan")
+    form.fill("#email", "lan@")
+    with form.expect_response("**/f/support") as asked_for:
+        form.locator("form button[type=submit]").click()
+    assert asked_for.value.status == 422
+    inside = open_page()
+    sign_in(inside)
+    inside.goto("/me/absences")
+    inside.fill("#note", "Lan")
+    inside.fill("#starts", "2030-01-02T08:00")
+    inside.fill("#ends", "2030-01-01T08:00")
+    with inside.expect_response("**/me/absences") as asked_for:
+        inside.locator("form:has(#note) button[type=submit]").click()
+    assert asked_for.value.status == 422
+    for page in (form, inside):
+        wrong = page.locator("main [aria-invalid=true]")
+        expect(wrong.first).to_be_focused()
+        for field in wrong.all():
+            why = str(field.get_attribute("aria-describedby"))
+            expect(page.locator(f"#{why}")).to_be_visible()
+        assert "Lan" in page.locator("main input, main textarea").evaluate_all(VALUES)

@@ -55,7 +55,7 @@ def show(context: BrowserContext, path: str) -> Page:
 
 
 def test_two_people_before_one_request(product: Product, enter: Enter) -> None:
-    """F75, points 24 and 25: looking and writing are seen, and the second answer asks first."""
+    """F75, DESIGN 24, 25: looking and writing are seen, and the second answer asks first."""
     number = asked(product, "kim")
     khoa, boss = enter("agent"), enter("supervisor")
     theirs = show(boss, "/inbox")
@@ -113,7 +113,7 @@ def test_a_claim_and_live_rows(product: Product, enter: Enter) -> None:
 
 
 def test_eight_tabs_hold_one_stream(product: Product, enter: Enter) -> None:
-    """Point 29: one stream a browser; the eighth tab loads, and each hears of what comes."""
+    """DESIGN 29: one stream a browser; the eighth tab loads, and each hears of what comes."""
     context = enter("agent")
     streams: list[str] = []
     context.on("request", lambda one: streams.append(one.url) if "/live" in one.url else None)
@@ -140,7 +140,7 @@ def test_eight_tabs_hold_one_stream(product: Product, enter: Enter) -> None:
 def test_what_was_missed_without_a_network_is_shown(
     product: Product, enter: Enter, away_s: int
 ) -> None:
-    """Point 30: the page recovers by itself and looks once at what it missed."""
+    """DESIGN 30: the page recovers by itself and looks once at what it missed."""
     context = enter("agent")
     page = show(context, "/inbox")
     expect(page.locator("#list")).to_be_visible()

@@ -60,7 +60,7 @@ def open_(page: Page, product: Product, number: int) -> None:
 
 
 def test_undo_before_it_leaves(patient: Product, browser: Browser) -> None:
-    """F76, point 26: the key takes it back, nothing leaves, and the text is there again."""
+    """F76, DESIGN 26: the key takes it back, nothing leaves, and the text is there again."""
     number = asked(patient, "undo@khach.example")
     page = signed_in(browser, patient)
     open_(page, patient, number)
@@ -91,7 +91,7 @@ def test_undo_before_it_leaves(patient: Product, browser: Browser) -> None:
 
 
 def test_a_draft_goes_along(patient: Product, browser: Browser) -> None:
-    """F78, point 11: Esc keeps it; another device has it; the older text is offered there."""
+    """F78, DESIGN 11: Esc keeps it; another device has it; the older text is offered there."""
     number = asked(patient, "draft@khach.example")
     page, other = signed_in(browser, patient), signed_in(browser, patient)
     open_(page, patient, number)

@@ -41,7 +41,7 @@ def test_a_persons_mail_is_none_of_it() -> None:
     ],
 )
 def test_marks_make_it_automatic(header: str) -> None:
-    """F19 and R29: no acknowledgement and no clock for any of these."""
+    """F19, R29, DESIGN 39: no acknowledgement and no clock for any of these."""
     message = read(header + "\r\n")
     assert message.is_automatic
     assert message.suppress_auto_response

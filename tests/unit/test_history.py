@@ -312,7 +312,7 @@ def test_reply_clocks_are_two() -> None:
 )
 @pytest.mark.parametrize("waits", [False, True])
 def test_what_is_undone_leaves_clocks_as_they_were(doing: list[Fact], waits: bool) -> None:
-    """F81, point 27: also pauses and breaches; only the number grows where due moved."""
+    """F81, DESIGN 27: also pauses and breaches; only the number grows where due moved."""
     begun: list[Fact] = [Ruled(at(0), RULE), Asked(at(0))]
     begun += [Paused(at(1), Wait.THIRD_PARTY)] if waits else []
     undone = Undone(at(7), doing[0].at)

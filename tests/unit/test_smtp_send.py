@@ -135,7 +135,7 @@ async def test_a_reply_arrives_as_written() -> None:
 
 
 async def test_automatic_mail_is_marked_and_has_no_envelope_sender() -> None:
-    """S8 and R29: nothing may answer it, and a bounce of it goes nowhere."""
+    """S8, R29, DESIGN 39: nothing may answer it, and a bounce of it goes nowhere."""
     sink = Sink()
     async with running(sink) as host:
         await deliver(f"smtp://{host}", outbound(automatic=True))

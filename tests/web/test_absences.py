@@ -274,7 +274,7 @@ async def test_the_forgotten_are_listed(scene: Scene) -> None:
 
 
 async def test_a_day_on_which_nobody_is_there_raises_the_alarm(scene: Scene) -> None:
-    """Design 23: only the team whose people are all away, and only on its working days."""
+    """DESIGN 23: only the team whose people are all away, and only on its working days."""
     ha = await scene.signed_in("ha")
     assert "nobody in" not in (await ha.get(ALL)).text
     binh = str((await scene.agent("binh")).id)

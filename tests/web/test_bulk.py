@@ -71,7 +71,7 @@ async def standing(scene: Scene, number: int) -> dict[str, object]:
     ],
 )
 async def test_each_action_and_its_undo(scene: Scene, do: str) -> None:
-    """F81, point 27: one request does it, one takes it back: row, place, owner and clocks."""
+    """F81, DESIGN 27: one request does it, one takes it back: row, place, owner and clocks."""
     chosen = await arrive(scene, 2)
     before = [await standing(scene, one) for one in chosen]
     who = await scene.signed_in("ha")  # a supervisor: "take" changes the owner

@@ -51,7 +51,7 @@ async def replies(scene: Scene) -> list[Outbox]:
 
 
 async def test_a_draft_is_there_on_another_device(scene: Scene) -> None:
-    """F78, point 11: kept while typing; signed out and in again, elsewhere, it is there."""
+    """F78, DESIGN 11: kept while typing; signed out and in again, elsewhere, it is there."""
     number = await scene.arrive()
     first = await scene.signed_in("binh")
     said = await keep(first, number, cc="an@khach.example")
@@ -142,7 +142,7 @@ async def test_the_list_marks_it_for_its_writer(scene: Scene) -> None:
 
 @pytest.mark.parametrize("anyway", [False, True])
 async def test_a_newer_reply_asks_first_and_files_stay(scene: Scene, anyway: bool) -> None:
-    """Point 24: 409 without a script, draft and files intact, and "Send anyway"."""
+    """DESIGN 24: 409 without a script, draft and files intact, and "Send anyway"."""
     number = await scene.arrive()
     first, second = await scene.signed_in("binh"), await scene.signed_in("ha")
     page = composer((await first.get(f"/inbox/{number}")).text)

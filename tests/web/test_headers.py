@@ -28,7 +28,7 @@ PATHS = (
 
 
 async def test_headers_of_every_answer(scene: Scene) -> None:
-    """The policy of scripts, no sniffing, no framing: on pages, errors, JSON and files."""
+    """DESIGN 6: the policy, no sniffing, no framing: on pages, errors, JSON and files."""
     visitors = [scene.browser(), await scene.signed_in("viet")]
     for browser, path in itertools.product(visitors, PATHS):
         answer = await browser.get(path)

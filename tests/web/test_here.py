@@ -30,7 +30,7 @@ async def shown(who: Browser) -> str:
 
 
 async def test_a_colleague_sees_who_looks_and_who_writes(scene: Scene) -> None:
-    """F75, point 25: named in the language of who reads; not oneself; gone when they leave."""
+    """F75, DESIGN 25: named in the language of who reads; not oneself; gone when they leave."""
     number = await scene.arrive()
     binh, ha = await scene.signed_in("binh"), await scene.signed_in("ha")
     assert f'data-here="{number}"' not in await shown(ha)
@@ -119,7 +119,7 @@ async def test_the_other_process_hears_of_it(start: Callable[..., Any], redis_ur
 
 @pytest.mark.one_database
 async def test_who_says_nothing_any_more_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Point 25: gone within 35 s of the last key, even if the browser died."""
+    """DESIGN 25: gone within 35 s of the last key, even if the browser died."""
     assert rooms.STAYS_S + 10 <= 35
     monkeypatch.setattr(rooms, "GATHER_S", 0.0)
     told: list[str] = []

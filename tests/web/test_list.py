@@ -74,7 +74,7 @@ async def fill(scene: Scene, *rows: dict[str, Any]) -> list[int]:
 
 
 async def test_groups_and_order(scene: Scene) -> None:
-    """Nearest deadline first, then urgency, then arrival, under headings in words (F72)."""
+    """F72, DESIGN 16: nearest deadline, then urgency, then arrival, under headings."""
     late, soon, urgent, today, tomorrow, answered, done = await fill(
         scene,
         {"due": -10},
@@ -131,6 +131,23 @@ async def test_mine_and_the_teams(scene: Scene) -> None:
     start = await browser.get("/")
     assert (start.status_code, start.headers["location"]) == (303, "/inbox")
     assert numbers((await browser.get("/inbox?for=nonsense")).text) == numbers(team)
+
+
+async def test_whose_it_is_stands_there_in_words(scene: Scene) -> None:
+    """DESIGN 21: the owner or "no owner", on the row and in the panel."""
+    ha = (await scene.agent("ha")).id
+    unowned, mine = await fill(scene, {"owner_id": None}, {"owner_id": ha, "subject": "Ghế"})
+    browser = await scene.signed_in("ha")
+    page = (await browser.get("/inbox?for=team")).text
+    assert ">no owner</span>" in row_of(page, unowned)
+    assert 'aria-label="Lê Thu Hà"' in row_of(page, mine)
+    assert "no owner" not in row_of(page, mine)
+    for number, owner in ((unowned, "no owner"), (mine, "You")):
+        panel = (await browser.get(f"/inbox/{number}")).text
+        found = re.search(r"<dt>Owner</dt><dd>(.*?)</dd>", panel, re.DOTALL)
+        assert found
+        assert re.sub(r"<[^>]*>", " ", found[1]).split()[-len(owner.split()) :] == owner.split()
+    assert ">chưa giao</span>" in row_of((await browser.get("/inbox?lang=vi")).text, unowned)
 
 
 async def test_pages_of_120(scene: Scene) -> None:

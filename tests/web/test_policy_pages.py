@@ -108,7 +108,7 @@ async def test_what_is_wrong_stays_in_the_form(scene: Scene) -> None:
 
 
 async def test_open_work_changes_only_where_it_is_ticked(scene: Scene) -> None:
-    """F35, DECISIONS 29: a preview of what is open, then applied once."""
+    """F35, DESIGN 20, DECISIONS 29: a preview of what is open, then applied once."""
     number = await scene.arrive(request_type="complaint")
     browser = await scene.signed_in("ha")
     rule = await rule_of(scene, request_type="complaint")

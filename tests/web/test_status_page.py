@@ -37,7 +37,7 @@ async def test_before_it_is_taken_in(scene: Scene, monkeypatch: pytest.MonkeyPat
 
 
 async def test_the_promise_is_everywhere_the_same(scene: Scene) -> None:
-    """Decision 28: ``/s/``, the panel, the mail and the API show the stored value."""
+    """DESIGN 19: ``/s/``, the panel, the mail and the API show the stored value."""
     browser, path = await sent(scene, body="Where is my chair? It has not come yet.")
     (row,) = await scene.all(Conversation)
     assert row.promised_at is not None

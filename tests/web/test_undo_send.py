@@ -198,7 +198,7 @@ async def test_only_its_writer_undoes(undoing: Scene) -> None:
 
 
 async def test_the_toast_offers_it(undoing: Scene) -> None:
-    """Point 26: with htmx a toast whose key is z; send and wait, and done, open the next."""
+    """DESIGN 26: with htmx a toast whose key is z; send and wait, and done, open the next."""
     scene = undoing
     numbers = [await scene.arrive(email=f"k{n}@vidu.example") for n in range(3)]
     browser = await scene.signed_in("binh")
