@@ -2,16 +2,30 @@
 
 import json
 import os
+import secrets
 import signal
 import smtplib
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
+from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
 
 import pytest
+import redis
 
-from tests.slow.product import PATIENCE_S, SUPPORT, TOKEN, Product, running, until
+from inbox.redis_server import socket_path
+from tests.slow.product import (
+    PATIENCE_S,
+    SUPPORT,
+    TOKEN,
+    Product,
+    composer,
+    running,
+    until,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -157,3 +171,96 @@ def test_a_copy_wants_the_product_stopped(product: Product, tmp_path: Path) -> N
     else:
         assert first.returncode == 1
         assert "Stop Kịp and copy again" in first.stderr
+
+
+def _everything_in_redis(product: Product) -> bytes:
+    """Return every key of its Redis, and what each holds, as one piece."""
+    client: Any = redis.Redis(unix_socket_path=str(socket_path(product.data)))
+    read = {
+        b"string": client.get,
+        b"hash": client.hgetall,
+        b"set": client.smembers,
+        b"list": lambda key: client.lrange(key, 0, -1),
+        b"zset": lambda key: client.zrange(key, 0, -1, withscores=True),
+        b"stream": client.xrange,
+    }
+    with client:
+        keys = list(client.scan_iter())
+        return b"\n".join(repr((key, read[client.type(key)](key))).encode() for key in keys)
+
+
+def test_nothing_of_an_erased_person_is_left_on_disk_in_logs_or_in_redis(
+    product: Product,
+) -> None:
+    """R58, F106: by the command, beside the running product; every byte of it is searched."""
+    canary = {
+        name: f"xoa{secrets.token_hex(5)}"
+        for name in (
+            *(
+                "address",
+                "name",
+                "subject",
+                "body",
+                "file_name",
+                "file",
+                "form",
+                "form_subject",
+            ),
+            *("reply", "note", "draft", "second"),
+        )
+    }
+    sender = f"{canary['address']}@khach.example"
+    mail = EmailMessage()
+    mail["From"], mail["To"] = f"{canary['name']} <{sender}>", SUPPORT
+    mail["Subject"], mail["Message-ID"] = canary["subject"], f"<{sender}>"
+    mail.set_content(f"Máy không chạy. {canary['body']}")
+    mail.add_attachment(canary["file"], filename=f"{canary['file_name']}.txt")
+    product.send_mail(bytes(mail), sender)
+    first = product.conversation_of(sender)
+    answer = product.post_form(
+        name=canary["name"],
+        email=sender,
+        subject=canary["form_subject"],
+        body=f"Gọi lại giúp. {canary['form']}",
+    )
+    assert answer.is_redirect
+    until(lambda: len(product.conversations_of(sender)) == 2, PATIENCE_S, "both are in")
+    with product.signed_in("agent") as browser:
+        where = f"/inbox/{first['number']}"
+        for kind, said in (("reply", "reply"), ("note", "note")):
+            fields = composer(browser.get(where).text)
+            fields |= {"kind": kind, "body": f"Dạ vâng. {canary[said]}", "key": said}
+            browser.post(f"{where}/messages", data=fields).raise_for_status()
+        fields = composer(browser.get(where).text) | {"kind": "reply", "key": "draft"}
+        browser.post(f"{where}/drafts", data={**fields, "body": canary["draft"]})
+    product.send_mail(_mail(sender, canary["second"]), sender)
+    waiting = "SELECT 1 FROM raw_messages WHERE state = 'pending'"
+    until(lambda: not product.rows(waiting), PATIENCE_S, "all is taken in")
+    until(
+        lambda: any(canary["reply"] in one["text"] for one in product.sink(sender)),
+        PATIENCE_S,
+        "the answer has left",
+    )
+
+    def left() -> list[str]:
+        """Return what is found of them: in files, logs, Redis."""
+        files = [path for path in product.data.rglob("*") if path.is_file()]
+        texts = [path.read_bytes() for path in (*files, product.log_path)]
+        whole = b"\n".join([*texts, _everything_in_redis(product)])
+        return [name for name, word in canary.items() if word.encode() in whole]
+
+    assert {"address", "name", "body", "file_name", "form", "reply", "note"} <= set(left())
+    file = product.data.parent / "of-them.zip"
+    assert _kip(product.data, "privacy", "export", sender, str(file)).returncode == 0
+    with zipfile.ZipFile(file) as given:
+        told = b"\n".join(given.read(name) for name in given.namelist())
+    assert [
+        name for name in ("body", "form", "reply") if canary[name].encode() not in told
+    ] == []
+
+    done = _kip(product.data, "privacy", "erase", sender, "--yes", "--json")
+
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert (said["database"], said["files"], said["models"]) == (0, 0, 0), said
+    assert left() == []
