@@ -1,5 +1,6 @@
 """F99: what the report costs over 1,000,000 clocks of a year, and the inbox meanwhile."""
 
+import argparse
 import asyncio
 import random
 import statistics
@@ -225,11 +226,15 @@ async def _measure(name: str, url: str | None) -> None:
 
 
 async def main() -> None:
-    """Print what a year of reports costs on each database."""
+    """Print what a year of reports costs on each database, or on the one asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=("sqlite", "postgresql"))
+    asked = parser.parse_args()
     figure("python_loop", loop_ms(), "cpu_ms")
     with databases() as targets:
         for name, target in targets.items():
-            await _measure(name, target.url)
+            if asked.only in (None, name):
+                await _measure(name, target.url)
 
 
 if __name__ == "__main__":
