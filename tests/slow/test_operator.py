@@ -217,13 +217,12 @@ def test_nothing_of_an_erased_person_is_left_on_disk_in_logs_or_in_redis(
     mail.add_attachment(canary["file"], filename=f"{canary['file_name']}.txt")
     product.send_mail(bytes(mail), sender)
     first = product.conversation_of(sender)
-    answer = product.post_form(
+    product.post_form(
         name=canary["name"],
         email=sender,
         subject=canary["form_subject"],
         body=f"Gọi lại giúp. {canary['form']}",
     )
-    assert answer.is_redirect
     until(lambda: len(product.conversations_of(sender)) == 2, PATIENCE_S, "both are in")
     with product.signed_in("agent") as browser:
         where = f"/inbox/{first['number']}"
@@ -233,7 +232,8 @@ def test_nothing_of_an_erased_person_is_left_on_disk_in_logs_or_in_redis(
             browser.post(f"{where}/messages", data=fields).raise_for_status()
         fields = composer(browser.get(where).text) | {"kind": "reply", "key": "draft"}
         browser.post(f"{where}/drafts", data={**fields, "body": canary["draft"]})
-    product.send_mail(_mail(sender, canary["second"]), sender)
+    words = MAIL.replace("Máy lọc nước", canary["body"])  # that nobody else has written
+    product.send_mail(words.format(sender=sender, number=canary["second"]).encode(), sender)
     waiting = "SELECT 1 FROM raw_messages WHERE state = 'pending'"
     until(lambda: not product.rows(waiting), PATIENCE_S, "all is taken in")
     until(
