@@ -143,7 +143,7 @@ def load_files(session: Session, job: Job) -> tuple[OutboundFile, ...]:
     of_it = attachments.message_id == job.message_id
     rows = session.execute(
         select(attachments.filename, attachments.content_type, blobs.content)
-        .join(Blob, blobs.id == attachments.blob_id)
+        .join(core(Blob), blobs.id == attachments.blob_id)
         .where(attachments.blob_id.in_(named) if named else of_it)
         .order_by(attachments.id)
     )

@@ -14,7 +14,7 @@ from inbox.store import candidates
 from inbox.store import duty as rows
 from inbox.store.candidates import Candidate
 from models import Absence, Agent, AwayKind, TeamMember
-from models.base import columns
+from models.base import columns, core
 
 agents = columns(Agent)
 members = columns(TeamMember)
@@ -33,7 +33,7 @@ def list_team_on_duty(session: Session, team_id: int | None, now: datetime) -> l
     """Return the ids of everyone of a team at work; of everyone, when there is no team."""
     query = select(agents.id).where(rows.at_work(now, open_calendars(session, now)))
     if team_id is not None:
-        query = query.join(TeamMember, members.agent_id == agents.id).where(
+        query = query.join(core(TeamMember), members.agent_id == agents.id).where(
             members.team_id == team_id
         )
     return list(session.execute(query.order_by(agents.id)).scalars())

@@ -33,7 +33,7 @@ from inbox.store.duty import is_away
 from inbox.telling import Alert, Telling, tell_all
 from inbox.templating import N_, translator
 from models import Agent, ClockKind, Conversation, Outlook, SLAClock, Status, TeamMember
-from models.base import columns
+from models.base import columns, core
 
 agents = columns(Agent)
 clocks = columns(SLAClock)
@@ -251,7 +251,7 @@ def tell_foreseen(
     expected = {one.number: one for one in foreseen}
     query = (
         select(SLAClock, conversations.owner_id, conversations.team_id)
-        .join(Conversation, conversations.id == clocks.conversation_id)
+        .join(core(Conversation), conversations.id == clocks.conversation_id)
         .where(
             clocks.conversation_id.in_(list(expected)),
             clocks.kind != ClockKind.RESOLUTION,

@@ -24,7 +24,7 @@ from inbox.store.changes import add_happened, moved
 from inbox.store.running import clocks_for
 from inbox.telling import Alert, Telling, tell_all
 from models import Account, Agent, Conversation, Event, EventKind, Status, Team
-from models.base import columns
+from models.base import columns, core
 
 conversations = columns(Conversation)
 events = columns(Event)
@@ -58,8 +58,8 @@ WAITING = and_(
 # Teams where work waits from an account that somebody at work, of whatever team, looks after.
 _KEPT = (
     select(conversations.team_id)
-    .join(Account, accounts.id == conversations.account_id)
-    .join(Agent, or_(agents.id == accounts.owner_id, agents.id == accounts.backup_id))
+    .join(core(Account), accounts.id == conversations.account_id)
+    .join(core(Agent), or_(agents.id == accounts.owner_id, agents.id == accounts.backup_id))
     .where(WAITING, candidates.HAS_ROOM)
     .distinct()
 )

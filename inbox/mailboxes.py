@@ -28,7 +28,7 @@ from inbox.store.ledger import Place, Sighting
 from inbox.templating import N_
 from inbox.vault import Vault
 from models import ChannelKind, Inbox, LedgerState, LedgerVia, Mailbox, MailboxAuth
-from models.base import columns
+from models.base import columns, core
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ _JOB = select(
         inboxes.handle if name == "address" else mailboxes[name]
         for name in Job.__dataclass_fields__
     )
-).join(Inbox, inboxes.id == mailboxes.inbox_id)
+).join(core(Inbox), inboxes.id == mailboxes.inbox_id)
 
 
 def place_of(mailbox_id: int) -> str:
@@ -118,7 +118,7 @@ def waits(session: Session, now: datetime) -> bool:
 def _due(now: datetime) -> Any:
     return (
         select(mailboxes.id)
-        .join(Inbox, inboxes.id == mailboxes.inbox_id)
+        .join(core(Inbox), inboxes.id == mailboxes.inbox_id)
         .where(
             mailboxes.is_active.is_(True),
             inboxes.is_active.is_(True),

@@ -1,6 +1,7 @@
 """What every table shares: an id, named constraints, enums by value, JSON on both databases."""
 
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 from sqlalchemy import JSON, Column, Enum, inspect
@@ -42,15 +43,19 @@ def json_column(*, nullable: bool = False) -> Column[Any]:
     return Column(JSON_ANYWHERE, nullable=nullable)
 
 
+@cache
 def core(table: type[SQLModel]) -> CoreTable:
-    """Return a table as SQLAlchemy Core knows it, for inserts and updates that need no object.
+    """Return a table as SQLAlchemy Core knows it, for statements that need no object.
 
-    Core knows none of the class's defaults: an insert has to give every column.
+    A statement of columns that joins a class is the ORM's business and costs some 200 µs more
+    each time than one that joins the table. Core knows none of the class's defaults: an insert
+    has to give every column.
     """
     found: CoreTable = inspect(table).local_table
     return found
 
 
+@cache
 def columns(table: type[SQLModel]) -> "ReadOnlyColumnCollection[str, Column[Any]]":
     """Return a table's columns for queries that want columns, not whole objects."""
     found: ReadOnlyColumnCollection[str, Column[Any]] = inspect(table).local_table.c

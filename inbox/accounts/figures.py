@@ -228,7 +228,7 @@ def _find_waiting(session: Session, counted: Mapping[int, Counted]) -> None:
     """Find since when the one waits that has waited longest for an answer of ours."""
     found = session.execute(
         select(conversations.account_id, func.min(clocks.started_at))
-        .join(SLAClock, clocks.conversation_id == conversations.id)
+        .join(core(SLAClock), clocks.conversation_id == conversations.id)
         .where(
             conversations.account_id.in_(list(counted)),
             conversations.status == Status.OPEN,
@@ -250,7 +250,7 @@ def _count_contact(session: Session, counted: Mapping[int, Counted]) -> None:
     """Find out when either side last said something to the other."""
     found = session.execute(
         select(conversations.account_id, func.max(messages.created_at))
-        .join(Message, messages.conversation_id == conversations.id)
+        .join(core(Message), messages.conversation_id == conversations.id)
         .where(
             conversations.account_id.in_(list(counted)),
             conversations.status != Status.SPAM,
@@ -267,7 +267,7 @@ def _count_unhappy(session: Session, counted: Mapping[int, Counted], now: dateti
     """Count those who said that we did not help; one that gets old goes with the next day."""
     rows = session.execute(
         select(conversations.account_id, func.count())
-        .join(Satisfaction, said.conversation_id == conversations.id)
+        .join(core(Satisfaction), said.conversation_id == conversations.id)
         .where(
             conversations.account_id.in_(list(counted)),
             said.score == Score.BAD,
@@ -285,7 +285,7 @@ def _count_promises(session: Session, counted: Mapping[int, Counted], now: datet
     decided = or_(clocks.met_at.is_not(None), clocks.due_at <= now)
     found = session.execute(
         select(conversations.account_id, _sum(kept), func.count())
-        .join(SLAClock, clocks.conversation_id == conversations.id)
+        .join(core(SLAClock), clocks.conversation_id == conversations.id)
         .where(
             conversations.account_id.in_(list(counted)),
             clocks.cancelled_at.is_(None),

@@ -109,7 +109,7 @@ def list_silent(session: Session, who: Person, now: datetime) -> list[Silent]:
                 func.coalesce(figures.last_contact_at, accounts.created_at),
                 figures.last_contact_at.is_(None),
             )
-            .join(Account, accounts.id == figures.account_id)
+            .join(core(Account), accounts.id == figures.account_id)
             .where(
                 accounts.value == value, accounts.status != AccountStatus.ENDED, mine, silent
             )

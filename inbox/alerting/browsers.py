@@ -19,7 +19,7 @@ from inbox.store.audit import add_entry
 from inbox.templating import N_
 from inbox.vault import Vault
 from models import AlertMessage, AuditAction, AuditThing, PushBrowser
-from models.base import columns
+from models.base import columns, core
 
 browsers = columns(PushBrowser)
 messages = columns(AlertMessage)
@@ -60,7 +60,9 @@ def enter(
     staff.get_agent(session, agent_id, to_change=True)  # one at a time
     mark = mark_of(browser.endpoint)
     session.execute(delete(PushBrowser).where(browsers.mark == mark))
-    own = select(func.count()).select_from(PushBrowser).where(browsers.agent_id == agent_id)
+    own = (
+        select(func.count()).select_from(core(PushBrowser)).where(browsers.agent_id == agent_id)
+    )
     if session.execute(own).scalar_one() >= MOST:
         raise Conflict(TOO_MANY)
     keys = [browser.endpoint, to_base64(browser.public), to_base64(browser.auth)]

@@ -15,7 +15,7 @@ from inbox.store.dates import list_dated
 from inbox.store.duty import list_running
 from inbox.store.people import list_colleagues, team_names
 from models import Contact, Conversation, Status, TeamMember
-from models.base import columns
+from models.base import columns, core
 
 conversations = columns(Conversation)
 contacts = columns(Contact)
@@ -84,7 +84,7 @@ def _load_lines(
             *(conversations[name] for name in ("next_due_at", "waiting_until")),
             SHOWN_NAME.label("contact_name"),
         )
-        .join(Contact, contacts.id == conversations.contact_id)
+        .join(core(Contact), contacts.id == conversations.contact_id)
         .where(
             conversations.owner_id.in_(sorted(ends)),
             conversations.status.in_([Status.OPEN, *_RESTING]),

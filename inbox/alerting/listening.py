@@ -26,7 +26,7 @@ from inbox.store.people import forget_count, take_turn
 from inbox.templating import N_, translator
 from inbox.vault import Sealed, Vault
 from models import Agent, Notice
-from models.base import columns
+from models.base import columns, core
 
 log = logging.getLogger(__name__)
 
@@ -130,7 +130,7 @@ def hear_button(session: Session, pressed: Pressed, now: datetime) -> str:
     known = pressed.data.startswith(HAVE) and number.isdecimal() and int(number) <= MOST_INT
     row = session.execute(
         select(notices.agent_id, agents.alerts, agents.language)
-        .join(Agent, agents.id == notices.agent_id)
+        .join(core(Agent), agents.id == notices.agent_id)
         .where(notices.id == (int(number) if known else 0), agents.is_active.is_(True))
     ).one_or_none()
     if row is None or Choices.of(row.alerts).chat != str(pressed.sender.id):

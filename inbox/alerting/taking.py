@@ -101,7 +101,7 @@ def list_group(session: Session, group: Group) -> tuple[str, list[Told]]:
             notices.due_at,
             notices.taken_at.is_not(None),
         )
-        .outerjoin(Conversation, conversations.id == notices.conversation_id)
+        .outerjoin(core(Conversation), conversations.id == notices.conversation_id)
         .where(
             notices.agent_id == group.agent_id,
             notices.mailed_at == group.at,

@@ -15,7 +15,7 @@ from inbox.store.conversations import SHOWN_NAME
 from inbox.store.people import list_colleagues
 from inbox.templating import render
 from models import Contact, Conversation
-from models.base import columns
+from models.base import columns, core
 
 conversations = columns(Conversation)
 contacts = columns(Contact)
@@ -53,7 +53,7 @@ def load_about(session: Session, rows: Sequence[Any]) -> About:
     numbers = sorted({row.conversation_id for row in rows if row.conversation_id is not None})
     found = session.execute(
         select(conversations.id, conversations.subject, SHOWN_NAME, conversations.owner_id)
-        .join(Contact, contacts.id == conversations.contact_id)
+        .join(core(Contact), contacts.id == conversations.contact_id)
         .where(conversations.id.in_(numbers))
     )
     subjects = {

@@ -26,7 +26,7 @@ from models import (
     Conversation,
     Status,
 )
-from models.base import columns
+from models.base import columns, core
 
 agents = columns(Agent)
 conversations = columns(Conversation)
@@ -88,7 +88,7 @@ def find_reader(session: Session, secret: str, now: datetime) -> Reader:
     """
     row = session.execute(
         select(agents.id, agents.name, agents.language, feeds.read_at)
-        .join(CalendarFeed, feeds.agent_id == agents.id)
+        .join(core(CalendarFeed), feeds.agent_id == agents.id)
         .where(feeds.token_hash == hash_token(secret), agents.is_active.is_(True))
     ).first()
     if row is None:

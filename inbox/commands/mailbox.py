@@ -27,7 +27,7 @@ from inbox.store.audit import add_entry
 from inbox.store.company import find_company, find_door
 from inbox.vault import Vault
 from models import AuditAction, AuditThing, ChannelKind, Inbox, Mailbox, MailboxTls, Team
-from models.base import columns
+from models.base import columns, core
 
 T = TypeVar("T")
 mailboxes = columns(Mailbox)
@@ -228,7 +228,7 @@ def find_mailboxes(session: Session, number: int | None = None) -> list[tuple[Ma
     NotFound
         If the one asked for is not there.
     """
-    query = select(Mailbox, inboxes.handle).join(Inbox, inboxes.id == mailboxes.inbox_id)
+    query = select(Mailbox, inboxes.handle).join(core(Inbox), inboxes.id == mailboxes.inbox_id)
     if number is not None:
         query = query.where(mailboxes.id == number)
     found = [(box, address) for box, address in session.execute(query.order_by(mailboxes.id))]

@@ -27,7 +27,7 @@ from inbox.store.duty import holds
 from inbox.store.people import list_supervisors
 from inbox.store.staff import WORK, get_agent
 from models import Absence, Agent, AwayKind, Conversation
-from models.base import columns
+from models.base import columns, core
 
 absences = columns(Absence)
 agents = columns(Agent)
@@ -73,7 +73,9 @@ def is_due(session: Session, now: datetime) -> bool:
     edge = select(absences.id).where(or_(and_(*_begins(now)), and_(*_ends(now)))).limit(1)
     if session.execute(edge).first() is not None:
         return True
-    inside = select(conversations.id).join(Absence, absences.agent_id == conversations.owner_id)
+    inside = select(conversations.id).join(
+        core(Absence), absences.agent_id == conversations.owner_id
+    )
     found = inside.where(*_runs(now), _DUE_INSIDE, conversations.status.in_(WORK)).limit(1)
     return session.execute(found).first() is not None
 
@@ -132,7 +134,7 @@ def _mark(session: Session, absence: Absence, **values: Any) -> bool:
 def _list_due_inside(session: Session, absence: Absence, limit: int) -> Sequence[Any]:
     return session.execute(
         select(*cover.LOOKED_AT)
-        .join(Absence, absences.agent_id == conversations.owner_id)
+        .join(core(Absence), absences.agent_id == conversations.owner_id)
         .where(absences.id == absence.id, _DUE_INSIDE, conversations.status.in_(WORK))
         .order_by(conversations.order_at, conversations.id)
         .limit(limit)
@@ -209,7 +211,7 @@ def _hand_over_later(session: Session, house: House, now: datetime) -> int:
     """Hand over what fell due inside absences that have begun; return how many."""
     rows = session.execute(
         select(*cover.LOOKED_AT, absences.id.label("absence_id"))
-        .join(Absence, absences.agent_id == conversations.owner_id)
+        .join(core(Absence), absences.agent_id == conversations.owner_id)
         .where(*_runs(now), _DUE_INSIDE, conversations.status.in_(WORK))
         .order_by(conversations.order_at, conversations.id)
         .limit(BATCH)

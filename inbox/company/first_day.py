@@ -37,7 +37,7 @@ from models import (
     RawMessage,
     RawState,
 )
-from models.base import columns
+from models.base import columns, core
 
 agents = columns(Agent)
 audit = columns(AuditEntry)
@@ -133,7 +133,7 @@ def _done(session: Session, kept: Mapping[str, Any], sends_mail: bool) -> dict[s
         conversations.id != (test_number or 0),
     )
     people = session.execute(
-        select(func.count()).select_from(Agent).where(agents.is_active.is_(True))
+        select(func.count()).select_from(core(Agent)).where(agents.is_active.is_(True))
     ).scalar_one()
     return {
         "company": True,  # there is none before the setup page was answered
@@ -257,7 +257,7 @@ def find_arrived(session: Session) -> Arrived | None:
 def _arrived(session: Session, number: int) -> Arrived:
     row = session.execute(
         select(Conversation, agents.name)
-        .outerjoin(Agent, agents.id == conversations.owner_id)
+        .outerjoin(core(Agent), agents.id == conversations.owner_id)
         .where(conversations.id == number)
     ).one()
     found, owner = row

@@ -11,7 +11,7 @@ from inbox.rulebook import load_rulebook
 from inbox.sla.calendar import WorkingCalendar
 from inbox.store.conversations import SHOWN_NAME
 from models import Contact, Conversation, Event, Status
-from models.base import columns
+from models.base import columns, core
 
 conversations = columns(Conversation)
 contacts = columns(Contact)
@@ -70,7 +70,7 @@ def list_forgotten(session: Session, hours: int, now: datetime) -> Sequence[Forg
             *(conversations.next_due_at, conversations.created_at),
             touched.scalar_subquery().label("touched_at"),
         )
-        .join(Contact, contacts.id == conversations.contact_id)
+        .join(core(Contact), contacts.id == conversations.contact_id)
         .where(
             conversations.status == Status.OPEN,
             conversations.created_at <= before,

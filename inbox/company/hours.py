@@ -23,7 +23,7 @@ from inbox.sla.spec import read_day
 from inbox.store.audit import add_entry
 from inbox.templating import N_
 from models import AuditAction, AuditThing, Calendar, SLAPolicy
-from models.base import columns
+from models.base import columns, core
 
 calendars = columns(Calendar)
 policies = columns(SLAPolicy)
@@ -62,7 +62,7 @@ def list_calendars(session: Session) -> list[Listed]:
     """Return the calendars, the default one first."""
     used = (
         select(func.count())
-        .select_from(SLAPolicy)
+        .select_from(core(SLAPolicy))
         .where(policies.calendar_id == calendars.id)
         .scalar_subquery()
     )

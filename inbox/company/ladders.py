@@ -36,7 +36,7 @@ from inbox.store.audit import add_entry
 from inbox.store.teams import active_team_names
 from inbox.templating import N_
 from models import Agent, AuditAction, AuditThing, Conversation, Ladder, SLAClock, SLAPolicy
-from models.base import columns
+from models.base import columns, core
 
 ladders = columns(Ladder)
 policies = columns(SLAPolicy)
@@ -93,7 +93,7 @@ def list_ladders(session: Session) -> list[Listed]:
     """Return the ladders, the usual one first; the one out of the box while none is chosen."""
     used = (
         select(func.count())
-        .select_from(SLAPolicy)
+        .select_from(core(SLAPolicy))
         .where(policies.ladder_id == ladders.id)
         .scalar_subquery()
         .label("used_by")

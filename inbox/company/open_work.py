@@ -22,7 +22,7 @@ from inbox.sla.history import Kind
 from inbox.store.audit import add_entry
 from inbox.timeline import Happened, pauses_of
 from models import AuditAction, AuditThing, ClockKind, Conversation, EventKind, SLAClock
-from models.base import columns
+from models.base import columns, core
 
 live = columns(SLAClock)
 conversations = columns(Conversation)
@@ -87,7 +87,7 @@ def open_effects(session: Session, calendar_id: int, now: datetime) -> Effects:
     calendar = WorkingCalendar.from_spec(hours.get_calendar(session, calendar_id).spec)
     found = session.execute(
         select(SLAClock, conversations.promised_at)
-        .join(Conversation, conversations.id == live.conversation_id)
+        .join(core(Conversation), conversations.id == live.conversation_id)
         .where(*running(calendar_id))
         .order_by(live.due_at, live.id)
         .limit(MOST_SHOWN + 1)

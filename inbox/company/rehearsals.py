@@ -35,7 +35,7 @@ from models import (
     Team,
     TriagePrediction,
 )
-from models.base import columns
+from models.base import columns, core
 
 rehearsals = columns(Rehearsal)
 conversations = columns(Conversation)
@@ -85,7 +85,7 @@ def begin(session: Session, draft: dict[str, Any], *, by: int, now: datetime) ->
     _check_there(session, draft)
     made = Rehearsal(made_by_id=by, created_at=now, draft=draft)
     made.total = session.execute(
-        select(func.count()).select_from(Conversation).where(*_meant(made))
+        select(func.count()).select_from(core(Conversation)).where(*_meant(made))
     ).scalar_one()
     session.add(made)
     session.flush()
@@ -151,7 +151,7 @@ def load_batch(session: Session, rehearsal: Rehearsal) -> Batch:
     after = rehearsal.result.get("after", 0)
     found = session.execute(
         select(Conversation, contacts.tier)
-        .join(Contact, contacts.id == conversations.contact_id)
+        .join(core(Contact), contacts.id == conversations.contact_id)
         .where(conversations.id > after, *_meant(rehearsal))
         .order_by(conversations.id)
         .limit(BATCH)

@@ -13,7 +13,7 @@ from inbox.store.audit import add_entry
 from inbox.store.people import find_agent_by_email
 from inbox.templating import N_
 from models import Agent, ApiToken, AuditAction, AuditThing, Scope
-from models.base import columns
+from models.base import columns, core
 
 tokens = columns(ApiToken)
 agents = columns(Agent)
@@ -47,7 +47,7 @@ def list_tokens(session: Session) -> list[TokenRow]:
             tokens.last_used_at,
             tokens.revoked_at,
         )
-        .join(Agent, agents.id == tokens.agent_id)
+        .join(core(Agent), agents.id == tokens.agent_id)
         .order_by(tokens.revoked_at.is_not(None), tokens.id.desc())
     )
     return [TokenRow(*row) for row in rows]

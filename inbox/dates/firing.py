@@ -74,9 +74,9 @@ _DUE = (
         conversations.owner_id.label("handler_id"),
         conversations.team_id.label("request_team_id"),
     )
-    .join(Milestone, milestones.id == steps.milestone_id)
-    .outerjoin(Account, accounts.id == milestones.account_id)
-    .outerjoin(Conversation, conversations.id == milestones.conversation_id)
+    .join(core(Milestone), milestones.id == steps.milestone_id)
+    .outerjoin(core(Account), accounts.id == milestones.account_id)
+    .outerjoin(core(Conversation), conversations.id == milestones.conversation_id)
     .where(*_WAITS, steps.at <= bindparam("now"))
     .order_by(steps.at, steps.id)
     .limit(BATCH)

@@ -15,7 +15,7 @@ from inbox.dates import reminders
 from inbox.escalating.meetings import begin_soon, falls_into, tells_owner_only
 from inbox.store.busy import Span
 from models import Account, Conversation, Milestone, MilestoneState, MilestoneStep, Reminder
-from models.base import columns
+from models.base import columns, core
 
 steps = columns(MilestoneStep)
 milestones = columns(Milestone)
@@ -54,9 +54,9 @@ def _steps(
     told = func.coalesce(milestones.owner_id, accounts.owner_id, conversations.owner_id)
     query = (
         select(*(steps.id, steps.step, steps.audience, steps.at), told.label("agent_id"))
-        .join(Milestone, milestones.id == steps.milestone_id)
-        .outerjoin(Account, accounts.id == milestones.account_id)
-        .outerjoin(Conversation, conversations.id == milestones.conversation_id)
+        .join(core(Milestone), milestones.id == steps.milestone_id)
+        .outerjoin(core(Account), accounts.id == milestones.account_id)
+        .outerjoin(core(Conversation), conversations.id == milestones.conversation_id)
         .where(
             steps.fired_at.is_(None),
             milestones.state == MilestoneState.PLANNED.value,

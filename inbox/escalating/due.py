@@ -86,8 +86,8 @@ _DUE = (
         *(clocks.kind, clocks.started_at, clocks.due_at),
         *(conversations.owner_id, conversations.team_id, conversations.sla_state),
     )
-    .join(SLAClock, clocks.id == steps.clock_id)
-    .join(Conversation, conversations.id == steps.conversation_id)
+    .join(core(SLAClock), clocks.id == steps.clock_id)
+    .join(core(Conversation), conversations.id == steps.conversation_id)
     .where(steps.id.in_(_FIRST), *WAITING)
     .order_by(steps.at, steps.id)
     # One that is just being answered is looked at again at the next tick.

@@ -18,7 +18,7 @@ from inbox.escalating.due import RUNS, STEP_WAITS
 from inbox.sla.ladder import LOUD, Action, is_before_due
 from inbox.store.busy import Span, list_busy
 from models import Conversation, EscalationStep
-from models.base import columns
+from models.base import columns, core
 
 steps = columns(EscalationStep)
 conversations = columns(Conversation)
@@ -81,7 +81,7 @@ def find_steps(session: Session, now: datetime) -> list[int]:
             *(steps.id, steps.step, steps.audience, steps.at),
             conversations.owner_id,
         )
-        .join(Conversation, conversations.id == steps.conversation_id)
+        .join(core(Conversation), conversations.id == steps.conversation_id)
         .where(
             *STEP_WAITS,
             RUNS,

@@ -12,7 +12,7 @@ from inbox.acknowledgement import House
 from inbox.mailboxes import write
 from inbox.templating import N_
 from models import Inbox, Mailbox
-from models.base import columns
+from models.base import columns, core
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ def list_silent(session: Session, now: datetime) -> list[int]:
     """Return mailboxes that nobody has looked into although they were due, long enough."""
     found = session.execute(
         select(Mailbox)
-        .join(Inbox, inboxes.id == mailboxes.inbox_id)
+        .join(core(Inbox), inboxes.id == mailboxes.inbox_id)
         .where(
             mailboxes.is_active.is_(True),
             inboxes.is_active.is_(True),

@@ -25,7 +25,7 @@ from inbox.mailboxes import Job, load
 from inbox.settings import Settings
 from inbox.vault import Vault
 from models import Inbox, Mailbox
-from models.base import columns
+from models.base import columns, core
 
 log = logging.getLogger(__name__)
 
@@ -130,7 +130,7 @@ def find_free(session: Session, now: datetime, skipped: list[int], limit: int) -
     """Return mailboxes that can be read and that nobody waits for."""
     found = session.execute(
         select(mailboxes.id)
-        .join(Inbox, inboxes.id == mailboxes.inbox_id)
+        .join(core(Inbox), inboxes.id == mailboxes.inbox_id)
         .where(*_to_watch(now), inboxes.is_active.is_(True), mailboxes.id.not_in(skipped))
         .order_by(mailboxes.id)
         .limit(limit)

@@ -38,7 +38,7 @@ from models import (
     RawState,
     Status,
 )
-from models.base import columns
+from models.base import columns, core
 
 agents = columns(Agent)
 conversations = columns(Conversation)
@@ -134,7 +134,7 @@ def _find(session: Session, incoming: Incoming, contact: Contact) -> Conversatio
         return None
     number = session.execute(
         select(messages.conversation_id)
-        .join(Conversation, conversations.id == messages.conversation_id)
+        .join(core(Conversation), conversations.id == messages.conversation_id)
         .where(
             messages.email_message_id.in_(ids[:MOST_IDS]),
             conversations.contact_id == contact.id,

@@ -39,7 +39,7 @@ from models import (
     RawState,
     Status,
 )
-from models.base import columns
+from models.base import columns, core
 
 agents = columns(Agent)
 conversations = columns(Conversation)
@@ -108,7 +108,7 @@ def find_answered(
         return None
     asker = session.execute(
         select(identities.id)
-        .join(Conversation, conversations.contact_id == identities.contact_id)
+        .join(core(Conversation), conversations.contact_id == identities.contact_id)
         .where(
             conversations.id == number,
             identities.kind == "email",

@@ -13,7 +13,7 @@ from inbox.store.counts import MOST, visible_to
 from inbox.store.people import Person
 from inbox.triage.worth import Waiting, most_worth
 from models import Agent, Conversation, Correction, Message, Status, Triage, TriageReview
-from models.base import columns
+from models.base import columns, core
 
 conversations = columns(Conversation)
 reviews = columns(TriageReview)
@@ -42,7 +42,7 @@ def _queue(queue: str, who: Person, now: datetime) -> Select[Any]:
     """Return a queue's conversations with their review, the most valuable first."""
     query = (
         select(conversations.id)
-        .outerjoin(TriageReview, reviews.conversation_id == conversations.id)
+        .outerjoin(core(TriageReview), reviews.conversation_id == conversations.id)
         .where(visible_to(who))
     )
     unchecked = reviews.checked_at.is_(None)
@@ -150,7 +150,7 @@ def holder(session: Session, number: int, who: Person, now: datetime) -> str:
     """Return the name of whoever else looks at it just now, or ""."""
     found = session.execute(
         select(agents.name)
-        .join(TriageReview, reviews.taken_by_id == agents.id)
+        .join(core(TriageReview), reviews.taken_by_id == agents.id)
         .where(
             reviews.conversation_id == number,
             reviews.taken_by_id != who.id,
@@ -172,7 +172,7 @@ def opinions(session: Session, number: int) -> list[Opinion]:
     """Return what people said of the type if they do not agree, each one's last word."""
     found = session.execute(
         select(said.agent_id, agents.name, said.new)
-        .join(Agent, agents.id == said.agent_id)
+        .join(core(Agent), agents.id == said.agent_id)
         .where(said.conversation_id == number, said.field == "request_type")
         .order_by(said.id)
     )

@@ -11,7 +11,7 @@ from sqlmodel import Session
 
 from inbox.db import insert_into
 from models import Conversation, Correction, TriageSample
-from models.base import columns
+from models.base import columns, core
 
 samples = columns(TriageSample)
 corrections = columns(Correction)
@@ -45,7 +45,7 @@ def settle(session: Session, now: datetime) -> int:
     found = session.execute(
         select(conversations.id, conversations.language)
         .join(confirmed, confirmed.c.conversation_id == conversations.id)
-        .outerjoin(TriageSample, samples.conversation_id == conversations.id)
+        .outerjoin(core(TriageSample), samples.conversation_id == conversations.id)
         .where(samples.conversation_id.is_(None))
         .order_by(conversations.id)
         .limit(BATCH)

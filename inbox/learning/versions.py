@@ -18,7 +18,7 @@ from models import (
     TriageModelFiles,
     TriageModelVersion,
 )
-from models.base import columns
+from models.base import columns, core
 
 versions = columns(TriageModelVersion)
 files = columns(TriageModelFiles)
@@ -88,7 +88,7 @@ def find_without_files(session: Session, sha256: str) -> int | None:
     """Return the starter of this hash if its bytes are not kept yet."""
     found = session.execute(
         select(versions.id)
-        .outerjoin(TriageModelFiles, files.version_id == versions.id)
+        .outerjoin(core(TriageModelFiles), files.version_id == versions.id)
         .where(versions.sha256 == sha256, versions.is_starter, files.version_id.is_(None))
     ).scalar()
     return None if found is None else int(found)
@@ -177,7 +177,7 @@ def find_former(session: Session) -> Version | None:
     live = select(versions.id).where(versions.is_live.is_(True)).scalar_subquery()
     found = session.execute(
         select(versions.id)
-        .outerjoin(TriageModelFiles, files.version_id == versions.id)
+        .outerjoin(core(TriageModelFiles), files.version_id == versions.id)
         .where(
             versions.promoted_at.is_not(None),
             versions.id != live,

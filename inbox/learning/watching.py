@@ -21,7 +21,7 @@ from inbox.triage.drift import (
     disagrees,
 )
 from models import Conversation, Correction, ShadowPrediction, Triage, TriagePrediction
-from models.base import columns
+from models.base import columns, core
 
 said = columns(Correction)
 predictions = columns(TriagePrediction)
@@ -150,7 +150,7 @@ def _auto(session: Session, now: datetime) -> tuple[int, int, int, int]:
     counts = {bool(asked): int(count) for asked, count in rows}
     checked = session.execute(
         select(predictions.request_type, conversations.request_type, conversations.triage)
-        .join(Conversation, conversations.id == predictions.conversation_id)
+        .join(core(Conversation), conversations.id == predictions.conversation_id)
         .where(
             *recent,
             predictions.needs_review.is_(False),
@@ -211,7 +211,7 @@ def shadow_report(session: Session, version_id: int) -> Shadow:
             conversations.request_type.label("true_type"),
             conversations.triage,
         )
-        .join(Conversation, conversations.id == shadows.conversation_id)
+        .join(core(Conversation), conversations.id == shadows.conversation_id)
         .where(mine, shadows.differs.is_(True))
         .order_by(shadows.id.desc())
         .limit(MOST_WORDS)

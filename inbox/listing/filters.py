@@ -30,7 +30,7 @@ from models import (
     OwnValue,
     Urgency,
 )
-from models.base import columns
+from models.base import columns, core
 
 conversations = columns(Conversation)
 contacts = columns(Contact)
@@ -228,7 +228,7 @@ def _matching(question: Question, at: str, size: str, most: str, *, after: bool)
     rest = [_condition(name, at) for name in question.names if name != question.driver]
     return (
         select(*place)
-        .join(Conversation, conversations.id == window.c.id)
+        .join(core(Conversation), conversations.id == window.c.id)
         .where(*rest)
         .order_by(*place)
         .limit(bindparam(most))

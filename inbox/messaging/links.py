@@ -16,7 +16,7 @@ from inbox.channels.outward import origin_of
 from inbox.settings import Settings
 from inbox.vault import Vault
 from models import ChannelKind, Inbox, Messenger
-from models.base import columns
+from models.base import columns, core
 
 accounts = columns(Messenger)
 inboxes = columns(Inbox)
@@ -61,7 +61,7 @@ _STORED = select(
     accounts.secrets,
     accounts.access_token,
     accounts.access_until,
-).join(Inbox, inboxes.id == accounts.inbox_id)
+).join(core(Inbox), inboxes.id == accounts.inbox_id)
 
 
 def find(session: Session, inbox_id: int) -> Stored | None:

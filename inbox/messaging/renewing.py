@@ -22,7 +22,7 @@ from inbox.messaging.links import Stored
 from inbox.settings import Settings
 from inbox.vault import Vault
 from models import Inbox, Messenger
-from models.base import columns
+from models.base import columns, core
 
 accounts = columns(Messenger)
 inboxes = columns(Inbox)
@@ -136,7 +136,7 @@ def list_ending(session: Session, now: datetime) -> list[Stored]:
     """Return accounts of open inboxes whose access ends soon and which nobody renews."""
     ids = session.execute(
         select(accounts.inbox_id)
-        .join(Inbox, inboxes.id == accounts.inbox_id)
+        .join(core(Inbox), inboxes.id == accounts.inbox_id)
         .where(
             inboxes.is_active.is_(True),
             accounts.access_until <= now + SPARE,

@@ -17,7 +17,7 @@ from inbox.outgoing.marks import find_marked
 from inbox.store.changes import add_event, changed
 from inbox.store.company import find_company
 from models import Contact, Conversation, DeliveryState, EventKind, Outbox, OutboxKind
-from models.base import columns
+from models.base import columns, core
 
 contacts = columns(Contact)
 conversations = columns(Conversation)
@@ -99,7 +99,7 @@ def _restricted(session: Session, jobs: Sequence[Waiting]) -> set[int]:
     found = set(
         session.execute(
             select(conversations.id)
-            .join(Contact, contacts.id == conversations.contact_id)
+            .join(core(Contact), contacts.id == conversations.contact_id)
             .where(conversations.id.in_(numbers), contacts.restricted_at.is_not(None))
         ).scalars()
     )

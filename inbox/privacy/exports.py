@@ -16,7 +16,7 @@ from inbox.queue import PRIVACY
 from inbox.store.audit import add_entry
 from inbox.templating import N_
 from models import AuditAction, AuditThing, PersonExport, PersonExportPart, TaskState
-from models.base import columns
+from models.base import columns, core
 
 exports = columns(PersonExport)
 parts = columns(PersonExportPart)
@@ -153,7 +153,7 @@ def _stale(now: datetime) -> Select[int]:
     late = exports.expires_at <= now
     return (
         select(parts.export_id)
-        .join(PersonExport, exports.id == parts.export_id)
+        .join(core(PersonExport), exports.id == parts.export_id)
         .where(over | late)
         .distinct()
     )

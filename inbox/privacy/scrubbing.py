@@ -29,7 +29,7 @@ from models import (
     TriageModelFiles,
     TriageModelVersion,
 )
-from models.base import columns
+from models.base import columns, core
 
 versions = columns(TriageModelVersion)
 
@@ -50,7 +50,9 @@ class Kept:
 
 def list_own(session: Session) -> list[int]:
     """Return the models that were trained here and whose files are kept."""
-    found = select(versions.id).join(TriageModelFiles).where(versions.is_starter.is_(False))
+    found = (
+        select(versions.id).join(core(TriageModelFiles)).where(versions.is_starter.is_(False))
+    )
     return list(session.execute(found.order_by(versions.id)).scalars())
 
 
@@ -65,7 +67,9 @@ def load(session: Session, version_id: int) -> Kept | None:
 
 def list_starters(session: Session) -> list[int]:
     """Return the starters, whose words nobody outside has written."""
-    found = select(versions.id).join(TriageModelFiles).where(versions.is_starter.is_(True))
+    found = (
+        select(versions.id).join(core(TriageModelFiles)).where(versions.is_starter.is_(True))
+    )
     return list(session.execute(found).scalars())
 
 

@@ -22,7 +22,7 @@ from models import (
     PersonExport,
     RawMessage,
 )
-from models.base import columns
+from models.base import columns, core
 
 accounts = columns(Account)
 account_files = columns(AccountFile)
@@ -214,7 +214,7 @@ def _own_accounts(session: Session, family: list[int]) -> list[int]:
     """Return the accounts that are a person, and nobody but this one."""
     others = (
         select(func.count())
-        .select_from(Contact)
+        .select_from(core(Contact))
         .where(contacts.account_id == accounts.id, contacts.id.not_in(family))
         .correlate(Account)
         .scalar_subquery()

@@ -23,7 +23,7 @@ from models import (
     ReportFact,
     SLAClock,
 )
-from models.base import columns
+from models.base import columns, core
 
 clocks = columns(SLAClock)
 talks = columns(Conversation)
@@ -118,8 +118,8 @@ def _clock_query() -> Select[Any]:
             and_(first, _booked(Counted.PROMISE, clocks.conversation_id)).label("is_promise"),
             and_(first, _booked(Counted.ANSWERED, clocks.conversation_id)).label("is_answered"),
         )
-        .join(Conversation, talks.id == clocks.conversation_id)
-        .join(Contact, contacts.id == talks.contact_id)
+        .join(core(Conversation), talks.id == clocks.conversation_id)
+        .join(core(Contact), contacts.id == talks.contact_id)
     )
 
 
@@ -230,8 +230,8 @@ def _happenings(session: Session, window: Window) -> Iterator[Row[Any]]:
             *(events.id, events.conversation_id, events.kind, events.at, events.data),
             *(events.actor_id, talks.created_at, *PLACE),
         )
-        .join(Conversation, talks.id == events.conversation_id)
-        .join(Contact, contacts.id == talks.contact_id)
+        .join(core(Conversation), talks.id == events.conversation_id)
+        .join(core(Contact), contacts.id == talks.contact_id)
         .where(kinds, events.at < window.until, or_(events.kind != EventKind.ASKED, _owed()))
         .where(~or_(_is_booked(once, True), _is_booked(once, False)))
     )

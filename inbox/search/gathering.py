@@ -27,7 +27,7 @@ from models import (
     OwnValue,
     Status,
 )
-from models.base import columns
+from models.base import columns, core
 
 accounts = columns(Account)
 agents = columns(Agent)
@@ -151,8 +151,8 @@ def _heads(session: Session, parts: dict[int, int]) -> dict[int, Gathered]:
             accounts.name.label("account"),
             accounts.reference,
         )
-        .join(Inbox, inboxes.id == conversations.inbox_id)
-        .outerjoin(Account, accounts.id == conversations.account_id)
+        .join(core(Inbox), inboxes.id == conversations.inbox_id)
+        .outerjoin(core(Account), accounts.id == conversations.account_id)
         .where(conversations.id.in_(list(parts)))
         .order_by(conversations.id)
     ).all()
@@ -179,14 +179,14 @@ def _add_people(session: Session, found: dict[int, Gathered], parts: dict[int, i
     """Add who asks, by name and by every address."""
     named = session.execute(
         select(conversations.id, contacts.name)
-        .join(Contact, contacts.id == conversations.contact_id)
+        .join(core(Contact), contacts.id == conversations.contact_id)
         .where(conversations.id.in_(list(parts)))
     )
     for number, name in named:
         found[parts[number]].people.append(name)
     reached = session.execute(
         select(conversations.id, identities.value)
-        .join(ContactIdentity, identities.contact_id == conversations.contact_id)
+        .join(core(ContactIdentity), identities.contact_id == conversations.contact_id)
         .where(conversations.id.in_(list(parts)), identities.kind.not_in(NO_ADDRESS))
     )
     for number, value in reached:
@@ -216,7 +216,7 @@ def _add_said(session: Session, found: dict[int, Gathered], parts: dict[int, int
             func.substr(messages.visible_text, 1, MOST_CHARACTERS).label("visible"),
             messages.created_at,
         )
-        .outerjoin(Agent, agents.id == messages.author_id)
+        .outerjoin(core(Agent), agents.id == messages.author_id)
         .where(messages.conversation_id.in_(list(parts)))
     )
     for number, direction, sender, author, text, visible, at in rows:
@@ -225,7 +225,7 @@ def _add_said(session: Session, found: dict[int, Gathered], parts: dict[int, int
         one.at = max(one.at, at)
     filed = session.execute(
         select(messages.conversation_id, attachments.filename)
-        .join(Message, messages.id == attachments.message_id)
+        .join(core(Message), messages.id == attachments.message_id)
         .where(messages.conversation_id.in_(list(parts)))
     )
     for number, filename in filed:

@@ -17,7 +17,7 @@ from inbox.errors import ChannelError, Unavailable
 from inbox.fetching.tokens import server_for
 from inbox.vault import Sealed, Vault
 from models import DkimKey, Inbox, Mailbox, MailSender, SenderAuth
-from models.base import columns
+from models.base import columns, core
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ def load_ways(session: Session, addresses: Iterable[str]) -> Ways:
     wanted = sorted(set(addresses))
     rows = session.execute(
         select(inboxes.handle, MailSender)
-        .join(MailSender, senders.inbox_id == inboxes.id)
+        .join(core(MailSender), senders.inbox_id == inboxes.id)
         .where(inboxes.handle.in_(wanted), senders.is_active.is_(True))
     ).all()
     boxes = find_mailboxes(session, [row.inbox_id for _, row in rows])

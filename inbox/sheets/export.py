@@ -9,7 +9,7 @@ from sqlmodel import Session
 from inbox.sheets.fields import OWN
 from inbox.store.audit import add_entry
 from models import Account, Agent, AuditAction, AuditThing, Contact, ContactIdentity
-from models.base import columns
+from models.base import columns, core
 
 accounts = columns(Account)
 agents = columns(Agent)
@@ -98,8 +98,8 @@ def _of_accounts(account_id: int, contact_id: int, limit: int) -> Any:
             *(_mail_of(accounts.owner_id, "owner"), _mail_of(accounts.backup_id, "backup")),
             *_PERSON,
         )
-        .select_from(Account)
-        .join(Contact, theirs, isouter=True)
+        .select_from(core(Account))
+        .join(core(Contact), theirs, isouter=True)
         .where(or_(accounts.id > account_id, further))
         .order_by(accounts.id, contacts.id)
         .limit(limit)

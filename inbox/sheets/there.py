@@ -9,7 +9,7 @@ from sqlmodel import Session
 from inbox.store.erased import find_erased
 from inbox.triage.text import fold
 from models import Account, Contact, ContactIdentity
-from models.base import columns
+from models.base import columns, core
 
 accounts = columns(Account)
 contacts = columns(Contact)
@@ -50,7 +50,7 @@ class There:
             return
         found = session.execute(
             select(identities.kind, identities.value, *(contacts[name] for name in _CONTACT))
-            .join(Contact, contacts.id == identities.contact_id)
+            .join(core(Contact), contacts.id == identities.contact_id)
             .where(
                 or_(
                     and_(identities.kind == "email", identities.value.in_(emails)),

@@ -23,7 +23,7 @@ from models import (
     Message,
     Status,
 )
-from models.base import columns
+from models.base import columns, core
 
 notes = columns(AccountNote)
 uploads = columns(AccountFile)
@@ -121,8 +121,8 @@ _SAID = (
         conversations.contact_id,
         SHOWN_NAME,
     )
-    .join(Conversation, conversations.id == messages.conversation_id)
-    .join(Contact, contacts.id == conversations.contact_id)
+    .join(core(Conversation), conversations.id == messages.conversation_id)
+    .join(core(Contact), contacts.id == conversations.contact_id)
 )
 
 
@@ -156,7 +156,7 @@ def _message_places(
     """Find them in an index alone: what a long message says is not read for its place."""
     query = (
         select(messages.created_at, messages.id)
-        .join(Conversation, conversations.id == messages.conversation_id)
+        .join(core(Conversation), conversations.id == messages.conversation_id)
         .where(whose.conversations(who), conversations.status != Status.SPAM)
     )
     if only in CHANNELS:

@@ -24,7 +24,7 @@ from models import (
     SLAClock,
     Status,
 )
-from models.base import columns
+from models.base import columns, core
 
 accounts = columns(Account)
 contacts = columns(Contact)
@@ -209,7 +209,7 @@ def _waiting_since(session: Session, own: ColumnElement[bool]) -> datetime | Non
     """Return since when the customer waits longest for an answer."""
     found: datetime | None = session.execute(
         select(func.min(clocks.started_at))
-        .join(Conversation, conversations.id == clocks.conversation_id)
+        .join(core(Conversation), conversations.id == clocks.conversation_id)
         .where(
             own,
             conversations.status == Status.OPEN,
@@ -225,7 +225,7 @@ def list_open(session: Session, whose: Whose, who: Person) -> list[Listed]:
     """Return its open conversations, nearest deadline first; only so many as are shown."""
     query = (
         select(*LIST_COLUMNS)
-        .join(Contact, contacts.id == conversations.contact_id)
+        .join(core(Contact), contacts.id == conversations.contact_id)
         .where(whose.conversations(who), conversations.status == Status.OPEN)
         .order_by(conversations.order_at, conversations.urgency_rank, conversations.id)
         .limit(MOST_OPEN)

@@ -109,7 +109,7 @@ def list_accounts(session: Session, wanted: Wanted, limit: int = PAGE_SIZE) -> l
     """Return a page of accounts; one more than ``limit`` where there are more."""
     key = SORTS.get(wanted.sort, figures.need)
     order = _ordered(key, wanted.sort, falls(wanted))
-    query = select(*LISTED).join(AccountFigures, figures.account_id == accounts.id)
+    query = select(*LISTED).join(core(AccountFigures), figures.account_id == accounts.id)
     query = query.where(_fitting(wanted)).order_by(*order)
     query = query.limit(limit + 1).offset(limit * wanted.page)
     return [Listed(*row) for row in session.execute(query)]
@@ -193,7 +193,7 @@ def list_contacts_after(
 
 def count_of(session: Session, owner_id: int) -> int:
     """Return how many accounts somebody looks after."""
-    query = select(func.count()).select_from(Account).where(accounts.owner_id == owner_id)
+    query = select(func.count()).select_from(core(Account)).where(accounts.owner_id == owner_id)
     found: int = session.execute(query).scalar_one()
     return found
 
@@ -202,7 +202,9 @@ def count_places(session: Session, owner_id: int | None = None) -> dict[str, int
     """Return how many accounts stand in each cell of the matrix, of one keeper or of all."""
     query = select(figures.place, func.count()).where(figures.place != "")
     if owner_id is not None:
-        query = query.join(Account, accounts.id == figures.account_id).where(kept_by(owner_id))
+        query = query.join(core(Account), accounts.id == figures.account_id).where(
+            kept_by(owner_id)
+        )
     return {place: count for place, count in session.execute(query.group_by(figures.place))}
 
 
@@ -226,7 +228,7 @@ def list_points(
 
 
 def _of_place(owner_id: int | None) -> Select[Any]:
-    query = select(*LISTED).join(AccountFigures, figures.account_id == accounts.id)
+    query = select(*LISTED).join(core(AccountFigures), figures.account_id == accounts.id)
     if owner_id is not None:
         query = query.where(kept_by(owner_id))
     order = figures.need.desc(), figures.account_id.desc()

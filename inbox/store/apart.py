@@ -10,7 +10,7 @@ from inbox.store.conversations import LIST_COLUMNS, Listed
 from inbox.store.counts import visible_to
 from inbox.store.people import Person
 from models import Contact, Conversation, Status
-from models.base import columns
+from models.base import columns, core
 
 conversations = columns(Conversation)
 contacts = columns(Contact)
@@ -22,7 +22,7 @@ def list_spam(session: Session, who: Person, before: int = 0) -> list[Listed]:
     """Return a page of what is set apart as spam, newest first, after so many ``before``."""
     query = (
         select(*LIST_COLUMNS)
-        .join(Contact, contacts.id == conversations.contact_id)
+        .join(core(Contact), contacts.id == conversations.contact_id)
         .where(conversations.spam_at.is_not(None), conversations.status == Status.SPAM)
         .where(visible_to(who))
         .order_by(conversations.spam_at.desc(), conversations.id.desc())
@@ -36,7 +36,7 @@ def list_thanks(session: Session, who: Person, before: int = 0) -> list[Listed]:
     """Return a page of those whose last message only thanked, newest first."""
     query = (
         select(*LIST_COLUMNS)
-        .join(Contact, contacts.id == conversations.contact_id)
+        .join(core(Contact), contacts.id == conversations.contact_id)
         .where(conversations.thanked_at.is_not(None), visible_to(who))
         .order_by(conversations.thanked_at.desc(), conversations.id.desc())
         .offset(before)
@@ -49,7 +49,7 @@ def list_product(session: Session, who: Person, group: str, before: int = 0) -> 
     """Return a page of a product group's open conversations, nearest deadline first."""
     query = (
         select(*LIST_COLUMNS)
-        .join(Contact, contacts.id == conversations.contact_id)
+        .join(core(Contact), contacts.id == conversations.contact_id)
         .where(conversations.product_group == group, conversations.status == Status.OPEN)
         .where(visible_to(who))
         .order_by(conversations.order_at, conversations.urgency_rank, conversations.id)

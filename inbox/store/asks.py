@@ -11,7 +11,7 @@ from inbox.errors import NotFound
 from inbox.store.counts import visible_to
 from inbox.store.people import Person
 from models import Ask, Conversation
-from models.base import columns
+from models.base import columns, core
 
 asks = columns(Ask)
 conversations = columns(Conversation)
@@ -47,7 +47,7 @@ class AskRow:
 _ROWS = select(
     *(asks[name] for name in AskRow.__dataclass_fields__ if name != "subject"),
     conversations.subject,
-).join(Conversation, conversations.id == asks.conversation_id)
+).join(core(Conversation), conversations.id == asks.conversation_id)
 
 
 def asked_of(who: Person) -> ColumnElement[bool]:

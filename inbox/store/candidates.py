@@ -43,14 +43,14 @@ _FACTS = (
 )
 _OF_TEAM = (
     select(*_FACTS, members.last_given_at)
-    .join(TeamMember, members.agent_id == agents.id)
+    .join(core(TeamMember), members.agent_id == agents.id)
     .where(members.team_id == bindparam("team_id"), members.leads.is_(False), AT_WORK)
     .order_by("open_count", agents.id)
 )
 _SOME = select(*_FACTS).where(agents.id.in_(bindparam("ids", expanding=True)), AT_WORK)
 _AWAY = (
     select(agents.id)
-    .join(TeamMember, members.agent_id == agents.id)
+    .join(core(TeamMember), members.agent_id == agents.id)
     .where(
         members.team_id == bindparam("team_id"),
         members.leads.is_(False),
@@ -62,7 +62,7 @@ _AWAY = (
 HAS_ROOM = and_(AT_WORK, OPEN_COUNT.element < agents.open_cap)
 _WITH_ROOM = (
     select(members.team_id)
-    .join(Agent, agents.id == members.agent_id)
+    .join(core(Agent), agents.id == members.agent_id)
     .where(members.leads.is_(False), HAS_ROOM)
     .distinct()
 )

@@ -24,7 +24,7 @@ from models import (
     RawState,
     Status,
 )
-from models.base import columns
+from models.base import columns, core
 
 identities = columns(ContactIdentity)
 conversations = columns(Conversation)
@@ -150,7 +150,7 @@ def list_newer(session: Session, value: str, after: int, *, own: bool = False) -
         said = said | ((messages.direction == Direction.INBOUND) & mine)
     found = session.execute(
         select(Message)
-        .join(Conversation, conversations.id == messages.conversation_id)
+        .join(core(Conversation), conversations.id == messages.conversation_id)
         .where(
             *_theirs(inbox_id, visitor.contact_id),
             messages.id > after,
@@ -167,8 +167,8 @@ def newest_ids(session: Session, values: list[str]) -> dict[str, int]:
     """Return the newest message id for each of these visitors who has one: one query."""
     found = session.execute(
         select(identities.value, func.max(messages.id).label("newest"))
-        .join(Conversation, conversations.contact_id == identities.contact_id)
-        .join(Message, messages.conversation_id == conversations.id)
+        .join(core(Conversation), conversations.contact_id == identities.contact_id)
+        .join(core(Message), messages.conversation_id == conversations.id)
         .where(
             identities.kind == KIND,
             identities.value.in_(values),
@@ -217,9 +217,9 @@ def find_file(session: Session, inbox_id: int, blob_id: str) -> tuple[str, bytes
     """Return name and bytes of a file that was said in one chat's conversations."""
     row = session.execute(
         select(attachments.filename, blobs.content)
-        .join(Blob, blobs.id == attachments.blob_id)
-        .join(Message, messages.id == attachments.message_id)
-        .join(Conversation, conversations.id == messages.conversation_id)
+        .join(core(Blob), blobs.id == attachments.blob_id)
+        .join(core(Message), messages.id == attachments.message_id)
+        .join(core(Conversation), conversations.id == messages.conversation_id)
         .where(
             attachments.blob_id == blob_id,
             conversations.inbox_id == inbox_id,

@@ -18,7 +18,7 @@ from models import (
     Outbox,
     OutboxKind,
 )
-from models.base import columns
+from models.base import columns, core
 
 letters = columns(ChatLetter)
 messages = columns(Message)
@@ -56,7 +56,7 @@ def due_numbers(session: Session, now: datetime) -> list[int]:
     """Return the conversations with an answer to look at."""
     found = session.execute(
         select(messages.conversation_id)
-        .join(ChatLetter, letters.message_id == messages.id)
+        .join(core(ChatLetter), letters.message_id == messages.id)
         .where(*_waiting(), letters.due_at <= now)
         .distinct()
         .order_by(messages.conversation_id)
@@ -72,7 +72,7 @@ def claim(session: Session, number: int) -> list[tuple[ChatLetter, Message]]:
     """
     found = session.execute(
         select(ChatLetter, Message)
-        .join(Message, messages.id == letters.message_id)
+        .join(core(Message), messages.id == letters.message_id)
         .where(messages.conversation_id == number, *_waiting())
         .order_by(messages.id)
         .with_for_update(of=ChatLetter, skip_locked=True)
@@ -129,7 +129,7 @@ def was_mailed(session: Session, number: int, address: str) -> bool:
     found = session.execute(
         select(outbox.id)
         .join(
-            Conversation,
+            core(Conversation),
             and_(
                 conversations.id == outbox.conversation_id,
                 conversations.channel == ChannelKind.CHAT,
@@ -152,7 +152,7 @@ def list_letters(
     known = {one.id: one for one in mails}
     found = session.execute(
         select(letters.message_id, letters.reason, letters.outbox_id)
-        .join(Message, messages.id == letters.message_id)
+        .join(core(Message), messages.id == letters.message_id)
         .where(messages.conversation_id.in_(list(numbers)))
     )
     return {row.message_id: Letter(row.reason, known.get(row.outbox_id or 0)) for row in found}

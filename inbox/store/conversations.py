@@ -28,7 +28,7 @@ from models import (
     TriageModelVersion,
     TriagePrediction,
 )
-from models.base import columns
+from models.base import columns, core
 
 accounts = columns(Account)
 conversations = columns(Conversation)
@@ -152,7 +152,7 @@ def _list_query(mine: bool, sees_all: bool, by_status: bool, from_cursor: bool) 
     """Write the list's statement once for each way of asking."""
     query = (
         select(*LIST_COLUMNS)
-        .join(Contact, contacts.id == conversations.contact_id)
+        .join(core(Contact), contacts.id == conversations.contact_id)
         .order_by(conversations.order_at, conversations.urgency_rank, conversations.id)
         .limit(bindparam("limit"))
     )
@@ -184,7 +184,7 @@ def list_by_number(session: Session, numbers: Sequence[int]) -> list[Listed]:
     """Return conversations, found for this person before, in the order of their numbers."""
     query = (
         select(*LIST_COLUMNS)
-        .join(Contact, contacts.id == conversations.contact_id)
+        .join(core(Contact), contacts.id == conversations.contact_id)
         .where(conversations.id.in_(numbers))
     )
     found = {row.id: Listed(*row) for row in session.execute(query)}
@@ -195,7 +195,7 @@ def get_listed(session: Session, conversation_id: int) -> Listed:
     """Return a conversation, loaded for this person before, as the list shows it."""
     row = session.execute(
         select(*LIST_COLUMNS)
-        .join(Contact, contacts.id == conversations.contact_id)
+        .join(core(Contact), contacts.id == conversations.contact_id)
         .where(conversations.id == conversation_id)
     ).one()
     return Listed(*row)

@@ -17,7 +17,7 @@ from models import (
     MilestoneTemplate,
     Reminder,
 )
-from models.base import columns
+from models.base import columns, core
 
 milestones = columns(Milestone)
 reminders = columns(Reminder)
@@ -92,9 +92,9 @@ _OF_REMINDERS = (
 )
 _MILESTONES = (
     select(*(milestones[name] for name in _OF_MILESTONES), *_ABOUT)
-    .outerjoin(Account, accounts.id == milestones.account_id)
-    .outerjoin(Conversation, conversations.id == milestones.conversation_id)
-    .outerjoin(Contact, contacts.id == conversations.contact_id)
+    .outerjoin(core(Account), accounts.id == milestones.account_id)
+    .outerjoin(core(Conversation), conversations.id == milestones.conversation_id)
+    .outerjoin(core(Contact), contacts.id == conversations.contact_id)
 )
 _REMINDERS = (
     select(
@@ -102,9 +102,9 @@ _REMINDERS = (
         *_ABOUT,
         conversations.last_inbound_at.label("wrote_at"),
     )
-    .outerjoin(Account, accounts.id == reminders.account_id)
-    .outerjoin(Conversation, conversations.id == reminders.conversation_id)
-    .outerjoin(Contact, contacts.id == conversations.contact_id)
+    .outerjoin(core(Account), accounts.id == reminders.account_id)
+    .outerjoin(core(Conversation), conversations.id == reminders.conversation_id)
+    .outerjoin(core(Contact), contacts.id == conversations.contact_id)
 )
 PLANNED = milestones.state == MilestoneState.PLANNED.value
 OPEN = reminders.ended_at.is_(None)

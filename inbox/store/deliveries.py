@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlmodel import Session
 
 from models import MESSENGERS, AddressMark, ContactIdentity, Outbox, OutboxKind
-from models.base import columns
+from models.base import columns, core
 
 outbox = columns(Outbox)
 marks = columns(AddressMark)
@@ -62,7 +62,7 @@ def list_marks(session: Session, contact_id: int) -> Sequence[AddressMark]:
     found: Sequence[AddressMark] = (
         session.execute(
             select(AddressMark)
-            .join(ContactIdentity, identities.value == marks.address)
+            .join(core(ContactIdentity), identities.value == marks.address)
             .where(
                 identities.contact_id == contact_id,
                 identities.kind == "email",

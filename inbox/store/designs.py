@@ -11,7 +11,7 @@ from inbox.store.asks import asked_of
 from inbox.store.counts import may_open
 from inbox.store.people import Person
 from models import Attachment, Blob, Conversation, Message, MessageHtml
-from models.base import columns
+from models.base import columns, core
 
 designs = columns(MessageHtml)
 messages = columns(Message)
@@ -35,7 +35,7 @@ def list_designed(session: Session, numbers: Sequence[int]) -> dict[int, int]:
     """Return which messages of conversations have a layout, with their remote pictures."""
     rows = session.execute(
         select(designs.message_id, designs.remote_images)
-        .join(Message, messages.id == designs.message_id)
+        .join(core(Message), messages.id == designs.message_id)
         .where(messages.conversation_id.in_(numbers))
     )
     return {row.message_id: row.remote_images for row in rows}
@@ -51,8 +51,8 @@ def get_design(session: Session, number: int, message_id: int, who: Person) -> D
     """
     html: str | None = session.execute(
         select(designs.html)
-        .join(Message, messages.id == designs.message_id)
-        .join(Conversation, conversations.id == messages.conversation_id)
+        .join(core(Message), messages.id == designs.message_id)
+        .join(core(Conversation), conversations.id == messages.conversation_id)
         .where(
             messages.id == message_id,
             conversations.id == number,

@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from sqlmodel import Session
 
 from models import ChannelKind, Conversation, Inbox, Mailbox, Status, Team
-from models.base import columns
+from models.base import columns, core
 
 inboxes = columns(Inbox)
 mailboxes = columns(Mailbox)
@@ -47,7 +47,7 @@ def list_inboxes(session: Session) -> list[Listed]:
         boxes.setdefault(box.inbox_id, []).append(box)
     found = session.execute(
         select(Inbox, teams.name)
-        .outerjoin(Team, teams.id == inboxes.team_id)
+        .outerjoin(core(Team), teams.id == inboxes.team_id)
         .order_by(inboxes.is_active.desc(), inboxes.id)
     )
     order = list(ChannelKind)
@@ -71,7 +71,7 @@ def count_open(session: Session, inbox_id: int) -> int:
     """Count conversations that came in this way and are not done."""
     found = session.execute(
         select(func.count())
-        .select_from(Conversation)
+        .select_from(core(Conversation))
         .where(
             conversations.inbox_id == inbox_id,
             conversations.status.in_([Status.OPEN, Status.WAITING, Status.SNOOZED]),

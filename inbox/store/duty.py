@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, or_, select
 from sqlmodel import Session
 
 from models import Absence, Agent, AwayKind, Calendar, Team, TeamMember
-from models.base import columns
+from models.base import columns, core
 
 agents = columns(Agent)
 absences = columns(Absence)
@@ -108,8 +108,8 @@ def list_takers(session: Session) -> Sequence[Any]:
     """Return who takes work of which open team: team_id, agent_id, calendar_id; no leaders."""
     query = (
         select(members.team_id, members.agent_id, agents.calendar_id)
-        .join(Agent, agents.id == members.agent_id)
-        .join(Team, teams.id == members.team_id)
+        .join(core(Agent), agents.id == members.agent_id)
+        .join(core(Team), teams.id == members.team_id)
         .where(members.leads.is_(False), agents.is_active.is_(True), teams.is_active.is_(True))
         .order_by(members.team_id, members.agent_id)
     )

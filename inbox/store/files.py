@@ -24,7 +24,7 @@ from models import (
     Message,
     Status,
 )
-from models.base import columns
+from models.base import columns, core
 
 attachments = columns(Attachment)
 blobs = columns(Blob)
@@ -59,9 +59,9 @@ def get_file(session: Session, blob_id: str, who: Person) -> File:
             *(attachments.filename, blobs.content),
             *(conversations.contact_id, messages.conversation_id),
         )
-        .join(Blob, blobs.id == attachments.blob_id)
-        .join(Message, messages.id == attachments.message_id)
-        .join(Conversation, conversations.id == messages.conversation_id)
+        .join(core(Blob), blobs.id == attachments.blob_id)
+        .join(core(Message), messages.id == attachments.message_id)
+        .join(core(Conversation), conversations.id == messages.conversation_id)
         .where(attachments.blob_id == blob_id, or_(may_open(who), asked_of(who)))
     ).one_or_none()
     row = row or _of_part(session, blob_id, who) or _of_page(session, blob_id, who)
@@ -77,9 +77,9 @@ def _of_part(session: Session, blob_id: str, who: Person) -> Any:
             *(attachments.filename, blobs.content),
             *(conversations.contact_id, messages.conversation_id),
         )
-        .join(Blob, blobs.id == attachments.blob_id)
-        .join(Message, messages.id == attachments.message_id)
-        .join(Conversation, conversations.id == messages.conversation_id)
+        .join(core(Blob), blobs.id == attachments.blob_id)
+        .join(core(Message), messages.id == attachments.message_id)
+        .join(core(Conversation), conversations.id == messages.conversation_id)
         .where(attachments.blob_id == blob_id)
     ).one_or_none()
     if row is None:
@@ -96,7 +96,7 @@ def _of_page(session: Session, blob_id: str, who: Person) -> Any:
     """Return a file that was put on a page that this person may see."""
     row = session.execute(
         select(uploads.filename, blobs.content, uploads.account_id, uploads.contact_id)
-        .join(Blob, blobs.id == uploads.blob_id)
+        .join(core(Blob), blobs.id == uploads.blob_id)
         .where(uploads.blob_id == blob_id)
     ).one_or_none()
     if row is None:
@@ -159,9 +159,9 @@ def _of_messages(
             messages.author_id,
             SHOWN_NAME,
         )
-        .join(Message, messages.id == attachments.message_id)
-        .join(Conversation, conversations.id == messages.conversation_id)
-        .join(Contact, contacts.id == conversations.contact_id)
+        .join(core(Message), messages.id == attachments.message_id)
+        .join(core(Conversation), conversations.id == messages.conversation_id)
+        .join(core(Contact), contacts.id == conversations.contact_id)
         .where(whose.conversations(who), conversations.status != Status.SPAM)
         .order_by(messages.created_at.desc(), attachments.id.desc())
         .limit(limit)

@@ -4,7 +4,7 @@ from sqlalchemy import bindparam, or_, select
 from sqlmodel import Session
 
 from models import Agent, Conversation, Follower, Role, TeamMember
-from models.base import columns
+from models.base import columns, core
 
 followers = columns(Follower)
 agents = columns(Agent)
@@ -21,8 +21,8 @@ _MAY = or_(
 )
 _OF = (
     select(followers.agent_id)
-    .join(Agent, agents.id == followers.agent_id)
-    .join(Conversation, conversations.id == followers.conversation_id)
+    .join(core(Agent), agents.id == followers.agent_id)
+    .join(core(Conversation), conversations.id == followers.conversation_id)
     .where(followers.conversation_id == bindparam("number"), agents.is_active.is_(True), _MAY)
 )
 _ALL = select(followers.agent_id).where(followers.conversation_id == bindparam("number"))

@@ -30,7 +30,7 @@ from models import (
     Status,
     Webhook,
 )
-from models.base import columns
+from models.base import columns, core
 
 raws = columns(RawMessage)
 outbox = columns(Outbox)
@@ -134,7 +134,7 @@ def failing_mailboxes(session: Session) -> list[tuple[str, str]]:
     """Return whose mailboxes cannot be read just now: the inbox's address, and why."""
     rows = session.execute(
         select(columns(Inbox).handle, mailboxes.last_error)
-        .join(Inbox, columns(Inbox).id == mailboxes.inbox_id)
+        .join(core(Inbox), columns(Inbox).id == mailboxes.inbox_id)
         .where(mailboxes.is_active.is_(True), mailboxes.failing_since.is_not(None))
         .order_by(mailboxes.id)
     )
@@ -145,7 +145,7 @@ def failing_senders(session: Session) -> list[tuple[str, str]]:
     """Return whose own servers take no mail just now: the inbox's address, and why."""
     rows = session.execute(
         select(columns(Inbox).handle, senders.last_error)
-        .join(Inbox, columns(Inbox).id == senders.inbox_id)
+        .join(core(Inbox), columns(Inbox).id == senders.inbox_id)
         .where(senders.is_active.is_(True), senders.failing_since.is_not(None))
         .order_by(senders.id)
     )
@@ -188,7 +188,7 @@ def list_senders(session: Session) -> list[SenderState]:
             senders.last_error,
             senders.last_ok_at,
         )
-        .join(Inbox, columns(Inbox).id == senders.inbox_id)
+        .join(core(Inbox), columns(Inbox).id == senders.inbox_id)
         .where(senders.is_active.is_(True))
         .order_by(senders.id)
     )
@@ -218,7 +218,7 @@ def list_mailboxes(session: Session) -> list[MailboxState]:
             mailboxes.last_error,
             mailboxes.last_ok_at,
         )
-        .join(Inbox, columns(Inbox).id == mailboxes.inbox_id)
+        .join(core(Inbox), columns(Inbox).id == mailboxes.inbox_id)
         .order_by(mailboxes.id)
     )
     return [MailboxState(*row) for row in rows]
@@ -250,7 +250,7 @@ def list_messengers(session: Session) -> list[MessengerState]:
             messengers.last_event_at,
             messengers.last_sent_at,
         )
-        .join(Inbox, columns(Inbox).id == messengers.inbox_id)
+        .join(core(Inbox), columns(Inbox).id == messengers.inbox_id)
         .where(columns(Inbox).is_active.is_(True))
         .order_by(messengers.id)
     )

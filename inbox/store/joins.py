@@ -11,7 +11,7 @@ from sqlmodel import Session, col
 
 from inbox.errors import NotFound
 from models import Account, Contact, ContactIdentity, ContactJoin
-from models.base import columns
+from models.base import columns, core
 
 joins = columns(ContactJoin)
 contacts = columns(Contact)
@@ -161,7 +161,7 @@ def list_namesakes(session: Session, contact_id: int) -> list[int]:
     query = (
         select(col(other.id))
         .join(
-            Contact,
+            core(Contact),
             and_(
                 contacts.id == contact_id,
                 contacts.account_id == col(other.account_id),

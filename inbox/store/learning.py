@@ -26,7 +26,7 @@ from models import (
     TriageSample,
     TriageTraining,
 )
-from models.base import columns
+from models.base import columns, core
 
 types = columns(RequestType)
 samples = columns(TriageSample)
@@ -99,7 +99,7 @@ def list_labels(
             conversations.status,
             conversations.product_group,
         )
-        .join(Conversation, conversations.id == samples.conversation_id)
+        .join(core(Conversation), conversations.id == samples.conversation_id)
         .where(
             samples.conversation_id > after,
             conversations.contact_id.not_in(
@@ -167,9 +167,9 @@ def list_later_labels(
             conversations.status,
             samples.is_holdout,
         )
-        .join(Message, messages.id == labels.message_id)
-        .join(Conversation, conversations.id == labels.conversation_id)
-        .outerjoin(TriageSample, samples.conversation_id == labels.conversation_id)
+        .join(core(Message), messages.id == labels.message_id)
+        .join(core(Conversation), conversations.id == labels.conversation_id)
+        .outerjoin(core(TriageSample), samples.conversation_id == labels.conversation_id)
         .where(labels.message_id > after)
         .order_by(labels.message_id)
         .limit(limit)

@@ -20,7 +20,7 @@ from models import (
     MessengerPiece,
     Outbox,
 )
-from models.base import columns
+from models.base import columns, core
 
 accounts = columns(Messenger)
 people = columns(MessengerPerson)
@@ -141,7 +141,7 @@ def find_reach(session: Session, conversation: Conversation) -> Reach | None:
             people.may_write_until,
             people.left_at,
         )
-        .join(ContactIdentity, identities.value == people.value)
+        .join(core(ContactIdentity), identities.value == people.value)
         .where(
             identities.contact_id == conversation.contact_id,
             identities.kind == conversation.channel.value,
@@ -280,7 +280,7 @@ def note_up_to(
             .values({name: up_to})
         )
     kind_of = select(conversations.id).join(
-        ContactIdentity, identities.contact_id == conversations.contact_id
+        core(ContactIdentity), identities.contact_id == conversations.contact_id
     )
     number = session.execute(
         kind_of.where(identities.value == value, conversations.inbox_id == inbox_id)
@@ -335,7 +335,7 @@ def list_progress(session: Session, outbox_ids: Sequence[int]) -> dict[int, Prog
             people.read_until,
         )
         .outerjoin(
-            MessengerPerson,
+            core(MessengerPerson),
             (people.inbox_id == pieces.inbox_id) & (people.value == pieces.value),
         )
         .where(pieces.outbox_id.in_(list(outbox_ids)))

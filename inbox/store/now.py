@@ -23,7 +23,7 @@ from models import (
     Status,
     TeamMember,
 )
-from models.base import columns
+from models.base import columns, core
 from models.conversation import SIGNS
 
 absences = columns(Absence)
@@ -160,7 +160,7 @@ def list_kind(
     """
     query = (
         select(*LIST_COLUMNS)
-        .join(Contact, contacts.id == conversations.contact_id)
+        .join(core(Contact), contacts.id == conversations.contact_id)
         .where(*KINDS[kind](at))
         .order_by(conversations.order_at, conversations.urgency_rank, conversations.id)
         .limit(limit)

@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, select
 from sqlmodel import Session
 
 from models import FieldKind, FormField, OwnField, OwnValue
-from models.base import columns
+from models.base import columns, core
 
 fields = columns(OwnField)
 values = columns(OwnValue)
@@ -49,7 +49,7 @@ def list_asked(session: Session, inbox_id: int) -> list[Asked]:
     """Return what a form asks for, the oldest field first."""
     query = (
         select(*_COLUMNS, asked.request_type, asked.is_required)
-        .join(FormField, asked.field_id == fields.id)
+        .join(core(FormField), asked.field_id == fields.id)
         .where(asked.inbox_id == inbox_id, fields.is_active.is_(True))
         .order_by(fields.id)
     )

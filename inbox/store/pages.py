@@ -38,7 +38,7 @@ from models import (
     TriageModelVersion,
     TriagePrediction,
 )
-from models.base import columns
+from models.base import columns, core
 
 conversations = columns(Conversation)
 messages = columns(Message)
@@ -143,7 +143,7 @@ def load_thread(
             attachments.filename,
             attachments.size_bytes,
         )
-        .join(Message, messages.id == attachments.message_id)
+        .join(core(Message), messages.id == attachments.message_id)
         .where(messages.conversation_id.in_(numbers))
         .order_by(attachments.id)
     )
@@ -200,7 +200,7 @@ def last_prediction(
     """Return what was said of a conversation last, and whether the starter said it."""
     found = session.execute(
         select(TriagePrediction, models.is_starter)
-        .join(TriageModelVersion, models.id == predictions.model_version_id, isouter=True)
+        .join(core(TriageModelVersion), models.id == predictions.model_version_id, isouter=True)
         .where(predictions.conversation_id == number)
         .order_by(predictions.id.desc())
         .limit(1)

@@ -160,7 +160,7 @@ def team_names(session: Session) -> dict[int, str]:
 
 OPEN_COUNT = (
     select(func.count())
-    .select_from(Conversation)
+    .select_from(core(Conversation))
     .where(conversations.owner_id == agents.id, conversations.status == Status.OPEN)
     .correlate(Agent)
     .scalar_subquery()
@@ -171,7 +171,7 @@ OPEN_COUNT = (
 def list_supervisors(session: Session, team_id: int | None) -> list[int]:
     """Return who leads a team; every supervisor, when nobody leads it."""
     leads = select(members.agent_id).join(
-        Agent, and_(agents.id == members.agent_id, agents.is_active.is_(True))
+        core(Agent), and_(agents.id == members.agent_id, agents.is_active.is_(True))
     )
     found = list(
         session.execute(
@@ -189,7 +189,7 @@ def list_supervisors(session: Session, team_id: int | None) -> list[int]:
 
 _CONTACT = (
     select(Contact)
-    .join(ContactIdentity, identities.contact_id == contacts.id)
+    .join(core(ContactIdentity), identities.contact_id == contacts.id)
     .where(identities.kind == bindparam("kind"), identities.value == bindparam("value"))
 )
 

@@ -7,7 +7,7 @@ from sqlalchemy import and_, case, exists, func, select
 from sqlmodel import Session
 
 from models import ClockKind, Conversation, Event, EventKind, SLAClock, Status
-from models.base import columns
+from models.base import columns, core
 
 talks = columns(Conversation)
 clocks = columns(SLAClock)
@@ -54,7 +54,7 @@ def list_lines(session: Session, since: datetime, until: datetime) -> list[Produ
             func.sum(case((asked_while, 1), else_=0)),
         )
         .join(
-            SLAClock,
+            core(SLAClock),
             and_(
                 clocks.conversation_id == talks.id,
                 clocks.kind == ClockKind.FIRST_RESPONSE,

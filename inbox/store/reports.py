@@ -26,7 +26,7 @@ from models import (
     ReportFact,
     Status,
 )
-from models.base import columns
+from models.base import columns, core
 from models.report import DECIDED, MEASURES, STAGES
 
 facts = columns(ReportFact)
@@ -321,7 +321,7 @@ def open_now(session: Session, wanted: Wanted, by: str) -> dict[Any, int]:
     key = NOW_BY[by]
     query = select(key, func.count(talks.id)).where(talks.status.in_(OPEN), *_place(wanted))
     if by == "tier":
-        query = query.join(Contact, contacts.id == talks.contact_id)
+        query = query.join(core(Contact), contacts.id == talks.contact_id)
     found = session.execute(query.group_by(key))
     return {getattr(value, "value", value): n for value, n in found}
 

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlmodel import Session
 
 from models import Company, Inbox, Team
-from models.base import columns
+from models.base import columns, core
 
 company = columns(Company)
 inboxes = columns(Inbox)
@@ -45,7 +45,9 @@ def list_departments(session: Session) -> dict[int, str]:
     """Return the department of each inbox's team, by inbox; read once in a unit of work."""
     found: dict[int, str] | None = session.info.get("departments")
     if found is None:
-        query = select(inboxes.id, teams.department).join(Team, teams.id == inboxes.team_id)
+        query = select(inboxes.id, teams.department).join(
+            core(Team), teams.id == inboxes.team_id
+        )
         found = {row.id: row.department for row in session.execute(query)}
         session.info["departments"] = found
     return found

@@ -10,7 +10,7 @@ from sqlmodel import Session
 
 from inbox.db import insert_into
 from models import Contact, Conversation, Direction, Message, Satisfaction, Score, Status
-from models.base import columns
+from models.base import columns, core
 
 asked = columns(Satisfaction)
 contacts = columns(Contact)
@@ -44,7 +44,7 @@ def list_due(session: Session, now: datetime, after: timedelta) -> Sequence[Conv
     )
     query = (
         select(Conversation)
-        .join(Contact, contacts.id == conversations.contact_id)
+        .join(core(Contact), contacts.id == conversations.contact_id)
         .where(
             conversations.status == Status.RESOLVED,
             conversations.resolved_at <= now - after,

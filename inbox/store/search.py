@@ -37,7 +37,7 @@ from models import (
     SearchMark,
     SearchName,
 )
-from models.base import columns
+from models.base import columns, core
 
 accounts = columns(Account)
 agents = columns(Agent)
@@ -119,7 +119,7 @@ def _fitting(on_sqlite: bool, with_words: bool, sees_all: bool) -> Select[int]:
     number = hits.c.place.op("&")(_NUMBER)
     return (
         select(hits.c.place)
-        .join(Conversation, conversations.id == number)
+        .join(core(Conversation), conversations.id == number)
         .where(seen_by(sees_all))
         .order_by(hits.c.place.desc())
         .limit(bindparam("wanted"))
@@ -189,8 +189,8 @@ _HIT_ROWS = (
         SHOWN_NAME,
         agents.name,
     )
-    .join(Contact, contacts.id == conversations.contact_id)
-    .outerjoin(Agent, agents.id == conversations.owner_id)
+    .join(core(Contact), contacts.id == conversations.contact_id)
+    .outerjoin(core(Agent), agents.id == conversations.owner_id)
     .where(conversations.id.in_(_AMONG))
 )
 
@@ -228,7 +228,7 @@ _WRITTEN = (
 )
 _FILED = (
     select(messages.conversation_id, attachments.filename)
-    .join(Message, messages.id == attachments.message_id)
+    .join(core(Message), messages.id == attachments.message_id)
     .where(messages.conversation_id.in_(_AMONG))
     .order_by(attachments.id.desc())
     .limit(200)

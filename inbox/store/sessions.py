@@ -8,7 +8,7 @@ from sqlmodel import Session
 
 from inbox.store.people import Person, as_person
 from models import Agent, ApiToken, LoginSession, Scope, TeamMember
-from models.base import columns
+from models.base import columns, core
 
 agents = columns(Agent)
 tokens = columns(ApiToken)
@@ -22,8 +22,8 @@ USED_EVERY = timedelta(hours=1)
 _TEAMS = select(members.team_id).where(members.agent_id == bindparam("agent_id"))
 _SESSION = (  # a row for each team of theirs
     select(Agent, sessions.touched_at, members.team_id)
-    .join(LoginSession, sessions.agent_id == agents.id)
-    .outerjoin(TeamMember, members.agent_id == agents.id)
+    .join(core(LoginSession), sessions.agent_id == agents.id)
+    .outerjoin(core(TeamMember), members.agent_id == agents.id)
     .where(
         sessions.id == bindparam("session_id"),
         sessions.expires_at > bindparam("now"),
@@ -34,7 +34,7 @@ _SESSION = (  # a row for each team of theirs
 
 _LIVE = (
     select(sessions.id)
-    .join(Agent, sessions.agent_id == agents.id)
+    .join(core(Agent), sessions.agent_id == agents.id)
     .where(
         sessions.id.in_(bindparam("session_ids", expanding=True)),
         sessions.expires_at > bindparam("now"),
@@ -91,7 +91,7 @@ def find_token_person(
     """Return who a bearer token acts for; ``touch`` if its use ought to be noted by ``now``."""
     row = session.execute(
         select(Agent, tokens.scope, tokens.last_used_at)
-        .join(ApiToken, tokens.agent_id == agents.id)
+        .join(core(ApiToken), tokens.agent_id == agents.id)
         .where(
             tokens.token_hash == token_hash,
             tokens.revoked_at.is_(None),

@@ -11,7 +11,7 @@ from sqlmodel import Session
 from inbox.store.counts import visible_to
 from inbox.store.people import Person
 from models import Conversation, Direction, Message, SimilarMessage, Status
-from models.base import columns
+from models.base import columns, core
 
 alike = columns(SimilarMessage)
 conversations = columns(Conversation)
@@ -35,7 +35,7 @@ def list_answered(session: Session, number: int, who: Person) -> list[Helped]:
     """Return the most similar answered ones that this person may see, the nearest first."""
     found = session.execute(
         select(conversations.id, conversations.subject, alike.likeness)
-        .join(SimilarMessage, alike.other_id == conversations.id)
+        .join(core(SimilarMessage), alike.other_id == conversations.id)
         .where(
             alike.conversation_id == number,
             conversations.first_responded_at.is_not(None),

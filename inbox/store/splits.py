@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlmodel import Session
 
 from models import Conversation, Outbox
-from models.base import columns
+from models.base import columns, core
 
 conversations = columns(Conversation)
 outbox = columns(Outbox)
@@ -41,7 +41,7 @@ def goes_on_in(session: Session, number: int, ids: Sequence[str]) -> int:
     """
     sent = session.execute(
         select(outbox.email_message_id, conversations.id, conversations.split_from_id)
-        .join(Conversation, conversations.id == outbox.conversation_id)
+        .join(core(Conversation), conversations.id == outbox.conversation_id)
         .where(outbox.email_message_id.in_(list(ids)[:MOST_IDS]))
     )
     by_id = {row[0]: (row[1], row[2]) for row in sent}

@@ -9,7 +9,7 @@ from sqlmodel import Session
 
 from inbox.errors import NotFound
 from models import Agent, Conversation, Role, Status, Team, TeamMember
-from models.base import columns
+from models.base import columns, core
 
 agents = columns(Agent)
 teams = columns(Team)
@@ -22,7 +22,7 @@ WORK = (Status.OPEN, Status.WAITING, Status.SNOOZED)
 # One look into an index for each person, inside one statement.
 _WORK_COUNT = (
     select(func.count())
-    .select_from(Conversation)
+    .select_from(core(Conversation))
     .where(conversations.owner_id == agents.id, conversations.status.in_(WORK))
     .correlate(Agent)
     .scalar_subquery()
@@ -85,7 +85,7 @@ def list_memberships(session: Session) -> dict[int, tuple[Member, ...]]:
     found: dict[int, list[Member]] = {}
     for row in session.execute(
         select(members.agent_id, members.team_id, teams.name, members.leads)
-        .join(Team, teams.id == members.team_id)
+        .join(core(Team), teams.id == members.team_id)
         .order_by(teams.name)
     ):
         found.setdefault(row.agent_id, []).append(Member(row.team_id, row.name, row.leads))
@@ -165,7 +165,7 @@ def count_work(
 ) -> list[WorkCount]:
     """Count a person's or a team's unfinished conversations, by team."""
     query = select(teams.name, conversations.status, func.count().label("count")).join(
-        Team, teams.id == conversations.team_id, isouter=True
+        core(Team), teams.id == conversations.team_id, isouter=True
     )
     if owner_id is not None:
         query = query.where(conversations.owner_id == owner_id)

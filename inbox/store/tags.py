@@ -6,7 +6,7 @@ from sqlalchemy import bindparam, func, select
 from sqlmodel import Session
 
 from models import ConversationTag, Tag
-from models.base import columns
+from models.base import columns, core
 
 tags = columns(Tag)
 carried = columns(ConversationTag)
@@ -14,7 +14,7 @@ carried = columns(ConversationTag)
 _ALL = select(tags.id, tags.name).order_by(tags.folded)
 _OF = (
     select(tags.id, tags.name)
-    .join(ConversationTag, carried.tag_id == tags.id)
+    .join(core(ConversationTag), carried.tag_id == tags.id)
     .where(carried.conversation_id == bindparam("number"))
     .order_by(tags.folded)
 )
@@ -41,7 +41,7 @@ def tags_of_all(session: Session, numbers: Sequence[int]) -> dict[int, list[str]
     found: dict[int, list[str]] = {number: [] for number in numbers}
     query = (
         select(carried.conversation_id, tags.name)
-        .join(Tag, tags.id == carried.tag_id)
+        .join(core(Tag), tags.id == carried.tag_id)
         .where(carried.conversation_id.in_(list(numbers)))
         .order_by(carried.conversation_id, tags.folded)
     )

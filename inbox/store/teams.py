@@ -43,7 +43,7 @@ def list_teams(session: Session) -> list[TeamRow]:
     counts: dict[int, int] = {}
     for row in session.execute(
         select(members.team_id, members.leads, agents.name)
-        .join(Agent, agents.id == members.agent_id)
+        .join(core(Agent), agents.id == members.agent_id)
         .where(agents.is_active.is_(True))
         .order_by(agents.name)
     ):
@@ -52,7 +52,7 @@ def list_teams(session: Session) -> list[TeamRow]:
             leads.setdefault(row.team_id, []).append(row.name)
     work = (
         select(func.count())
-        .select_from(Conversation)
+        .select_from(core(Conversation))
         .where(conversations.team_id == teams.id, conversations.status.in_(WORK))
         .correlate(Team)
         .scalar_subquery()

@@ -21,7 +21,7 @@ from models import (
     OutboxKind,
     Status,
 )
-from models.base import columns
+from models.base import columns, core
 
 identities = columns(ContactIdentity)
 persons = columns(MessengerPerson)
@@ -40,8 +40,8 @@ _PEOPLE: Select[tuple[object, ...]] = (
         persons.may_write_until,
         persons.left_at,
     )
-    .join(MessengerPerson, persons.value == identities.value)
-    .join(Inbox, inboxes.id == persons.inbox_id)
+    .join(core(MessengerPerson), persons.value == identities.value)
+    .join(core(Inbox), inboxes.id == persons.inbox_id)
     .where(
         identities.kind.in_([kind.value for kind in MESSENGERS]),
         identities.kind == inboxes.kind,
@@ -108,7 +108,7 @@ def find_answered(
     """
     return session.execute(
         select(outbox.conversation_id)
-        .join(Conversation, conversations.id == outbox.conversation_id)
+        .join(core(Conversation), conversations.id == outbox.conversation_id)
         .where(
             outbox.to_address == address_of(inbox_id, user, kind.value),
             outbox.kind == OutboxKind.REPLY,

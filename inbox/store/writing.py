@@ -7,7 +7,7 @@ from sqlmodel import Session
 
 from inbox.store.deliveries import Delivery
 from models import Contact, ContactIdentity, Conversation, Message
-from models.base import columns
+from models.base import columns, core
 
 contacts = columns(Contact)
 identities = columns(ContactIdentity)
@@ -28,7 +28,7 @@ def list_known(
     if conversation.account_id is not None:
         found += session.execute(
             select(identities.value)
-            .join(Contact, contacts.id == identities.contact_id)
+            .join(core(Contact), contacts.id == identities.contact_id)
             .where(contacts.account_id == conversation.account_id, identities.kind == "email")
             .order_by(identities.id)
             .limit(MOST)

@@ -33,7 +33,7 @@ from inbox.views.security import form_fields
 from inbox.views.site import HttpRequest, number_of, person, read, site, write
 from inbox.views.words import speaker
 from models import Conversation, Notice
-from models.base import columns
+from models.base import columns, core
 
 notices = columns(Notice)
 conversations = columns(Conversation)
@@ -65,7 +65,7 @@ class NoticeItem:
 def _notices(session: Session, who: Person) -> Sequence[Any]:
     return session.execute(
         select(Notice, conversations.subject)
-        .outerjoin(Conversation, conversations.id == notices.conversation_id)
+        .outerjoin(core(Conversation), conversations.id == notices.conversation_id)
         .where(notices.agent_id == who.id)
         .order_by(notices.id.desc())
         .limit(MOST)
@@ -79,7 +79,7 @@ def _newest_notice(session: Session, who: Person) -> Any:
             *(notices[name] for name in ("kind", "step", "data", "conversation_id")),
             conversations.subject,
         )
-        .outerjoin(Conversation, conversations.id == notices.conversation_id)
+        .outerjoin(core(Conversation), conversations.id == notices.conversation_id)
         .where(
             notices.agent_id == who.id,
             notices.read_at.is_(None),

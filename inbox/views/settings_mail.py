@@ -40,7 +40,7 @@ from models import (
     Mailbox,
     RawMessage,
 )
-from models.base import columns
+from models.base import columns, core
 
 MAIL = "/settings/mail"
 RULES = MAIL + "/rules"
@@ -64,7 +64,7 @@ def _names(session: Session) -> dict[int, str]:
 def _load(session: Session, wanted: Wanted, bounds: list[Any]) -> dict[str, Any]:
     boxes = session.execute(
         select(Mailbox, inboxes.handle)
-        .join(Inbox, inboxes.id == mailboxes.inbox_id)
+        .join(core(Inbox), inboxes.id == mailboxes.inbox_id)
         .where(mailboxes.is_active.is_(True))
         .order_by(mailboxes.id)
     )

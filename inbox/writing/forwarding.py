@@ -41,7 +41,7 @@ from models import (
     Outbox,
     OutboxKind,
 )
-from models.base import columns
+from models.base import columns, core
 
 messages = columns(Message)
 attachments = columns(Attachment)
@@ -153,7 +153,7 @@ def list_forwardable(
     """Return what may leave: what the customer and we said to each other, in order."""
     query = (
         select(Message)
-        .outerjoin(Outbox, outbox.message_id == messages.id)
+        .outerjoin(core(Outbox), outbox.message_id == messages.id)
         .where(
             messages.conversation_id.in_(merges.family(session, conversation)),
             messages.direction.in_(SPOKEN),

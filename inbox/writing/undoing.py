@@ -35,7 +35,7 @@ from models import (
     Reminder,
     Status,
 )
-from models.base import columns
+from models.base import columns, core
 
 outbox = columns(Outbox)
 messages = columns(Message)
@@ -58,7 +58,7 @@ def find_held(session: Session, number: int, agent_id: int, now: datetime) -> in
     newest = session.execute(
         select(messages.id, outbox.id)
         .outerjoin(
-            Outbox,
+            core(Outbox),
             (outbox.message_id == messages.id)
             & (outbox.state == DeliveryState.QUEUED)
             & (outbox.attempts == 0)
@@ -211,7 +211,7 @@ def _take_files(session: Session, message_id: int) -> list[File]:
         select(
             attachments.filename, attachments.content_type, blobs.content, attachments.blob_id
         )
-        .join(Blob, blobs.id == attachments.blob_id)
+        .join(core(Blob), blobs.id == attachments.blob_id)
         .where(attachments.message_id == message_id)
         .order_by(attachments.id)
     ).all()
