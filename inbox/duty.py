@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlmodel import Session
 
 from inbox.sla.calendar import WorkingCalendar
@@ -29,14 +30,18 @@ def open_calendars(session: Session, now: datetime) -> list[int]:
     ]
 
 
+_ON_DUTY = select(agents.id).where(rows.AT_WORK).order_by(agents.id)
+_TEAM_ON_DUTY = _ON_DUTY.join(core(TeamMember), members.agent_id == agents.id).where(
+    members.team_id == bindparam("team_id")
+)
+
+
 def list_team_on_duty(session: Session, team_id: int | None, now: datetime) -> list[int]:
     """Return the ids of everyone of a team at work; of everyone, when there is no team."""
-    query = select(agents.id).where(rows.at_work(now, open_calendars(session, now)))
-    if team_id is not None:
-        query = query.join(core(TeamMember), members.agent_id == agents.id).where(
-            members.team_id == team_id
-        )
-    return list(session.execute(query.order_by(agents.id)).scalars())
+    values: dict[str, Any] = {"now": now, "open_ids": open_calendars(session, now)}
+    if team_id is None:
+        return list(session.execute(_ON_DUTY, values).scalars())
+    return list(session.execute(_TEAM_ON_DUTY, values | {"team_id": team_id}).scalars())
 
 
 def list_candidates(session: Session, team_id: int, now: datetime) -> list[Candidate]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, cast, func, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, cast, func, or_, select
 from sqlmodel import Session
 
 from inbox.db import insert_into
@@ -168,14 +168,17 @@ class Opinion:
     request_type: str
 
 
+_SAID_OF_TYPE = (
+    select(said.agent_id, agents.name, said.new)
+    .join(core(Agent), agents.id == said.agent_id)
+    .where(said.conversation_id == bindparam("number"), said.field == "request_type")
+    .order_by(said.id)
+)
+
+
 def opinions(session: Session, number: int) -> list[Opinion]:
     """Return what people said of the type if they do not agree, each one's last word."""
-    found = session.execute(
-        select(said.agent_id, agents.name, said.new)
-        .join(core(Agent), agents.id == said.agent_id)
-        .where(said.conversation_id == number, said.field == "request_type")
-        .order_by(said.id)
-    )
+    found = session.execute(_SAID_OF_TYPE, {"number": number})
     last = {agent_id: Opinion(name, new) for agent_id, name, new in found}
     return list(last.values()) if len({one.request_type for one in last.values()}) > 1 else []
 

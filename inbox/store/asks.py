@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, bindparam, or_, select, true
 from sqlmodel import Session
 
 from inbox.errors import NotFound
@@ -81,10 +81,12 @@ def _found(session: Session, query: Select[tuple[object, ...]]) -> list[AskRow]:
     return [AskRow(*row) for row in rows]
 
 
+_ABOUT = _ROWS.where(asks.conversation_id == bindparam("number")).order_by(asks.id)
+
+
 def list_about(session: Session, conversation_id: int) -> list[AskRow]:
     """Return every question about one conversation, the oldest first."""
-    query = _ROWS.where(asks.conversation_id == conversation_id).order_by(asks.id)
-    return [AskRow(*row) for row in session.execute(query)]
+    return [AskRow(*row) for row in session.execute(_ABOUT, {"number": conversation_id})]
 
 
 def get_ask(session: Session, ask_id: int, who: Person) -> AskRow:

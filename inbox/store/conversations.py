@@ -191,14 +191,16 @@ def list_by_number(session: Session, numbers: Sequence[int]) -> list[Listed]:
     return [found[number] for number in numbers if number in found]
 
 
+_LISTED = (
+    select(*LIST_COLUMNS)
+    .join(core(Contact), contacts.id == conversations.contact_id)
+    .where(conversations.id == bindparam("number"))
+)
+
+
 def get_listed(session: Session, conversation_id: int) -> Listed:
     """Return a conversation, loaded for this person before, as the list shows it."""
-    row = session.execute(
-        select(*LIST_COLUMNS)
-        .join(core(Contact), contacts.id == conversations.contact_id)
-        .where(conversations.id == conversation_id)
-    ).one()
-    return Listed(*row)
+    return Listed(*session.execute(_LISTED, {"number": conversation_id}).one())
 
 
 def get_for_agent(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlmodel import Session
 
 from models import MESSENGERS, AddressMark, ContactIdentity, Outbox, OutboxKind
@@ -46,31 +46,31 @@ class Delivery:
         return self.to_address.endswith(_BEHIND)
 
 
-_ROWS = select(*(outbox[name] for name in Delivery.__dataclass_fields__)).order_by(outbox.id)
+_ROWS = (
+    select(*(outbox[name] for name in Delivery.__dataclass_fields__))
+    .where(
+        outbox.conversation_id.in_(bindparam("numbers", expanding=True)),
+        outbox.kind.not_in(INSIDE),
+    )
+    .order_by(outbox.id)
+)
+_MARKS = (
+    select(AddressMark)
+    .join(core(ContactIdentity), identities.value == marks.address)
+    .where(
+        identities.contact_id == bindparam("contact_id"),
+        identities.kind == "email",
+        marks.lifted_at.is_(None),
+    )
+    .order_by(marks.id)
+)
 
 
 def list_deliveries(session: Session, numbers: Sequence[int]) -> list[Delivery]:
     """Return the mails of conversations to their customer, in order."""
-    rows = session.execute(
-        _ROWS.where(outbox.conversation_id.in_(list(numbers)), outbox.kind.not_in(INSIDE))
-    )
-    return [Delivery(*row) for row in rows]
+    return [Delivery(*row) for row in session.execute(_ROWS, {"numbers": list(numbers)})]
 
 
 def list_marks(session: Session, contact_id: int) -> Sequence[AddressMark]:
     """Return the marks that hold on a contact's addresses."""
-    found: Sequence[AddressMark] = (
-        session.execute(
-            select(AddressMark)
-            .join(core(ContactIdentity), identities.value == marks.address)
-            .where(
-                identities.contact_id == contact_id,
-                identities.kind == "email",
-                marks.lifted_at.is_(None),
-            )
-            .order_by(marks.id)
-        )
-        .scalars()
-        .all()
-    )
-    return found
+    return session.execute(_MARKS, {"contact_id": contact_id}).scalars().all()

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, or_, select
 from sqlmodel import Session
 
 from inbox.errors import NotFound
@@ -31,13 +31,16 @@ class Design:
     pictures: dict[str, bytes]
 
 
+_DESIGNED = (
+    select(designs.message_id, designs.remote_images)
+    .join(core(Message), messages.id == designs.message_id)
+    .where(messages.conversation_id.in_(bindparam("numbers", expanding=True)))
+)
+
+
 def list_designed(session: Session, numbers: Sequence[int]) -> dict[int, int]:
     """Return which messages of conversations have a layout, with their remote pictures."""
-    rows = session.execute(
-        select(designs.message_id, designs.remote_images)
-        .join(core(Message), messages.id == designs.message_id)
-        .where(messages.conversation_id.in_(numbers))
-    )
+    rows = session.execute(_DESIGNED, {"numbers": list(numbers)})
     return {row.message_id: row.remote_images for row in rows}
 
 

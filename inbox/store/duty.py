@@ -73,14 +73,23 @@ def list_own_hours(session: Session) -> list[tuple[int, dict[str, Any]]]:
     return [(row.id, row.spec) for row in session.execute(_SPECS)]
 
 
+_RUNNING = (
+    select(Absence)
+    .where(holds(bindparam("now", type_=absences.starts_at.type)))
+    .order_by(absences.id)
+)
+_SOME_RUNNING = _RUNNING.where(absences.agent_id.in_(bindparam("agent_ids", expanding=True)))
+
+
 def list_running(
     session: Session, now: datetime, agent_ids: Iterable[int] | None = None
 ) -> dict[int, Absence]:
     """Return who is absent now, by person."""
-    query = select(Absence).where(holds(now)).order_by(absences.id)
-    if agent_ids is not None:
-        query = query.where(absences.agent_id.in_(list(agent_ids)))
-    return {one.agent_id: one for one in session.execute(query).scalars()}
+    if agent_ids is None:
+        found = session.execute(_RUNNING, {"now": now})
+    else:
+        found = session.execute(_SOME_RUNNING, {"now": now, "agent_ids": list(agent_ids)})
+    return {one.agent_id: one for one in found.scalars()}
 
 
 def list_replaced(session: Session, now: datetime) -> set[int]:

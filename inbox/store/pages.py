@@ -3,14 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Select, bindparam, select
 from sqlmodel import Session
 
 from inbox.store.calls import calls_of
 from inbox.store.chat import visitors_of
 from inbox.store.chatletters import Letter, list_letters
-from inbox.store.counts import may_open
+from inbox.store.counts import looker, opened_by
 from inbox.store.deliveries import Delivery, list_deliveries, list_marks
 from inbox.store.designs import list_designed
 from inbox.store.merges import Part, list_parts
@@ -33,6 +35,7 @@ from models import (
     Message,
     Notice,
     Outbox,
+    Role,
     SLAClock,
     Status,
     TriageModelVersion,
@@ -54,18 +57,59 @@ def other_open(
     session: Session, conversation: Conversation, who: Person
 ) -> list[tuple[int, str]]:
     """Return number and subject of the contact's other open ones that this person may see."""
-    rows = session.execute(
+    values = {
+        "contact_id": conversation.contact_id,
+        "number": conversation.id,
+        **looker(who),
+    }
+    rows = session.execute(_others(who.role), values)
+    return [(row.id, row.subject) for row in rows]
+
+
+@cache
+def _others(role: Role) -> Select[Any]:
+    return (
         select(conversations.id, conversations.subject)
         .where(
-            conversations.contact_id == conversation.contact_id,
-            may_open(who),
-            conversations.id != conversation.id,
+            conversations.contact_id == bindparam("contact_id"),
+            opened_by(role),
+            conversations.id != bindparam("number"),
             conversations.status == Status.OPEN,
         )
         .order_by(conversations.id.desc())
         .limit(10)
     )
-    return [(row.id, row.subject) for row in rows]
+
+
+# The page asks these each time; making a statement costs more than running it.
+_NUMBERS: ColumnElement[int] = bindparam("numbers", expanding=True)
+_SAID = (
+    select(Message)
+    .where(messages.conversation_id.in_(_NUMBERS), messages.direction != Direction.WITHDRAWN)
+    .order_by(messages.id)
+)
+_HAPPENED = select(Event).where(events.conversation_id.in_(_NUMBERS)).order_by(events.id)
+_FILES = (
+    select(
+        attachments.message_id,
+        attachments.blob_id,
+        attachments.filename,
+        attachments.size_bytes,
+    )
+    .join(core(Message), messages.id == attachments.message_id)
+    .where(messages.conversation_id.in_(_NUMBERS))
+    .order_by(attachments.id)
+)
+_CLOCKS = (
+    select(SLAClock).where(clocks.conversation_id == bindparam("number")).order_by(clocks.id)
+)
+_PREDICTION = (
+    select(TriagePrediction, models.is_starter)
+    .join(core(TriageModelVersion), models.id == predictions.model_version_id, isouter=True)
+    .where(predictions.conversation_id == bindparam("number"))
+    .order_by(predictions.id.desc())
+    .limit(1)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,37 +161,10 @@ def load_thread(
     numbers = [number, *(one.number for one in parts)]
     if only_contact:  # what we split is one talk to them still
         numbers += split_off(session, number, conversation.contact_id)
-    said = (
-        session.execute(
-            select(Message)
-            .where(
-                messages.conversation_id.in_(numbers), messages.direction != Direction.WITHDRAWN
-            )
-            .order_by(messages.id)
-        )
-        .scalars()
-        .all()
-    )
-    happened = (
-        session.execute(
-            select(Event).where(events.conversation_id.in_(numbers)).order_by(events.id)
-        )
-        .scalars()
-        .all()
-    )
+    said = session.execute(_SAID, {"numbers": numbers}).scalars().all()
+    happened = session.execute(_HAPPENED, {"numbers": numbers}).scalars().all()
     files: dict[int, list[tuple[str, str, int]]] = {}
-    rows = session.execute(
-        select(
-            attachments.message_id,
-            attachments.blob_id,
-            attachments.filename,
-            attachments.size_bytes,
-        )
-        .join(core(Message), messages.id == attachments.message_id)
-        .where(messages.conversation_id.in_(numbers))
-        .order_by(attachments.id)
-    )
-    for row in rows:
+    for row in session.execute(_FILES, {"numbers": numbers}):
         files.setdefault(row.message_id, []).append((row.blob_id, row.filename, row.size_bytes))
     mails = list_deliveries(session, numbers)
     prediction = last_prediction(session, number)
@@ -167,11 +184,7 @@ def load_thread(
         ),
         progress=list_progress(session, [one.id for one in mails if one.by_messenger]),
         marks=list_marks(session, conversation.contact_id) if who is not None else (),
-        clocks=session.execute(
-            select(SLAClock).where(clocks.conversation_id == number).order_by(clocks.id)
-        )
-        .scalars()
-        .all(),
+        clocks=session.execute(_CLOCKS, {"number": number}).scalars().all(),
         prediction=prediction[0] if prediction else None,
         model_is_starter=bool(prediction and prediction[1]),
         other_open=others,
@@ -198,13 +211,7 @@ def last_prediction(
     session: Session, number: int
 ) -> tuple[TriagePrediction, bool | None] | None:
     """Return what was said of a conversation last, and whether the starter said it."""
-    found = session.execute(
-        select(TriagePrediction, models.is_starter)
-        .join(core(TriageModelVersion), models.id == predictions.model_version_id, isouter=True)
-        .where(predictions.conversation_id == number)
-        .order_by(predictions.id.desc())
-        .limit(1)
-    ).one_or_none()
+    found = session.execute(_PREDICTION, {"number": number}).one_or_none()
     return None if found is None else (found[0], found[1])
 
 

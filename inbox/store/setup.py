@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlmodel import Session
 
 from inbox.store.teams import active_team_names
@@ -155,12 +155,14 @@ def find_shadow(session: Session) -> LiveModel | None:
     return None if row is None else LiveModel(*row)
 
 
+_CONFIRMED = (
+    select(corrections.conversation_id)
+    .where(corrections.field == "request_type")
+    .distinct()
+    .limit(bindparam("most"))
+)
+
+
 def count_confirmed(session: Session, most: int) -> int:
     """Count conversations whose type a person confirmed or corrected, up to ``most``."""
-    rows = session.execute(
-        select(corrections.conversation_id)
-        .where(corrections.field == "request_type")
-        .distinct()
-        .limit(most)
-    )
-    return len(rows.all())
+    return len(session.execute(_CONFIRMED, {"most": most}).all())

@@ -4,11 +4,13 @@ Rows only: a worker compares (``inbox.learning.likening``), pages read.
 """
 
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, bindparam, func, select
 from sqlmodel import Session
 
-from inbox.store.counts import visible_to
+from inbox.store.counts import looker, seen_by
 from inbox.store.people import Person
 from models import Conversation, Direction, Message, SimilarMessage, Status
 from models.base import columns, core
@@ -31,20 +33,25 @@ class Helped:
     answer: str
 
 
-def list_answered(session: Session, number: int, who: Person) -> list[Helped]:
-    """Return the most similar answered ones that this person may see, the nearest first."""
-    found = session.execute(
+@cache
+def _answered(sees_all: bool) -> Select[Any]:
+    return (
         select(conversations.id, conversations.subject, alike.likeness)
         .join(core(SimilarMessage), alike.other_id == conversations.id)
         .where(
-            alike.conversation_id == number,
+            alike.conversation_id == bindparam("number"),
             conversations.first_responded_at.is_not(None),
             conversations.status.not_in((Status.SPAM, Status.MERGED)),
-            visible_to(who),
+            seen_by(sees_all),
         )
         .order_by(alike.likeness.desc(), conversations.id.desc())
         .limit(SHOWN)
-    ).all()
+    )
+
+
+def list_answered(session: Session, number: int, who: Person) -> list[Helped]:
+    """Return the most similar answered ones that this person may see, the nearest first."""
+    found = session.execute(_answered(who.sees_all), {"number": number, **looker(who)}).all()
     answers = last_answers(session, [row.id for row in found])
     return [
         Helped(row.id, row.subject, row.likeness, answers[row.id])
@@ -68,11 +75,12 @@ def last_answers(session: Session, numbers: list[int]) -> dict[int, str]:
     return {row.conversation_id: row.text for row in rows if row.text.strip()}
 
 
+_TWINS = select(alike.other_id).where(
+    alike.conversation_id == bindparam("number"), alike.likeness >= TWIN_FROM
+)
+
+
 def twins_of(session: Session, number: int) -> frozenset[int]:
     """Return what began so much alike that it may be the same matter."""
-    found = session.execute(
-        select(alike.other_id).where(
-            alike.conversation_id == number, alike.likeness >= TWIN_FROM
-        )
-    )
+    found = session.execute(_TWINS, {"number": number})
     return frozenset(int(one) for one in found.scalars())

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlmodel import Session
 
 from models import EscalationStep, Notice
@@ -12,14 +12,21 @@ notices = columns(Notice)
 steps = columns(EscalationStep)
 
 
+_TOLD = (
+    select(Notice).where(notices.conversation_id == bindparam("number")).order_by(notices.id)
+)
+_COMING = select(EscalationStep).where(
+    steps.conversation_id == bindparam("number"),
+    steps.fired_at.is_(None),
+    steps.cancelled_at.is_(None),
+)
+
+
 def list_told(session: Session, number: int) -> Sequence[Notice]:
     """Return a conversation's notices, the oldest first."""
-    query = select(Notice).where(notices.conversation_id == number).order_by(notices.id)
-    return session.execute(query).scalars().all()
+    return session.execute(_TOLD, {"number": number}).scalars().all()
 
 
 def list_coming(session: Session, number: int) -> Sequence[EscalationStep]:
     """Return the steps of a conversation's ladders that have not fired."""
-    waits = (steps.fired_at.is_(None), steps.cancelled_at.is_(None))
-    query = select(EscalationStep).where(steps.conversation_id == number, *waits)
-    return session.execute(query).scalars().all()
+    return session.execute(_COMING, {"number": number}).scalars().all()
