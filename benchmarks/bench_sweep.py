@@ -32,31 +32,34 @@ LOOKS = 200
 SERIES = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {most})"
 
 
-def _copy(session: Session, table: Any, where: str, **instead: str) -> None:
-    """Copy the rows that hold ``where`` once for each number up to ``OPEN``."""
+def _copy(session: Session, table: Any, most: int, where: str, **instead: str) -> None:
+    """Copy the rows that hold ``where`` once for each number up to ``most``."""
     names = [name for name in columns(table).keys() if name != "id" or "id" in instead]  # noqa: SIM118
     values = ", ".join(instead.get(name, f"t.{name}") for name in names)
     session.execute(
         text(
             f"INSERT INTO {table.__tablename__} ({', '.join(names)}) "  # noqa: S608
-            f"{SERIES.format(most=OPEN)} SELECT {values} FROM {table.__tablename__} t, n "
+            f"{SERIES.format(most=most)} SELECT {values} FROM {table.__tablename__} t, n "
             f"WHERE {where}"
         )
     )
 
 
-def _fill(session: Session, firm: Firm) -> int:
-    """Take one message in, and let a million others be as it; return its number."""
+def fill(session: Session, firm: Firm, most: int) -> int:
+    """Take one message in, and let ``most`` others be as it; return its number."""
     now = utcnow()
     first = arrive(session, firm, at=now, now=now)
     session.flush()
     name = "'bench-' || CAST(n.i AS TEXT)"
-    _copy(session, Conversation, f"t.id = {first}", id=f"{first} + n.i", public_token=name)
+    _copy(
+        session, Conversation, most, f"t.id = {first}", id=f"{first} + n.i", public_token=name
+    )
     clock = "SELECT min(id) FROM sla_clocks"
     number = f"{first} + n.i"
     _copy(
         session,
         SLAClock,
+        most,
         f"t.id = ({clock})",
         id=f"1000000 + {number}",
         conversation_id=number,
@@ -64,6 +67,7 @@ def _fill(session: Session, firm: Firm) -> int:
     _copy(
         session,
         EscalationStep,
+        most,
         f"t.conversation_id = {first}",
         conversation_id=number,
         clock_id=f"1000000 + {number}",
@@ -104,7 +108,7 @@ async def measure(name: str, database: Database) -> None:
     """Print the figures of one database."""
     await migrate(database)
     firm = await database.write(make_firm)
-    first = await database.write(_fill, firm)
+    first = await database.write(fill, firm, OPEN)
     await database.write(lambda session: session.execute(text("ANALYZE")))
     await database.read(next_moment)
     cpu = time.process_time()

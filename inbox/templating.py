@@ -13,9 +13,9 @@ from typing import Any
 
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_eval_context
-from jinja2.bccache import Bucket, BytecodeCache
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, nodes, pass_eval_context
 from jinja2.nodes import EvalContext
+from jinja2.visitor import NodeTransformer
 from markupsafe import Markup
 
 LANGUAGES = ("vi", "en")
@@ -79,26 +79,57 @@ def _speaks(language: str) -> Callable[..., str]:
     return speak
 
 
-class _Shared(BytecodeCache):
-    """Compiles a template once for both languages, and keeps it in memory only."""
+class _Spoken(Environment):
+    """Says plain sentences, and draws icons, when a template is compiled.
 
-    def __init__(self) -> None:
-        self._code: dict[str, Any] = {}
+    They are one text with the markup round them then: a page has hundreds, and each would be a
+    call every time that it is shown.
+    """
 
-    def load_bytecode(self, bucket: Bucket) -> None:
-        bucket.code = self._code.get(bucket.key)
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        tree = super()._parse(source, name, filename)
+        if name == MARKS[0]:
+            return tree
+        found: nodes.Template = _Saying(self).visit(tree)
+        return found
 
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        self._code[bucket.key] = bucket.code
 
+class _Saying(NodeTransformer):
+    """Puts what a call with nothing but constants gives in the call's place."""
 
-_compiled = _Shared()
+    def __init__(self, made: Environment) -> None:
+        self._made = made
+        self._speak: Any = made.globals["_"]
+
+    def visit_Call(self, node: nodes.Call) -> nodes.Node:  # noqa: N802 -- Jinja's name
+        self.generic_visit(node)
+        given = [*node.args, *(one.value for one in node.kwargs)]
+        if not isinstance(node.node, nodes.Name) or node.dyn_args or node.dyn_kwargs:
+            return node
+        if not all(isinstance(one, nodes.Const) for one in given):
+            return node
+        name = node.node.name
+        args = [one.as_const() for one in node.args]
+        values = {one.key: one.value.as_const() for one in node.kwargs}
+        if name == "_":
+            said = self._speak(EvalContext(self._made), *args, **values)
+        elif name in MARKS[1]:
+            macros = self._made.get_template(MARKS[0]).module
+            said = getattr(macros, name)(*args, **values)
+        else:
+            return node
+        return nodes.Const(said, lineno=node.lineno, environment=self._made)
+
+    def visit_ScopedEvalContextModifier(  # noqa: N802
+        self, node: nodes.ScopedEvalContextModifier
+    ) -> nodes.Node:
+        return node  # text that is not escaped, as of a plain mail: rare, and not markup
 
 
 @cache
 def environment(language: str) -> Environment:
     """Return the Jinja environment that speaks ``language`` (``vi`` or ``en``)."""
-    made = Environment(
+    made = _Spoken(
         loader=FileSystemLoader(folder()),
         autoescape=True,  # templates of plain-text mail say {% autoescape false %} themselves
         undefined=StrictUndefined,
@@ -106,7 +137,6 @@ def environment(language: str) -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
         extensions=["jinja2.ext.i18n"],
-        bytecode_cache=_compiled,
     )
     made.install_gettext_translations(translator(language), newstyle=True)  # type: ignore[attr-defined]
     made.globals["_"] = made.globals["gettext"] = _speaks(language)

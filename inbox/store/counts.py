@@ -1,5 +1,6 @@
 """The numbers on the rail. They stop at 99+, because counting a million rows takes a while."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -141,9 +142,11 @@ def looker(who: Person) -> dict[str, Any]:
     return {"looker_id": who.id, "looker_teams": sorted(who.team_ids)}
 
 
-def _up_to_most(column: Column[Any], *conditions: ColumnElement[bool]) -> ColumnElement[int]:
-    """Count rows, but not beyond what is shown."""
-    some = select(column).where(*conditions).limit(MOST + 1).subquery()
+def _up_to_most(
+    column: Column[Any], *conditions: ColumnElement[bool], order: Sequence[Any] = ()
+) -> ColumnElement[int]:
+    """Count rows, but not beyond what is shown; ``order`` says which index has only those."""
+    some = select(column).where(*conditions).order_by(*order).limit(MOST + 1).subquery()
     return select(func.count()).select_from(some).scalar_subquery()
 
 
@@ -155,7 +158,12 @@ _OWED = _up_to_most(
     conversations.next_due_at.is_not(None),
 )
 _UNREAD = _up_to_most(notices.id, notices.agent_id == _ME, notices.read_at.is_(None))
-_REVIEW = _up_to_most(conversations.id, _IS_OPEN, conversations.triage == Triage.NEEDS_REVIEW)
+_REVIEW = _up_to_most(
+    conversations.id,
+    _IS_OPEN,
+    conversations.triage == Triage.NEEDS_REVIEW,
+    order=(conversations.review_worth.desc(), conversations.id.desc()),
+)
 _HELD = _up_to_most(raws.id, raws.state == RawState.QUARANTINED)
 _MINE = _up_to_most(conversations.id, _IS_OPEN, conversations.owner_id == _ME)
 _AWAITED = (asks.answered_at.is_(None), asks.withdrawn_at.is_(None))

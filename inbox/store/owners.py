@@ -2,30 +2,39 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, or_, select
+from sqlalchemy import bindparam, func, or_, select
 from sqlmodel import Session
 
-from inbox.store.people import OPEN_COUNT
-from models import Agent, Team, TeamMember
-from models.base import columns
+from inbox.store.counts import MOST, shown
+from models import Agent, Conversation, Status, Team, TeamMember
+from models.base import columns, core
 
 agents = columns(Agent)
+conversations = columns(Conversation)
 members = columns(TeamMember)
 teams = columns(Team)
 
 
 @dataclass(frozen=True, slots=True)
 class Assignable:
-    """A colleague, whether at work, and how many open conversations they own."""
+    """A colleague, whether at work, and how many open conversations they own: 99+ at most."""
 
     id: int
     name: str
     on_duty: bool
-    open_count: int
+    open_count: str
 
 
+_SOME_OPEN = (  # nobody reads further than 99+, and counting thousands takes a while
+    select(conversations.id)
+    .where(conversations.owner_id == agents.id, conversations.status == Status.OPEN)
+    .correlate(core(Agent))
+    .limit(MOST + 1)
+    .subquery()
+)
+_OPEN = select(func.count()).select_from(_SOME_OPEN).scalar_subquery().label("open_count")
 _EVERYBODY = (
-    select(agents.id, agents.name, agents.on_duty, OPEN_COUNT)
+    select(agents.id, agents.name, agents.on_duty, _OPEN)
     .where(agents.is_active.is_(True))
     .order_by(agents.on_duty.desc(), "open_count", agents.name)
 )
@@ -51,9 +60,11 @@ def list_assignable(
     Those on duty come first, least open work first.
     """
     if team_id is None:
-        return [Assignable(*row) for row in session.execute(_EVERYBODY)]
-    values = {"team_id": team_id, "owner_id": owner_id}
-    return [Assignable(*row) for row in session.execute(_TEAM_AND_OWNER, values)]
+        found = session.execute(_EVERYBODY)
+    else:
+        values = {"team_id": team_id, "owner_id": owner_id}
+        found = session.execute(_TEAM_AND_OWNER, values)
+    return [Assignable(row.id, row.name, row.on_duty, shown(row.open_count)) for row in found]
 
 
 def is_active(session: Session, agent_id: int) -> bool:
