@@ -7,7 +7,7 @@ two people at once, or a person and a message that is just taken in, then take t
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, or_, select, update
 from sqlmodel import Session
 
 from inbox import chat, passing, record
@@ -327,12 +327,14 @@ def _written(text: str) -> str:
     return body
 
 
+_SAME_KEY = select(Message).where(messages.client_key == bindparam("key"))
+
+
 def _same_key(session: Session, key: str | None) -> Message | None:
     if not key:
         return None
-    return session.execute(
-        select(Message).where(messages.client_key == key)
-    ).scalar_one_or_none()
+    found: Message | None = session.execute(_SAME_KEY, {"key": key}).scalar_one_or_none()
+    return found
 
 
 def check_seen(
