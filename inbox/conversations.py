@@ -141,6 +141,8 @@ def _hand_over(
 ) -> None:
     """Let an answer go its way: ``message.channel``."""
     house, extras = goes.house, goes.extras
+    if message.channel is not ChannelKind.EMAIL:  # a mail's row is written with its own id
+        session.flush()
     if message.channel is ChannelKind.CHAT:  # the row is the answer: the socket reads it
         keep_files(session, message, extras.files)
         chat.tell_visitors(session, conversation)
@@ -216,6 +218,7 @@ def note(
         return again
     body = _written(text)
     message = _store(session, conversation, body, Direction.NOTE, by, key, now)
+    session.flush()
     add_event(session, conversation.id, EventKind.NOTED, now, {"message": message.id}, by=by.id)
     changed(session, conversation.id, last_message_id=message.id)
     return message
@@ -387,5 +390,4 @@ def _store(
         created_at=now,
     )
     session.add(message)
-    session.flush()
     return message

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Row, bindparam, select
 from sqlmodel import Session
 
 from inbox.acknowledgement import House, sender_of
@@ -188,16 +188,21 @@ def post(
     extras: Extras = NOTHING_MORE,
     instead: Instead | None = None,
 ) -> Outbox:
-    """Put an answer into the outbox, as the mail that it will be; ``instead`` of its own."""
-    keep_files(session, message, extras.files)
+    """Put an answer into the outbox, as the mail that it will be; ``instead`` of its own.
+
+    Writes the message's row, if it is new.
+    """
     head = load_head(session, conversation, by)
     sender = sender_of(house, head.address)
     message_id = make_message_id(house.secret, conversation.id, sender.partition("@")[2])
     message.email_message_id = message_id.strip("<>")
-    last = last_inbound_id(session, conversation)
+    session.flush()
+    keep_files(session, message, extras.files)
+    newest = _newest(session, conversation)
+    last = _answered_id(session, conversation, newest)
     reply_to = make_reply_address(house.secret, conversation.id, sender)
     said = instead.text if instead is not None else message.text
-    quoted = _quoted(session, conversation) if extras.quotes else None
+    quoted = _quoted(newest) if extras.quotes and newest is not None else None
     text, html = letter.write(
         said,
         signature=signature(head, house, sender, by),
@@ -304,13 +309,15 @@ def signature(head: Head, house: House, sender: str, by: Person) -> str:
     return letter.fill_in(head.signature, values)
 
 
-_LAST_SAID = (
+_NEWEST = (
     select(
         messages.visible_text,
         messages.text,
         messages.sender_address,
         messages.created_at,
         messages.channel,
+        messages.contact_id,
+        messages.email_message_id,
         contacts.name,
     )
     .outerjoin(core(Contact), contacts.id == bindparam("contact_id"))
@@ -324,14 +331,26 @@ _LAST_SAID = (
 )
 
 
-def _quoted(session: Session, conversation: Conversation) -> Quoted | None:
+def _newest(session: Session, conversation: Conversation) -> Row[Any] | None:
     """Return what the customer wrote last."""
     values = {
         "numbers": merges.family(session, conversation),
         "contact_id": conversation.contact_id,
     }
-    row = session.execute(_LAST_SAID, values).one_or_none()
-    if row is None or row.channel is ChannelKind.CHAT:
+    return session.execute(_NEWEST, values).one_or_none()
+
+
+def _answered_id(session: Session, conversation: Conversation, newest: Row[Any] | None) -> str:
+    """Return what ``last_inbound_id`` does; most often that is the newest message's."""
+    if newest is None:
+        return ""
+    if newest.email_message_id and newest.contact_id == conversation.contact_id:
+        return str(newest.email_message_id)
+    return last_inbound_id(session, conversation)
+
+
+def _quoted(row: Row[Any]) -> Quoted | None:
+    if row.channel is ChannelKind.CHAT:
         return None
     text = row.visible_text or row.text
     return Quoted(row.name or row.sender_address, row.sender_address, row.created_at, text)
