@@ -330,14 +330,14 @@ def _written(text: str) -> str:
     return body
 
 
-_SAME_KEY = select(Message).where(messages.client_key == bindparam("key"))
+_SAME_KEY = select(messages.id).where(messages.client_key == bindparam("key"))
 
 
 def _same_key(session: Session, key: str | None) -> Message | None:
     if not key:
         return None
-    found: Message | None = session.execute(_SAME_KEY, {"key": key}).scalar_one_or_none()
-    return found
+    found = session.execute(_SAME_KEY, {"key": key}).scalar_one_or_none()
+    return session.get(Message, found) if found is not None else None
 
 
 def check_seen(

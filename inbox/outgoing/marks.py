@@ -90,17 +90,16 @@ def mark(
         changed(session, conversation_id)
 
 
-_MARKED = select(AddressMark).where(
+_MARKED = select(marks.address).where(
     marks.address.in_(bindparam("addresses", expanding=True)), marks.lifted_at.is_(None)
 )
 
 
-def find_marked(session: Session, addresses: Sequence[str]) -> dict[str, AddressMark]:
-    """Return the marks that hold, of these addresses."""
+def find_marked(session: Session, addresses: Sequence[str]) -> set[str]:
+    """Return which of these addresses a mark holds for."""
     if not addresses:
-        return {}
-    rows = session.execute(_MARKED, {"addresses": list(addresses)}).scalars()
-    return {row.address: row for row in rows}
+        return set()
+    return set(session.execute(_MARKED, {"addresses": list(addresses)}).scalars())
 
 
 def lift(

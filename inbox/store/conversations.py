@@ -57,8 +57,6 @@ models = columns(TriageModelVersion)
 corrections = columns(Correction)
 
 LIST_SIZE = 50
-_ONE = select(Conversation).where(conversations.id == bindparam("number"))
-_AGAIN = _ONE.execution_options(populate_existing=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +217,9 @@ def get_listed(session: Session, conversation_id: int) -> Listed:
     return Listed(*session.execute(_LISTED, {"number": conversation_id}).one())
 
 
+_ONE = select(Conversation).where(conversations.id == bindparam("number"))
+
+
 def get_for_agent(
     session: Session,
     conversation_id: int,
@@ -321,6 +322,9 @@ def _change(names: tuple[str, ...]) -> Update:
         .where(conversations.id == bindparam("number"))
         .values(version=conversations.version + 1, **{name: bindparam(name) for name in names})
     )
+
+
+_AGAIN = _ONE.execution_options(populate_existing=True)
 
 
 def get(session: Session, conversation_id: int) -> Conversation:
