@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 from sqlmodel import Session
 
 from inbox.ladders import Ladders, load_ladders
@@ -135,9 +135,10 @@ def plan_steps(session: Session, courses: Sequence[Course], now: datetime) -> No
     A step that told somebody before the due time moved is planned again where it is still to
     come, without what it changed then; what is past up to it is not told again.
     """
-    ladders = load_ladders(session)
+    if not courses:
+        return
     told = _told(session, [one.clock.id for one in courses if one.clock.generation > 1])
-    _write_steps(session, ladders, courses, told, now)
+    _write_steps(session, load_ladders(session), courses, told, now)
 
 
 def plan_again(session: Session, courses: Sequence[Course], now: datetime) -> None:
@@ -217,16 +218,20 @@ def plan(
     return [one for one in planned if one.step.actions]
 
 
+_FIRED = (
+    select(steps.clock_id, steps.step, steps.generation)
+    .where(
+        steps.clock_id.in_(bindparam("clock_ids", expanding=True)), steps.fired_at.is_not(None)
+    )
+    .order_by(steps.generation)
+)
+
+
 def _told(session: Session, ids: Sequence[int]) -> dict[int, dict[str, int]]:
     """Return the keys of the steps that fired, with their last generation, by clock."""
     found: dict[int, dict[str, int]] = {}
     if ids:
-        fired = session.execute(
-            select(steps.clock_id, steps.step, steps.generation)
-            .where(steps.clock_id.in_(ids), steps.fired_at.is_not(None))
-            .order_by(steps.generation)
-        )
-        for clock_id, key, generation in fired:
+        for clock_id, key, generation in session.execute(_FIRED, {"clock_ids": list(ids)}):
             found.setdefault(clock_id, {})[key] = generation
     return found
 
@@ -246,18 +251,21 @@ def list_live(
     return list(rows.scalars())
 
 
+_SILENCE = (
+    update(core(EscalationStep))
+    .where(
+        steps.clock_id.in_(bindparam("clock_ids", expanding=True)),
+        steps.fired_at.is_(None),
+        steps.cancelled_at.is_(None),
+    )
+    .values(cancelled_at=bindparam("now"))
+)
+
+
 def silence(session: Session, clock_ids: list[int], at: datetime) -> None:
     """Cancel the steps that have not fired: nothing fires at an old moment."""
     if clock_ids:
-        session.execute(
-            update(EscalationStep)
-            .where(
-                steps.clock_id.in_(clock_ids),
-                steps.fired_at.is_(None),
-                steps.cancelled_at.is_(None),
-            )
-            .values(cancelled_at=at)
-        )
+        session.execute(_SILENCE, {"clock_ids": clock_ids, "now": at})
 
 
 def summary(session: Session, conversation_id: int) -> dict[str, Any]:
@@ -276,12 +284,7 @@ def summaries(session: Session, rows: Sequence[Sequence[SLAClock]]) -> list[dict
     owed = {clock.id: number for number, one in enumerate(counted) for clock in _owed(one)}
     fired: list[set[str]] = [set() for _ in counted]
     if owed:
-        found = session.execute(
-            select(steps.clock_id, steps.step).where(
-                steps.clock_id.in_(list(owed)), steps.fired_at.is_not(None)
-            )
-        )
-        for clock_id, key in found:
+        for clock_id, key, _ in session.execute(_FIRED, {"clock_ids": list(owed)}):
             fired[owed[clock_id]].add(key)
     return [summary_of(one, told) for one, told in zip(counted, fired, strict=True)]
 

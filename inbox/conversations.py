@@ -7,7 +7,7 @@ two people at once, or a person and a message that is just taken in, then take t
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, or_, select, update
 from sqlmodel import Session
 
 from inbox import chat, passing, record
@@ -141,6 +141,8 @@ def _hand_over(
 ) -> None:
     """Let an answer go its way: ``message.channel``."""
     house, extras = goes.house, goes.extras
+    if message.channel is not ChannelKind.EMAIL:  # a mail's row is written with its own id
+        session.flush()
     if message.channel is ChannelKind.CHAT:  # the row is the answer: the socket reads it
         keep_files(session, message, extras.files)
         chat.tell_visitors(session, conversation)
@@ -216,6 +218,7 @@ def note(
         return again
     body = _written(text)
     message = _store(session, conversation, body, Direction.NOTE, by, key, now)
+    session.flush()
     add_event(session, conversation.id, EventKind.NOTED, now, {"message": message.id}, by=by.id)
     changed(session, conversation.id, last_message_id=message.id)
     return message
@@ -327,12 +330,14 @@ def _written(text: str) -> str:
     return body
 
 
+_SAME_KEY = select(messages.id).where(messages.client_key == bindparam("key"))
+
+
 def _same_key(session: Session, key: str | None) -> Message | None:
     if not key:
         return None
-    return session.execute(
-        select(Message).where(messages.client_key == key)
-    ).scalar_one_or_none()
+    found = session.execute(_SAME_KEY, {"key": key}).scalar_one_or_none()
+    return session.get(Message, found) if found is not None else None
 
 
 def check_seen(
@@ -385,5 +390,4 @@ def _store(
         created_at=now,
     )
     session.add(message)
-    session.flush()
     return message

@@ -230,10 +230,11 @@ def _around(
     if company is None:
         return Batch(claimed, None, None)
     doors = list_doors(session)
+    mails = [door.handle for door in doors if door.kind is ChannelKind.EMAIL]
     context = Context(
         rulebook=load_rulebook(session),
         doors={door.id: door for door in doors},
-        house=make_house(company, doors, settings, secret),
+        house=make_house(company, mails, settings, secret),
         language=company.language,
         model_version_id=None,  # until it is loaded
         spam=Habit.of(company.settings),

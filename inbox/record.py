@@ -112,17 +112,20 @@ def was_met(session: Session, conversation_id: int, at: datetime) -> bool:
     return any(clock.met_at == at and clock.kind not in live for clock in found)
 
 
+_CLOCKS = (
+    select(SLAClock)
+    .where(rows_.conversation_id.in_(bindparam("numbers", expanding=True)))
+    .order_by(rows_.id)
+    .execution_options(populate_existing=True)
+)
+
+
 def load(session: Session, numbers: Sequence[int], now: datetime) -> list[Told]:
     """Load several conversations' histories and clocks, to be changed."""
     happened = timeline.load_happened(session, numbers)
     rows: dict[int, list[SLAClock]] = {number: [] for number in numbers}
     session.flush()
-    found = session.execute(
-        select(SLAClock)
-        .where(rows_.conversation_id.in_(list(numbers)))
-        .order_by(rows_.id)
-        .execution_options(populate_existing=True)
-    )
+    found = session.execute(_CLOCKS, {"numbers": list(numbers)})
     for clock in found.scalars():
         rows[clock.conversation_id].append(clock)
     told = [Told(number, happened[number], rows[number]) for number in numbers]

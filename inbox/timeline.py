@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlmodel import Session
 
 from inbox.sla.calendar import WorkingCalendar
@@ -112,14 +112,20 @@ def terms_of(data: Mapping[str, Any]) -> Terms:
     )
 
 
+_HAPPENED = (
+    select(events.conversation_id, events.kind, events.at, events.data, events.actor_id)
+    .where(
+        events.conversation_id.in_(bindparam("numbers", expanding=True)),
+        events.kind.in_(KINDS),
+    )
+    .order_by(events.conversation_id, events.id)
+)
+
+
 def load_happened(session: Session, numbers: Iterable[int]) -> dict[int, list[Happened]]:
     """Return what clocks follow from, of several conversations, in the order it was written."""
     found: dict[int, list[Happened]] = {number: [] for number in numbers}
-    rows = session.execute(
-        select(events.conversation_id, events.kind, events.at, events.data, events.actor_id)
-        .where(events.conversation_id.in_(list(found)), events.kind.in_(KINDS))
-        .order_by(events.conversation_id, events.id)
-    )
+    rows = session.execute(_HAPPENED, {"numbers": list(found)})
     for number, *what in rows:
         found[number].append(Happened(*what))
     return found
@@ -132,12 +138,17 @@ def happened_of(rows: Iterable[Event]) -> list[Happened]:
     ]
 
 
+_VERSIONS = select(versions.id, versions.spec).where(
+    versions.id.in_(bindparam("version_ids", expanding=True))
+)
+
+
 def load_calendars(session: Session, happened: Iterable[Happened]) -> Calendars:
     """Return every version of a calendar that these events name; loaded once a session."""
     known: dict[int, WorkingCalendar] = session.info.setdefault("calendar_versions", {})
     named = {number for what in happened for number in _versions(what.data)} - known.keys()
     if named:
-        rows = session.execute(select(versions.id, versions.spec).where(versions.id.in_(named)))
+        rows = session.execute(_VERSIONS, {"version_ids": sorted(named)})
         known |= {row.id: WorkingCalendar.from_spec(row.spec) for row in rows}
     return known
 

@@ -184,8 +184,6 @@ def reply_and_wait(
     said = conversations.reply(
         session, conversation, text, house, by=by, now=now, seen=seen, key=key, **more
     )
-    session.flush()
-    session.refresh(conversation)
     if conversation.last_message_id != before:  # not the same click again
         wait(session, conversation, Wait.CUSTOMER, by=by, now=now, message=said.id)
     return said

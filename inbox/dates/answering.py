@@ -54,8 +54,6 @@ def answer(
     said = send(
         session, conversation, text=text, house=house, by=by, now=now, extras=extras, **more
     )
-    session.flush()
-    session.refresh(conversation)
     if extras.remind_at is not None and conversation.last_message_id != before:
         reminders.add(
             session,

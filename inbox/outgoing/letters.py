@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, bindparam, select
 from sqlmodel import Session
 
 from inbox.acknowledgement import House, sender_of
@@ -20,7 +20,7 @@ from inbox.channels.filenames import clean_filename
 from inbox.channels.letter import Quoted
 from inbox.errors import Invalid
 from inbox.store import merges
-from inbox.store.changes import door_address, last_inbound_id
+from inbox.store.changes import last_inbound_id
 from inbox.store.people import Person
 from inbox.templating import N_
 from models import (
@@ -37,9 +37,13 @@ from models import (
     OutboxKind,
     Team,
 )
-from models.base import columns
+from models.base import columns, core
 
+agents = columns(Agent)
+contacts = columns(Contact)
+inboxes = columns(Inbox)
 messages = columns(Message)
+teams = columns(Team)
 
 MOST_COPIES = 20
 _BETWEEN = re.compile(r"[,;\r\n]+")
@@ -184,16 +188,28 @@ def post(
     extras: Extras = NOTHING_MORE,
     instead: Instead | None = None,
 ) -> Outbox:
-    """Put an answer into the outbox, as the mail that it will be; ``instead`` of its own."""
-    keep_files(session, message, extras.files)
-    sender = sender_of(house, door_address(session, conversation))
+    """Put an answer into the outbox, as the mail that it will be; ``instead`` of its own.
+
+    Writes the message's row, if it is new.
+    """
+    head = load_head(session, conversation, by)
+    sender = sender_of(house, head.address)
     message_id = make_message_id(house.secret, conversation.id, sender.partition("@")[2])
     message.email_message_id = message_id.strip("<>")
-    last = last_inbound_id(session, conversation)
+    session.flush()
+    keep_files(session, message, extras.files)
+    newest = _newest(session, conversation)
+    last = _answered_id(session, conversation, newest)
     reply_to = make_reply_address(house.secret, conversation.id, sender)
     said = instead.text if instead is not None else message.text
-    quoted = _quoted(session, conversation) if extras.quotes else None
-    text, html = _words(session, conversation, said, house, sender, by, quoted)
+    quoted = _quoted(newest) if extras.quotes and newest is not None else None
+    text, html = letter.write(
+        said,
+        signature=signature(head, house, sender, by),
+        quoted=quoted,
+        language=conversation.language,
+        zone=house.time_zone,
+    )
     cc = tuple(one for one in extras.cc if one != address)
     bcc = tuple(one for one in extras.bcc if one != address)
     mail = OutboundMessage(
@@ -237,69 +253,107 @@ def post(
     return made
 
 
-def _words(
-    session: Session,
-    conversation: Conversation,
-    said: str,
-    house: House,
-    sender: str,
-    by: Person,
-    quoted: Quoted | None,
-) -> tuple[str, str]:
-    return letter.write(
-        said,
-        signature=signature(session, conversation, house, sender, by),
-        quoted=quoted,
-        language=conversation.language,
-        zone=house.time_zone,
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a mail takes from its inbox, its writer and its team.
+
+    ``address`` is the inbox's, if that is one of mail; ``signature`` is the writer's own, else
+    the inbox's, with its fields still to be filled.
+    """
+
+    address: str | None
+    signature: str
+    team: str
+
+
+_HEAD = (
+    select(
+        inboxes.kind,
+        inboxes.handle,
+        inboxes.settings,
+        agents.signature,
+        teams.name.label("team"),
     )
+    .select_from(core(Inbox))
+    .outerjoin(core(Agent), agents.id == bindparam("me"))
+    .outerjoin(core(Team), teams.id == bindparam("team_id"))
+    .where(inboxes.id == bindparam("inbox_id"))
+)
 
 
-def signature(
-    session: Session, conversation: Conversation, house: House, sender: str, by: Person
-) -> str:
-    """Return what stands under an answer: the writer's own signature, else the inbox's."""
-    agent = session.get(Agent, by.id)
-    door = session.get(Inbox, conversation.inbox_id)
-    text = agent.signature if agent is not None else ""
-    if not text.strip() and door is not None:
-        text = str(door.settings.get("signature", ""))
+def load_head(session: Session, conversation: Conversation, by: Person) -> Head:
+    """Load what a mail of this conversation takes from where it comes from."""
+    values = {
+        "inbox_id": conversation.inbox_id,
+        "me": by.id,
+        "team_id": conversation.team_id,
+    }
+    row = session.execute(_HEAD, values).one()
+    text = row.signature or ""
     if not text.strip():
+        text = str(row.settings.get("signature", ""))
+    address = row.handle if row.kind is ChannelKind.EMAIL else None
+    return Head(address, text, row.team or "")
+
+
+def signature(head: Head, house: House, sender: str, by: Person) -> str:
+    """Return what stands under an answer."""
+    if not head.signature.strip():
         return ""
-    team = session.get(Team, conversation.team_id) if conversation.team_id else None
     values = {
         "name": by.name,
-        "team": team.name if team is not None else "",
+        "team": head.team,
         "company": house.company,
         "address": sender,
     }
-    return letter.fill_in(text, values)
+    return letter.fill_in(head.signature, values)
 
 
-def _quoted(session: Session, conversation: Conversation) -> Quoted | None:
+_NEWEST = (
+    select(
+        messages.visible_text,
+        messages.text,
+        messages.sender_address,
+        messages.created_at,
+        messages.channel,
+        messages.contact_id,
+        messages.email_message_id,
+        contacts.name,
+    )
+    .outerjoin(core(Contact), contacts.id == bindparam("contact_id"))
+    .where(
+        messages.conversation_id.in_(bindparam("numbers", expanding=True)),
+        messages.direction == Direction.INBOUND,
+        messages.is_machine.is_(False),
+    )
+    .order_by(messages.id.desc())
+    .limit(1)
+)
+
+
+def _newest(session: Session, conversation: Conversation) -> Row[Any] | None:
     """Return what the customer wrote last."""
-    row = session.execute(
-        select(
-            messages.visible_text,
-            messages.text,
-            messages.sender_address,
-            messages.created_at,
-            messages.channel,
-        )
-        .where(
-            messages.conversation_id.in_(merges.family(session, conversation)),
-            messages.direction == Direction.INBOUND,
-            messages.is_machine.is_(False),
-        )
-        .order_by(messages.id.desc())
-        .limit(1)
-    ).one_or_none()
-    if row is None or row.channel is ChannelKind.CHAT:
+    values = {
+        "numbers": merges.family(session, conversation),
+        "contact_id": conversation.contact_id,
+    }
+    return session.execute(_NEWEST, values).one_or_none()
+
+
+def _answered_id(session: Session, conversation: Conversation, newest: Row[Any] | None) -> str:
+    """Return what ``last_inbound_id`` does; most often that is the newest message's."""
+    if newest is None:
+        return ""
+    if newest.email_message_id and newest.contact_id == conversation.contact_id:
+        return str(newest.email_message_id)
+    return last_inbound_id(session, conversation)
+
+
+def _quoted(row: Row[Any]) -> Quoted | None:
+    if row.channel is ChannelKind.CHAT:
         return None
-    contact = session.get(Contact, conversation.contact_id)
-    name = contact.name if contact is not None else ""
     text = row.visible_text or row.text
-    return Quoted(name or row.sender_address, row.sender_address, row.created_at, text)
+    return Quoted(row.name or row.sender_address, row.sender_address, row.created_at, text)
 
 
 def _answering(session: Session, conversation: Conversation, message: Message) -> str:

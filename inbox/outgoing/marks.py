@@ -8,7 +8,7 @@ written to.
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlmodel import Session
 
 from inbox.db import insert_into
@@ -90,14 +90,16 @@ def mark(
         changed(session, conversation_id)
 
 
-def find_marked(session: Session, addresses: Sequence[str]) -> dict[str, AddressMark]:
-    """Return the marks that hold, of these addresses."""
+_MARKED = select(marks.address).where(
+    marks.address.in_(bindparam("addresses", expanding=True)), marks.lifted_at.is_(None)
+)
+
+
+def find_marked(session: Session, addresses: Sequence[str]) -> set[str]:
+    """Return which of these addresses a mark holds for."""
     if not addresses:
-        return {}
-    rows = session.execute(
-        select(AddressMark).where(marks.address.in_(list(addresses)), marks.lifted_at.is_(None))
-    ).scalars()
-    return {row.address: row for row in rows}
+        return set()
+    return set(session.execute(_MARKED, {"addresses": list(addresses)}).scalars())
 
 
 def lift(

@@ -3,12 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, bindparam, or_, select, true
 from sqlmodel import Session
 
 from inbox.errors import NotFound
-from inbox.store.counts import visible_to
+from inbox.store.counts import TEAMS, visible_to
 from inbox.store.people import Person
 from models import Ask, Conversation
 from models.base import columns, core
@@ -55,9 +56,16 @@ def asked_of(who: Person) -> ColumnElement[bool]:
 
     Only while the question is open: whoever was asked reads no further afterwards.
     """
-    return conversations.id.in_(
-        select(asks.conversation_id).where(IS_OPEN, asks.team_id.in_(sorted(who.team_ids)))
-    )
+    return _asked(sorted(who.team_ids))
+
+
+def _asked(team_ids: Any) -> ColumnElement[bool]:
+    open_to = select(asks.conversation_id).where(IS_OPEN, asks.team_id.in_(team_ids))
+    return conversations.id.in_(open_to)
+
+
+ASKED = _asked(TEAMS)
+"""That condition with parameters for ``looker``, for statements written once."""
 
 
 def is_answered_by(who: Person) -> ColumnElement[bool]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, insert, select
 from sqlmodel import Session
 
 from inbox.db import after_commit, before_commit
@@ -110,18 +110,24 @@ def door_address(session: Session, conversation: Conversation) -> str | None:
     return door.handle if door is not None and door.kind is ChannelKind.EMAIL else None
 
 
+_LAST_INBOUND = (
+    select(messages.email_message_id)
+    .where(
+        messages.conversation_id.in_(bindparam("numbers", expanding=True)),
+        messages.contact_id == bindparam("contact_id"),
+        messages.direction == Direction.INBOUND,
+        messages.is_machine.is_(False),
+        messages.email_message_id.is_not(None),
+    )
+    .order_by(messages.id.desc())
+    .limit(1)
+)
+
+
 def last_inbound_id(session: Session, conversation: Conversation) -> str:
     """Return the Message-ID of the last mail that its contact wrote, or ""."""
-    found = session.execute(
-        select(messages.email_message_id)
-        .where(
-            messages.conversation_id.in_(merges.family(session, conversation)),
-            messages.contact_id == conversation.contact_id,
-            messages.direction == Direction.INBOUND,
-            messages.is_machine.is_(False),
-            messages.email_message_id.is_not(None),
-        )
-        .order_by(messages.id.desc())
-        .limit(1)
-    ).scalar_one_or_none()
-    return found or ""
+    values = {
+        "numbers": merges.family(session, conversation),
+        "contact_id": conversation.contact_id,
+    }
+    return session.execute(_LAST_INBOUND, values).scalar_one_or_none() or ""

@@ -3,18 +3,22 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, bindparam, select
 from sqlmodel import Session
 
 from models import ChannelKind, Company, Inbox
-from models.base import columns
+from models.base import columns, core
 
 inboxes = columns(Inbox)
 
 
+_COMPANY = select(Company)
+
+
 def find_company(session: Session) -> Company | None:
     """Return the company, or None before the first visit."""
-    return session.execute(select(Company)).scalars().first()
+    found: Company | None = session.execute(_COMPANY).scalars().first()
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +33,42 @@ class Door:
     authserv_id: str = ""  # whose word on a mail's sender is believed
 
 
-def list_doors(session: Session, kind: ChannelKind | None = None) -> list[Door]:
-    """Return the open inboxes, of one kind or of all."""
-    query = select(
+_DOORS = (
+    select(
         inboxes.id,
         inboxes.kind,
         inboxes.handle,
         inboxes.name,
         inboxes.team_id,
         inboxes.settings["authserv_id"].as_string(),
-    ).where(inboxes.is_active.is_(True))
-    if kind is not None:
-        query = query.where(inboxes.kind == kind)
-    found = session.execute(query.order_by(inboxes.id))
+    )
+    .where(inboxes.is_active.is_(True))
+    .order_by(inboxes.id)
+)
+_DOORS_OF_KIND = _DOORS.where(inboxes.kind == bindparam("kind"))
+_HOUSE = (  # a row for each mail inbox that is open
+    select(Company, inboxes.handle)
+    .outerjoin(
+        core(Inbox), and_(inboxes.is_active.is_(True), inboxes.kind == ChannelKind.EMAIL)
+    )
+    .order_by(inboxes.id)
+)
+
+
+def find_house(session: Session) -> tuple[Company, list[str]] | None:
+    """Return the company and the addresses of its open mail inboxes, if it is there."""
+    found = session.execute(_HOUSE).all()
+    if not found:
+        return None
+    return found[0][0], [handle for _, handle in found if handle is not None]
+
+
+def list_doors(session: Session, kind: ChannelKind | None = None) -> list[Door]:
+    """Return the open inboxes, of one kind or of all."""
+    if kind is None:
+        found = session.execute(_DOORS)
+    else:
+        found = session.execute(_DOORS_OF_KIND, {"kind": kind})
     return [
         Door(row.id, row.kind, row.handle, row.name, row.team_id, row[5] or "") for row in found
     ]

@@ -6,12 +6,25 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select, update
+from sqlalchemy import (
+    ClauseElement,
+    ColumnElement,
+    Select,
+    Update,
+    and_,
+    bindparam,
+    func,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.orm.attributes import set_committed_value
+from sqlalchemy.orm.util import identity_key
 from sqlmodel import Session
 
 from inbox.errors import Conflict, NotFound
-from inbox.store.asks import asked_of
-from inbox.store.counts import looker, may_open, seen_by
+from inbox.store.asks import ASKED, asked_of
+from inbox.store.counts import looker, may_open, opened_by, seen_by
 from inbox.store.people import Person
 from models import (
     MESSENGERS,
@@ -23,6 +36,7 @@ from models import (
     Correction,
     Event,
     Message,
+    Role,
     SLAClock,
     Status,
     TriageModelVersion,
@@ -203,6 +217,9 @@ def get_listed(session: Session, conversation_id: int) -> Listed:
     return Listed(*session.execute(_LISTED, {"number": conversation_id}).one())
 
 
+_ONE = select(Conversation).where(conversations.id == bindparam("number"))
+
+
 def get_for_agent(
     session: Session,
     conversation_id: int,
@@ -226,16 +243,21 @@ def get_for_agent(
     Conflict
         If it is to be changed and was merged into another.
     """
-    seen = or_(may_open(who), asked_of(who)) if or_asked else may_open(who)
-    query = select(Conversation).where(conversations.id == conversation_id, seen)
-    if to_change:
-        query = query.with_for_update()
-    found: Conversation | None = session.execute(query).scalar_one_or_none()
+    query = _for_agent(who.role, to_change, or_asked)
+    values = {**looker(who), "number": conversation_id}
+    found: Conversation | None = session.execute(query, values).scalar_one_or_none()
     if found is None:
         raise NotFound("There is no such conversation, or it belongs to another team.")
     if to_change and found.status is Status.MERGED and not or_merged:
         raise Conflict("It was merged into another request: go on there.")
     return found
+
+
+@cache
+def _for_agent(role: Role, to_change: bool, or_asked: bool) -> Select[Any]:
+    seen = or_(opened_by(role), ASKED) if or_asked else opened_by(role)
+    query = _ONE.where(seen)
+    return query.with_for_update() if to_change else query
 
 
 def seen_among(session: Session, numbers: Sequence[int], who: Person) -> set[int]:
@@ -272,18 +294,43 @@ def get_to_change(session: Session, conversation_id: int) -> Conversation | None
 def change(
     session: Session, conversation_id: int, *conditions: ColumnElement[bool], **values: Any
 ) -> bool:
-    """Change a conversation if the conditions still hold; False if somebody was faster."""
-    done = session.execute(
-        update(Conversation)
-        .where(conversations.id == conversation_id, *conditions)
-        .values(version=conversations.version + 1, **values)
+    """Change a conversation if the conditions still hold; False if somebody was faster.
+
+    Where it is loaded, it says the same from then on.
+    """
+    counted = {name: one for name, one in values.items() if isinstance(one, ClauseElement)}
+    plain = {name: one for name, one in values.items() if name not in counted}
+    statement = _change(tuple(plain))
+    if conditions or counted:
+        statement = statement.where(*conditions).values(**counted)
+    done = session.execute(statement, {"number": conversation_id, **plain})
+    if done.rowcount != 1:  # type: ignore[attr-defined]
+        return False
+    loaded = session.identity_map.get(identity_key(Conversation, conversation_id))
+    if loaded is not None:
+        for name, one in plain.items():
+            set_committed_value(loaded, name, one)
+        session.expire(loaded, ["version", *counted])
+    return True
+
+
+@cache
+def _change(names: tuple[str, ...]) -> Update:
+    """Write the update once for each set of columns."""
+    return (
+        update(core(Conversation))
+        .where(conversations.id == bindparam("number"))
+        .values(version=conversations.version + 1, **{name: bindparam(name) for name in names})
     )
-    return bool(done.rowcount == 1)  # type: ignore[attr-defined]
+
+
+_AGAIN = _ONE.execution_options(populate_existing=True)
 
 
 def get(session: Session, conversation_id: int) -> Conversation:
     """Return a conversation that was already loaded for this person in this unit of work."""
-    found = session.get(Conversation, conversation_id, populate_existing=True)
+    values = {"number": conversation_id}
+    found: Conversation | None = session.execute(_AGAIN, values).scalar_one_or_none()
     if found is None:
         raise NotFound("There is no such conversation.")
     return found

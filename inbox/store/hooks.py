@@ -128,6 +128,13 @@ def tell(
     after_commit(session, HOOKS)
 
 
+_LISTENING = (
+    select(hooks.id, hooks.kinds)
+    .where(hooks.off.in_([HookOff.NO, HookOff.FAILING]))
+    .order_by(hooks.id)
+)
+
+
 def listening(session: Session) -> dict[int, frozenset[str]]:
     """Return which webhooks hear of what; asked once in a unit of work.
 
@@ -135,8 +142,6 @@ def listening(session: Session) -> dict[int, frozenset[str]]:
     """
     found: dict[int, frozenset[str]] | None = session.info.get("hooks")
     if found is None:
-        heard = hooks.off.in_([HookOff.NO, HookOff.FAILING])
-        rows = session.execute(select(hooks.id, hooks.kinds).where(heard).order_by(hooks.id))
-        found = {row.id: frozenset(row.kinds) for row in rows}
+        found = {row.id: frozenset(row.kinds) for row in session.execute(_LISTENING)}
         session.info["hooks"] = found
     return found

@@ -221,19 +221,23 @@ def create_contact(
     return theirs
 
 
+_RESTRICTED = select(contacts.restricted_at).where(contacts.id == bindparam("contact_id"))
+_IDENTITIES = (
+    select(identities.kind, identities.value)
+    .where(identities.contact_id == bindparam("contact_id"))
+    .order_by(identities.id)
+)
+_VERIFIED = _IDENTITIES.where(identities.kind == "email", identities.verified_at.is_not(None))
+
+
 def is_restricted(session: Session, contact_id: int) -> bool:
     """Tell whether nothing may be done with what is kept of a contact."""
-    found = select(contacts.restricted_at).where(contacts.id == contact_id)
-    return session.execute(found).scalar() is not None
+    return session.execute(_RESTRICTED, {"contact_id": contact_id}).scalar() is not None
 
 
 def list_identities(session: Session, contact_id: int) -> dict[str, Sequence[str]]:
     """Return a contact's addresses by kind."""
-    rows = session.execute(
-        select(identities.kind, identities.value)
-        .where(identities.contact_id == contact_id)
-        .order_by(identities.id)
-    )
+    rows = session.execute(_IDENTITIES, {"contact_id": contact_id})
     found: dict[str, list[str]] = {}
     for row in rows:
         found.setdefault(row.kind, []).append(row.value)
@@ -242,17 +246,7 @@ def list_identities(session: Session, contact_id: int) -> dict[str, Sequence[str
 
 def list_verified(session: Session, contact_id: int) -> list[str]:
     """Return the e-mail addresses that a contact has answered from, or a person vouched for."""
-    return list(
-        session.execute(
-            select(identities.value)
-            .where(
-                identities.contact_id == contact_id,
-                identities.kind == "email",
-                identities.verified_at.is_not(None),
-            )
-            .order_by(identities.id)
-        ).scalars()
-    )
+    return [row.value for row in session.execute(_VERIFIED, {"contact_id": contact_id})]
 
 
 def set_on_duty(session: Session, agent_id: int, on_duty: bool, now: datetime) -> None:

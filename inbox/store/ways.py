@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Row, Select, bindparam, select
 from sqlmodel import Session
 
 from inbox.store import people
@@ -50,6 +50,7 @@ _PEOPLE: Select[tuple[object, ...]] = (
     )
     .order_by(persons.wrote_at.desc(), persons.id.desc())
 )
+_THEIRS = _PEOPLE.where(identities.contact_id == bindparam("contact_id"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class Way:
 def list_ways(session: Session, contact_id: int) -> list[Way]:
     """Return all ways that a contact has proved: addresses first, then messengers."""
     mail = people.list_verified(session, contact_id)
-    rows = session.execute(_PEOPLE.where(identities.contact_id == contact_id))
+    rows = session.execute(_THEIRS, {"contact_id": contact_id})
     return [*(Way(one, ChannelKind.EMAIL, one) for one in mail), *(_way(row) for row in rows)]
 
 

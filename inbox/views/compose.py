@@ -26,7 +26,7 @@ from inbox.views.extras import (
 )
 from inbox.views.flash import flash
 from inbox.views.inbox import open_next, speaker_for
-from inbox.views.opened import load_acted, load_opened
+from inbox.views.opened import Opened, load_acted, load_opened
 from inbox.views.render import Toast, wants_partial, words
 from inbox.views.security import form_fields
 from inbox.views.site import HttpRequest, number_of, person, read, reader_zone
@@ -153,17 +153,29 @@ async def _written(request: HttpRequest, number: int, then: str) -> Response[Any
     if not wants_partial(request):
         after = "/inbox" if then == "done" else f"/inbox/{number}"
         return flash(request, Redirect(after, status_code=303), done)
-    who, sent = person(request), then not in ("note", "later")
-    held = await read(request, undoing.find_held, number, who.id, utcnow()) if sent else 0
+    held, loaded = await read(request, _load_written, number, person(request), then)
+    sent = _was_sent(then)
     undo = f"/inbox/{number}/messages/{held}/undo" if held else None
     toast = Toast(words(request)(done), "sent" if sent else "done", undo)
-    if then not in ("wait", "done"):
-        loaded = await read(request, load_acted, number, who)
+    if loaded is not None:
         return await composer(request, loaded, 201, toast)
     response = await open_next(request, toast)
     response.headers["HX-Retarget"] = "#conversation"
     response.headers["HX-Reswap"] = "outerHTML"
     return response
+
+
+def _was_sent(then: str) -> bool:
+    return then not in ("note", "later")
+
+
+def _load_written(
+    session: Session, number: int, who: Person, then: str
+) -> tuple[int, Opened | None]:
+    """Load the answer that can be undone, or 0, and the page that its writer stays on."""
+    held = undoing.find_held(session, number, who.id, utcnow()) if _was_sent(then) else 0
+    stays = then not in ("wait", "done")
+    return held, load_acted(session, number, who) if stays else None
 
 
 async def _again(

@@ -18,7 +18,7 @@ from inbox.outgoing import staged
 from inbox.outgoing.letters import File
 from inbox.templating import N_
 from models import Draft, Message
-from models.base import columns
+from models.base import columns, core
 
 drafts = columns(Draft)
 messages = columns(Message)
@@ -167,11 +167,23 @@ def put_back_files(
     return tuple(one.token for one in kept)
 
 
+_THEIRS = select(Draft).where(
+    drafts.agent_id == bindparam("me"), drafts.conversation_id == bindparam("number")
+)
+_TAKE = (
+    delete(core(Draft))
+    .where(
+        drafts.agent_id == bindparam("me"),
+        drafts.conversation_id == bindparam("number"),
+        drafts.kind == bindparam("its_kind"),
+    )
+    .returning(drafts.files)
+)
+
+
 def load(session: Session, agent_id: int, number: int) -> dict[str, Draft]:
     """Return a person's drafts in a conversation, by kind."""
-    rows = session.execute(
-        select(Draft).where(drafts.agent_id == agent_id, drafts.conversation_id == number)
-    ).scalars()
+    rows = session.execute(_THEIRS, {"me": agent_id, "number": number}).scalars()
     return {row.kind: row for row in rows}
 
 
@@ -183,15 +195,8 @@ def forget(session: Session, agent_id: int, number: int, kind: str) -> None:
 
 def take(session: Session, agent_id: int, number: int, kind: str) -> Sequence[str]:
     """Forget a draft; return the tokens of its files, which stay."""
-    files: Sequence[str] | None = session.execute(
-        delete(Draft)
-        .where(
-            drafts.agent_id == agent_id,
-            drafts.conversation_id == number,
-            drafts.kind == kind,
-        )
-        .returning(drafts.files)
-    ).scalar_one_or_none()
+    which = {"me": agent_id, "number": number, "its_kind": kind}
+    files: Sequence[str] | None = session.execute(_TAKE, which).scalar_one_or_none()
     if files is not None:
         after_commit(session, "list")
     return files or ()

@@ -21,13 +21,14 @@ from inbox.outgoing.letters import (
     MOST_FILE_BYTES,
     OWN_ADDRESS,
     WrongAddress,
+    load_head,
     read_copies,
     signature,
 )
 from inbox.outgoing.marks import find_marked
 from inbox.queue import OUTBOX
 from inbox.store import merges, people
-from inbox.store.changes import add_event, changed, door_address
+from inbox.store.changes import add_event, changed
 from inbox.store.people import Person
 from inbox.templating import N_, translator
 from models import (
@@ -95,7 +96,9 @@ def forward(
     files = _files(session, said) if wanted.with_files else []
     if sum(size for _, size in files) > MOST_FILE_BYTES:
         raise Invalid(TOO_LARGE, {"with_files": TOO_LARGE})
-    sender = sender_of(house, door_address(session, conversation))
+    head = load_head(session, conversation, by)
+    sender = sender_of(house, head.address)
+    signed = signature(head, house, sender, by)
     message_id = make_message_id(house.secret, conversation.id, sender.partition("@")[2])
     subject = conversation.subject or f"#{conversation.id}"
     mail = OutboundMessage(
@@ -104,7 +107,7 @@ def forward(
         from_name=house.company,
         to=addresses[0],
         subject=subject if subject.lower().startswith("fwd:") else f"Fwd: {subject}",
-        text=_text(session, conversation, wanted.text, said, house, sender, by),
+        text=_text(session, conversation, wanted.text, said, house, signed),
         envelope_from=make_reply_address(house.secret, conversation.id, sender),
         instance_id=house.instance_id,
         date=now,
@@ -182,15 +185,14 @@ def _text(
     typed: str,
     said: Sequence[Message],
     house: House,
-    sender: str,
-    by: Person,
+    signed: str,
 ) -> str:
     say = translator(conversation.language).gettext
     contact = session.get(Contact, conversation.contact_id)
     name = contact.name if contact is not None else ""
     zone = ZoneInfo(house.time_zone)
     parts = [typed.replace("\r\n", "\n").strip()[:MOST_TEXT]]
-    parts.append(signature(session, conversation, house, sender, by))
+    parts.append(signed)
     for one in said:
         inbound = one.direction is Direction.INBOUND
         who = name if inbound else house.company

@@ -8,7 +8,7 @@ import logging
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlmodel import Session
 
 from inbox import conversations
@@ -127,14 +127,16 @@ def _note(
     changed(session, row.conversation_id)
 
 
+_PLANNED = (
+    select(PlannedAnswer)
+    .where(planned.conversation_id == bindparam("number"))
+    .order_by(planned.send_at, planned.id)
+)
+
+
 def list_planned(session: Session, number: int) -> list[PlannedAnswer]:
     """Return what is to leave later, or was held, of a conversation."""
-    query = (
-        select(PlannedAnswer)
-        .where(planned.conversation_id == number)
-        .order_by(planned.send_at, planned.id)
-    )
-    return list(session.execute(query).scalars())
+    return list(session.execute(_PLANNED, {"number": number}).scalars())
 
 
 def _take(session: Session, number: int, planned_id: int, by: Person) -> PlannedAnswer:

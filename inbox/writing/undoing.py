@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlmodel import Session
 
 from inbox import clocks, record
@@ -53,25 +53,29 @@ _DISTURBS = (
 )
 
 
+_NEWEST = (
+    select(messages.id, outbox.id)
+    .outerjoin(
+        core(Outbox),
+        (outbox.message_id == messages.id)
+        & (outbox.state == DeliveryState.QUEUED)
+        & (outbox.attempts == 0)
+        & (outbox.leased_until > bindparam("now")),
+    )
+    .where(
+        messages.conversation_id == bindparam("number"),
+        messages.author_id == bindparam("me"),
+        messages.direction == Direction.OUTBOUND,
+    )
+    .order_by(messages.id.desc())
+    .limit(1)
+)
+
+
 def find_held(session: Session, number: int, agent_id: int, now: datetime) -> int:
     """Return somebody's newest answer there if it can still be undone, else 0."""
-    newest = session.execute(
-        select(messages.id, outbox.id)
-        .outerjoin(
-            core(Outbox),
-            (outbox.message_id == messages.id)
-            & (outbox.state == DeliveryState.QUEUED)
-            & (outbox.attempts == 0)
-            & (outbox.leased_until > now),
-        )
-        .where(
-            messages.conversation_id == number,
-            messages.author_id == agent_id,
-            messages.direction == Direction.OUTBOUND,
-        )
-        .order_by(messages.id.desc())
-        .limit(1)
-    ).one_or_none()
+    values = {"number": number, "me": agent_id, "now": now}
+    newest = session.execute(_NEWEST, values).one_or_none()
     return newest[0] if newest is not None and newest[1] is not None else 0
 
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import CompileError
 from sqlmodel import Session
 
 from inbox import closing
@@ -20,7 +21,8 @@ from inbox.store import conversations as rows
 from inbox.store import counts, pages
 from inbox.store.conversations import Cursor
 from inbox.store.people import Person
-from models import ChannelKind, ClockKind, Direction, OutboxKind, Status
+from models import ChannelKind, ClockKind, Conversation, Direction, OutboxKind, Status
+from models.base import columns
 from tests.conftest import Announced
 from tests.factories import (
     CUSTOMER,
@@ -39,6 +41,7 @@ from tests.factories import (
     prediction,
 )
 
+conversations = columns(Conversation)
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 
 
@@ -77,6 +80,32 @@ async def test_a_reply_is_a_message_a_mail_and_a_kept_promise(
 
     await database.read(look)
     assert {"list", f"conv-{number}", "ring:outbox"} == set(announced.names)
+
+
+async def test_what_is_loaded_says_what_was_changed(database: Database, firm: Firm) -> None:
+    """Nobody has to load a conversation again to see what they wrote into it themselves."""
+    number = await database.write(arrive, firm)
+
+    def change(session: Session) -> None:
+        row = rows.get_to_change(session, number)
+        assert row is not None
+        version, asked = row.version, row.asked_again
+        more = conversations.asked_again + 1
+        mine, another = conversations.owner_id.is_(None), conversations.id < 0
+        values = {"status": Status.WAITING, "thanked_at": NOW, "asked_again": more}
+        assert not rows.change(session, number, another, **values)
+        assert (row.status, row.thanked_at, row.version) == (Status.OPEN, None, version)
+        row.owner_id = None
+        session.flush()
+        assert rows.change(session, number, mine, **values)
+        said = row.status, row.thanked_at, row.asked_again, row.version
+        assert said == (Status.WAITING, NOW, asked + 1, version + 1)
+        session.refresh(row)
+        assert said == (row.status, row.thanked_at, row.asked_again, row.version)
+        with pytest.raises(CompileError):
+            rows.change(session, number, no_such_column=1)
+
+    await database.write(change)
 
 
 async def test_a_doubled_click_sends_one_mail(database: Database, firm: Firm) -> None:
