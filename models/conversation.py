@@ -210,7 +210,7 @@ class Conversation(Table, table=True):
         # What waits for somebody of a team to be there.
         Index(
             "ix_conversations_unowned",
-            *("team_id", "order_at"),
+            *("team_id", "status", "order_at"),  # status: or the team's whole list is preferred
             sqlite_where=text("owner_id IS NULL AND status = 'open'"),
             postgresql_where=text("owner_id IS NULL AND status = 'open'"),
         ),
