@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, select, true, union, update
+from sqlalchemy import ColumnElement, Select, bindparam, func, select, union, update
 from sqlmodel import Session
 
 from inbox.errors import NotFound
-from inbox.store.counts import visible_to
+from inbox.store.counts import looker, seen_by
 from inbox.store.people import Person
 from models import (
     Account,
@@ -97,7 +98,7 @@ class Wanted:
     page: int = 0
 
 
-def kept_by(agent_id: int) -> ColumnElement[bool]:
+def kept_by(agent_id: int | ColumnElement[int]) -> ColumnElement[bool]:
     """Return the condition for the accounts that somebody owns or backs up."""
     # Two questions, each with its index; with OR every account would be looked at.
     owned = select(accounts.id).where(accounts.owner_id == agent_id)
@@ -107,12 +108,19 @@ def kept_by(agent_id: int) -> ColumnElement[bool]:
 
 def list_accounts(session: Session, wanted: Wanted, limit: int = PAGE_SIZE) -> list[Listed]:
     """Return a page of accounts; one more than ``limit`` where there are more."""
-    key = SORTS.get(wanted.sort, figures.need)
-    order = _ordered(key, wanted.sort, falls(wanted))
-    query = select(*LISTED).join(core(AccountFigures), figures.account_id == accounts.id)
-    query = query.where(_fitting(wanted)).order_by(*order)
-    query = query.limit(limit + 1).offset(limit * wanted.page)
-    return [Listed(*row) for row in session.execute(query)]
+    query = _listing(
+        wanted.sort if wanted.sort in SORTS else "need",
+        falls(wanted),
+        is_kept=wanted.owner_id is not None,
+        has_status=wanted.status is not None,
+    )
+    if words := wanted.words.strip():
+        query = query.where(accounts.folded.contains(words, autoescape=True))
+    given = {
+        **{"owner_id": wanted.owner_id, "status": wanted.status},
+        **{"most": limit + 1, "skipped": limit * wanted.page},
+    }
+    return [Listed(*row) for row in session.execute(query, given)]
 
 
 def falls(wanted: Wanted) -> bool:
@@ -129,17 +137,17 @@ def _ordered(
     return (key.is_(None), *order) if sort in OLDEST_FIRST else tuple(order)
 
 
-def _fitting(wanted: Wanted) -> ColumnElement[bool]:
-    found: ColumnElement[bool] = true()
-    if wanted.owner_id is not None:
-        found = kept_by(wanted.owner_id)
-    if wanted.status is not None:
-        found &= accounts.status == wanted.status
+@cache
+def _listing(sort: str, is_falling: bool, *, is_kept: bool, has_status: bool) -> Select[Any]:
+    query = select(*LISTED).join(core(AccountFigures), figures.account_id == accounts.id)
+    if is_kept:
+        query = query.where(kept_by(bindparam("owner_id")))
+    if has_status:
+        query = query.where(accounts.status == bindparam("status"))
     else:
-        found &= accounts.status != AccountStatus.ENDED
-    if words := wanted.words.strip():
-        found &= accounts.folded.contains(words, autoescape=True)
-    return found
+        query = query.where(accounts.status != AccountStatus.ENDED)
+    query = query.order_by(*_ordered(SORTS[sort], sort, is_falling))
+    return query.limit(bindparam("most")).offset(bindparam("skipped"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +246,24 @@ def _of_place(owner_id: int | None) -> Select[Any]:
 # ---- one account -----------------------------------------------------------------------
 
 
+_ACCOUNT = (
+    select(Account)
+    .where(accounts.id == bindparam("account_id"))
+    .execution_options(populate_existing=True)
+)
+_TO_CHANGE = _ACCOUNT.with_for_update()
+_THEIRS = (
+    select(conversations.id)
+    .where(conversations.account_id == bindparam("account_id"), seen_by(sees_all=False))
+    .limit(1)
+)
+_WITH_FIGURES = (
+    select(Account, AccountFigures)
+    .outerjoin(core(AccountFigures), figures.account_id == accounts.id)
+    .where(accounts.id == bindparam("account_id"))
+)
+
+
 def get_account(session: Session, account_id: int, *, to_change: bool = False) -> Account:
     """Return an account.
 
@@ -246,9 +272,8 @@ def get_account(session: Session, account_id: int, *, to_change: bool = False) -
     NotFound
         If there is none.
     """
-    found: Account | None = session.get(
-        Account, account_id, populate_existing=True, with_for_update=to_change or None
-    )
+    query = _TO_CHANGE if to_change else _ACCOUNT
+    found: Account | None = session.execute(query, {"account_id": account_id}).scalar()
     if found is None:
         raise NotFound(UNKNOWN)
     return found
@@ -268,19 +293,45 @@ def get_for_person(
         If there is none, or it is somebody else's: nobody can tell which.
     """
     found = get_account(session, account_id, to_change=to_change)
-    if may_change(who, found):
-        return found
-    theirs = select(conversations.id).where(
-        conversations.account_id == account_id, visible_to(who)
-    )
-    if to_change or session.execute(theirs.limit(1)).first() is None:
+    if not may_change(who, found) and (to_change or not _sees(session, found, who)):
         raise NotFound(UNKNOWN)
     return found
+
+
+def get_page(
+    session: Session, account_id: int, who: Person
+) -> tuple[Account, AccountFigures | None]:
+    """Return an account that this person may see, and what was counted of it last.
+
+    Raises
+    ------
+    NotFound
+        As of ``get_for_person``.
+    """
+    found, counted = find_with_figures(session, account_id)
+    if found is None or not (may_change(who, found) or _sees(session, found, who)):
+        raise NotFound(UNKNOWN)
+    return found, counted
+
+
+def _sees(session: Session, account: Account, who: Person) -> bool:
+    given = {**looker(who), "account_id": account.id}
+    return session.execute(_THEIRS, given).first() is not None
 
 
 def may_change(who: Person, account: Account) -> bool:
     """Tell whether somebody may change an account: its owner, its backup, supervisors."""
     return who.sees_all or who.id in (account.owner_id, account.backup_id)
+
+
+def find_with_figures(
+    session: Session, account_id: int | None
+) -> tuple[Account | None, AccountFigures | None]:
+    """Return an account, if there is one, and what was counted of it last."""
+    if account_id is None:
+        return None, None
+    row = session.execute(_WITH_FIGURES, {"account_id": account_id}).one_or_none()
+    return (row[0], row[1]) if row is not None else (None, None)
 
 
 def find_figures(session: Session, account_id: int) -> AccountFigures | None:
@@ -304,21 +355,24 @@ class Member:
     address: str
 
 
+_REACHED = (
+    select(func.min(identities.value))
+    .where(identities.contact_id == contacts.id, identities.kind.in_(["email", "phone"]))
+    .correlate(Contact)
+    .scalar_subquery()
+)
+_MEMBERS = (
+    select(contacts.id, contacts.name, contacts.position, func.coalesce(_REACHED, ""))
+    .where(contacts.account_id == bindparam("account_id"), contacts.joined_into_id.is_(None))
+    .order_by(contacts.name, contacts.id)
+    .limit(bindparam("most"))
+)
+
+
 def list_members(session: Session, account_id: int, limit: int = 200) -> list[Member]:
     """Return an account's contacts by name; who became another is left out."""
-    reached = (
-        select(func.min(identities.value))
-        .where(identities.contact_id == contacts.id, identities.kind.in_(["email", "phone"]))
-        .correlate(Contact)
-        .scalar_subquery()
-    )
-    query = (
-        select(contacts.id, contacts.name, contacts.position, reached)
-        .where(contacts.account_id == account_id, contacts.joined_into_id.is_(None))
-        .order_by(contacts.name, contacts.id)
-        .limit(limit)
-    )
-    return [Member(row[0], row[1], row[2], row[3] or "") for row in session.execute(query)]
+    found = session.execute(_MEMBERS, {"account_id": account_id, "most": limit})
+    return [Member(*row) for row in found]
 
 
 # ---- routing ---------------------------------------------------------------------------

@@ -99,9 +99,9 @@ def _ways(team_ids: Any, agent_id: Any) -> list[ColumnElement[bool]]:
     ]
 
 
-def _kept_by(who: Person) -> Select[int]:
+def _kept_by(agent_id: Any) -> Select[int]:
     """Return the accounts that a person looks after, as owner or as backup."""
-    theirs = or_(accounts.owner_id == who.id, accounts.backup_id == who.id)
+    theirs = or_(accounts.owner_id == agent_id, accounts.backup_id == agent_id)
     return select(accounts.id).where(theirs)
 
 
@@ -114,8 +114,16 @@ def may_open(who: Person) -> ColumnElement[bool]:
         return true()  # who answers for what is restricted
     if who.sees_all:
         return NOT_RESTRICTED
-    ways = _ways(who.team_ids, who.id)
-    return and_(or_(*ways, conversations.account_id.in_(_kept_by(who))), NOT_RESTRICTED)
+    return _opened(who.team_ids, who.id)
+
+
+def _opened(team_ids: Any, agent_id: Any) -> ColumnElement[bool]:
+    kept = conversations.account_id.in_(_kept_by(agent_id))
+    return and_(or_(*_ways(team_ids, agent_id), kept), NOT_RESTRICTED)
+
+
+OPENED = _opened(_TEAMS, _ME)
+"""What somebody may open who does not see all, with parameters for ``looker``."""
 
 
 def sees(session: Session, who: Person, conversation: Conversation) -> bool:
@@ -123,7 +131,7 @@ def sees(session: Session, who: Person, conversation: Conversation) -> bool:
     is_theirs = conversation.team_id in who.team_ids or conversation.owner_id == who.id
     if who.sees_all or is_theirs or conversation.owner_id is None:
         return True
-    kept = _kept_by(who).where(accounts.id == conversation.account_id)
+    kept = _kept_by(who.id).where(accounts.id == conversation.account_id)
     return conversation.account_id is not None and session.execute(kept).first() is not None
 
 

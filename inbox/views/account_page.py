@@ -23,7 +23,7 @@ from inbox.store.accountpage import (
     load_state,
     whose_account,
 )
-from inbox.store.accounts import Member, find_figures, list_members, may_change
+from inbox.store.accounts import Member, list_members, may_change
 from inbox.store.conversations import Listed
 from inbox.store.files import FileRow, list_files
 from inbox.store.joins import JoinState, Pair, list_pairs
@@ -103,7 +103,7 @@ def load(
         is_open=list_open(session, whose, who),
         types=setup.named_types(session),
         files=list_files(session, whose, who, FEW_FILES + 1),
-        figures=find_figures(session, account.id) if account is not None else None,
+        figures=whose.figures,
         members=members,
         known_as=known_as,
         pairs=pairs,
