@@ -1,12 +1,11 @@
-"""Accounts as lists, the matrix and routing ask for them; who sees which is decided here."""
+"""Accounts as pages, scripts and routing ask for them; who sees which is decided here."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from functools import cache
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, select, union, update
+from sqlalchemy import ColumnElement, bindparam, func, select, union, update
 from sqlmodel import Session
 
 from inbox.errors import NotFound
@@ -16,7 +15,6 @@ from models import (
     Account,
     AccountFigures,
     AccountStatus,
-    AccountValue,
     Contact,
     ContactIdentity,
     Conversation,
@@ -29,73 +27,7 @@ contacts = columns(Contact)
 identities = columns(ContactIdentity)
 conversations = columns(Conversation)
 
-PAGE_SIZE = 50
-BANDS = range(4)  # how much care: none, some, much, most
 UNKNOWN = "There is no such account, or it belongs to somebody else."
-OLDEST_FIRST = ("waiting", "contact", "milestone")  # None last
-
-_FIGURES = (
-    *("need", "place", "reasons", "open_count", "late_count", "oldest_waiting_at"),
-    *("last_contact_at", "next_milestone_at", "promises_kept", "promises_missed"),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """One account of a list with what was counted of it last."""
-
-    id: int
-    name: str
-    kind: str
-    status: AccountStatus
-    value: AccountValue
-    tier: str
-    owner_id: int | None
-    backup_id: int | None
-    since: date | None
-    need: int
-    place: str
-    reasons: dict[str, Any]
-    open_count: int
-    late_count: int
-    oldest_waiting_at: datetime | None
-    last_contact_at: datetime | None
-    next_milestone_at: datetime | None
-    promises_kept: int
-    promises_missed: int
-
-
-LISTED = (
-    *(accounts[name] for name in Listed.__dataclass_fields__ if name not in _FIGURES),
-    *(figures[name] for name in _FIGURES),
-)
-SORTS: dict[str, ColumnElement[Any]] = {
-    "need": figures.need,
-    "name": accounts.folded,
-    "status": accounts.status,
-    "value": accounts.value,
-    "open": figures.open_count,
-    "waiting": figures.oldest_waiting_at,
-    "milestone": figures.next_milestone_at,
-    "contact": figures.last_contact_at,
-    "promises": figures.promises_missed,
-}
-_FALLING = ("need", "open", "promises")  # most first, unless asked otherwise
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which accounts, in which order; ``owner_id`` None is anybody's.
-
-    Ended ones are only listed where ``status`` asks for them.
-    """
-
-    owner_id: int | None = None
-    status: AccountStatus | None = None
-    words: str = ""  # in the name, folded as that is
-    sort: str = "need"
-    turned: bool = False  # the other way round
-    page: int = 0
 
 
 def kept_by(agent_id: int | ColumnElement[int]) -> ColumnElement[bool]:
@@ -104,50 +36,6 @@ def kept_by(agent_id: int | ColumnElement[int]) -> ColumnElement[bool]:
     owned = select(accounts.id).where(accounts.owner_id == agent_id)
     backed = select(accounts.id).where(accounts.backup_id == agent_id)
     return accounts.id.in_(union(owned, backed))
-
-
-def list_accounts(session: Session, wanted: Wanted, limit: int = PAGE_SIZE) -> list[Listed]:
-    """Return a page of accounts; one more than ``limit`` where there are more."""
-    query = _listing(
-        wanted.sort if wanted.sort in SORTS else "need",
-        falls(wanted),
-        is_kept=wanted.owner_id is not None,
-        has_status=wanted.status is not None,
-    )
-    if words := wanted.words.strip():
-        query = query.where(accounts.folded.contains(words, autoescape=True))
-    given = {
-        **{"owner_id": wanted.owner_id, "status": wanted.status},
-        **{"most": limit + 1, "skipped": limit * wanted.page},
-    }
-    return [Listed(*row) for row in session.execute(query, given)]
-
-
-def falls(wanted: Wanted) -> bool:
-    """Tell whether the order asked for is from most to least."""
-    return (wanted.sort in _FALLING) is not wanted.turned
-
-
-def _ordered(
-    key: ColumnElement[Any], sort: str, is_falling: bool
-) -> tuple[ColumnElement[Any], ...]:
-    # By need as its index has it; what was never counted, and has no time, comes last.
-    number: ColumnElement[Any] = figures.account_id if sort == "need" else accounts.id
-    order = [one.desc() if is_falling else one.asc() for one in (key, number)]
-    return (key.is_(None), *order) if sort in OLDEST_FIRST else tuple(order)
-
-
-@cache
-def _listing(sort: str, is_falling: bool, *, is_kept: bool, has_status: bool) -> Select[Any]:
-    query = select(*LISTED).join(core(AccountFigures), figures.account_id == accounts.id)
-    if is_kept:
-        query = query.where(kept_by(bindparam("owner_id")))
-    if has_status:
-        query = query.where(accounts.status == bindparam("status"))
-    else:
-        query = query.where(accounts.status != AccountStatus.ENDED)
-    query = query.order_by(*_ordered(SORTS[sort], sort, is_falling))
-    return query.limit(bindparam("most")).offset(bindparam("skipped"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,51 +84,11 @@ def list_contacts_after(
     return list(rows.scalars())
 
 
-# ---- the matrix ------------------------------------------------------------------------
-
-
 def count_of(session: Session, owner_id: int) -> int:
     """Return how many accounts somebody looks after."""
     query = select(func.count()).select_from(core(Account)).where(accounts.owner_id == owner_id)
     found: int = session.execute(query).scalar_one()
     return found
-
-
-def count_places(session: Session, owner_id: int | None = None) -> dict[str, int]:
-    """Return how many accounts stand in each cell of the matrix, of one keeper or of all."""
-    query = select(figures.place, func.count()).where(figures.place != "")
-    if owner_id is not None:
-        query = query.join(core(Account), accounts.id == figures.account_id).where(
-            kept_by(owner_id)
-        )
-    return {place: count for place, count in session.execute(query.group_by(figures.place))}
-
-
-def list_place(
-    session: Session, place: str, owner_id: int | None = None, *, page: int = 0, limit: int = 50
-) -> list[Listed]:
-    """Return a cell's accounts, who needs most first; one more than ``limit`` if there are."""
-    query = _of_place(owner_id).limit(limit + 1).offset(limit * page)
-    return [Listed(*row) for row in session.execute(query, {"place": place})]
-
-
-def list_points(
-    session: Session, places: Iterable[str], owner_id: int | None, limit: int
-) -> dict[str, list[Listed]]:
-    """Return the first few accounts of some cells."""
-    query = _of_place(owner_id).limit(limit)
-    return {
-        place: [Listed(*row) for row in session.execute(query, {"place": place})]
-        for place in places
-    }
-
-
-def _of_place(owner_id: int | None) -> Select[Any]:
-    query = select(*LISTED).join(core(AccountFigures), figures.account_id == accounts.id)
-    if owner_id is not None:
-        query = query.where(kept_by(owner_id))
-    order = figures.need.desc(), figures.account_id.desc()
-    return query.where(figures.place == bindparam("place")).order_by(*order)
 
 
 # ---- one account -----------------------------------------------------------------------

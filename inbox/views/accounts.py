@@ -13,9 +13,10 @@ from inbox.accounts import keeping
 from inbox.accounts.keeping import HandedOver
 from inbox.clock import utcnow
 from inbox.errors import Invalid, NotFound
-from inbox.store import accounts as rows
+from inbox.store import accountlist as rows
 from inbox.store import people
-from inbox.store.accounts import BANDS, PAGE_SIZE, Listed, Wanted
+from inbox.store.accountlist import BANDS, PAGE_SIZE, Listed, Wanted
+from inbox.store.accounts import get_for_person
 from inbox.store.people import Colleague, Person
 from inbox.templating import N_
 from inbox.triage.text import fold
@@ -126,7 +127,7 @@ def _hand_over(
     session: Session, ids: Sequence[int], to_id: int, who: Person
 ) -> tuple[HandedOver, str]:
     for number in ids:
-        rows.get_for_person(session, number, who, to_change=True)
+        get_for_person(session, number, who, to_change=True)
     now = utcnow()
     handed = keeping.hand_over(session, ids, to_id, by=who.id, now=now)
     return handed, people.list_colleagues(session)[to_id].name
