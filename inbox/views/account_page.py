@@ -25,6 +25,7 @@ from inbox.store.accountpage import (
 )
 from inbox.store.accounts import Member, list_members, may_change
 from inbox.store.conversations import Listed
+from inbox.store.counts import NavCounts, navigation
 from inbox.store.files import FileRow, list_files
 from inbox.store.joins import JoinState, Pair, list_pairs
 from inbox.store.people import Colleague, Person
@@ -71,6 +72,7 @@ class Loaded:
     offered: list[tuple[int, str]]  # where they may belong
     may_change: bool
     dates: DateRows  # of the account
+    rail: NavCounts
 
 
 def load(
@@ -110,6 +112,7 @@ def load(
         offered=offered,
         may_change=account is not None and may_change(who, account),
         dates=dates_of(session, account_id=account.id) if account is not None else NO_DATES,
+        rail=navigation(session, who),
     )
 
 
@@ -151,6 +154,7 @@ async def show_page(
         note=note,
         newcomer=newcomer,
         errors=errors or {},
+        rail=loaded.rail,
         **shown(loaded, speak, who, only),
     )
 
