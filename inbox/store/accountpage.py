@@ -22,7 +22,7 @@ from sqlmodel import Session
 from inbox.errors import NotFound
 from inbox.store.accounts import find_with_figures, get_page, kept_by, may_change
 from inbox.store.conversations import LIST_COLUMNS, Listed
-from inbox.store.counts import OPENED, looker
+from inbox.store.counts import looker, opened_by
 from inbox.store.people import Person
 from models import (
     Account,
@@ -32,6 +32,7 @@ from models import (
     Contact,
     ContactIdentity,
     Conversation,
+    Role,
     SLAClock,
     Status,
 )
@@ -52,6 +53,7 @@ NO_CONTACT = "There is no such customer, or you may not see them."
 
 _ACCOUNT: ColumnElement[int] = bindparam("whose_account")
 _CONTACTS: ColumnElement[int] = bindparam("whose_contacts", expanding=True)
+_MAY_OPEN = opened_by(Role.AGENT)  # whoever sees more sees the whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class Shape:
         own: ColumnElement[bool] = conversations.account_id == _ACCOUNT
         if self.is_person:
             own = conversations.contact_id.in_(_CONTACTS)
-        return own if self.sees_whole else and_(own, OPENED)
+        return own if self.sees_whole else and_(own, _MAY_OPEN)
 
     def things(self, table: Any) -> ColumnElement[bool]:
         """Return the condition for its notes and files: of a person also the account's own."""
@@ -183,7 +185,7 @@ def _find_account(
 
 _THEIRS = select(conversations.id).where(conversations.contact_id.in_(_CONTACTS))
 _WRITTEN = select(exists(_THEIRS))
-_OPENED = select(exists(_THEIRS.where(OPENED)))
+_OPENED = select(exists(_THEIRS.where(_MAY_OPEN)))
 
 
 def _sees_contact(session: Session, contact: Contact, whose: Whose, who: Person) -> bool:

@@ -41,7 +41,8 @@ notices = columns(Notice)
 raws = columns(RawMessage)
 MOST = 99
 _ME: ColumnElement[int] = bindparam("looker_id")
-_TEAMS: ColumnElement[int] = bindparam("looker_teams", expanding=True)
+TEAMS: ColumnElement[int] = bindparam("looker_teams", expanding=True)
+"""The teams of who looks, as ``looker`` gives them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ def visible_to(who: Person) -> ColumnElement[bool]:
 
 def seen_by(sees_all: bool) -> ColumnElement[bool]:
     """Return that condition with parameters for ``looker``, for statements written once."""
-    return _seen(sees_all, _TEAMS, _ME)
+    return _seen(sees_all, TEAMS, _ME)
 
 
 def _seen(sees_all: bool, team_ids: Any, agent_id: Any) -> ColumnElement[bool]:
@@ -110,20 +111,21 @@ def may_open(who: Person) -> ColumnElement[bool]:
 
     Those of ``visible_to``, which lists show, and all of the accounts that they look after.
     """
-    if who.role is Role.ADMIN:
+    return _opened(who.role, who.team_ids, who.id)
+
+
+def opened_by(role: Role) -> ColumnElement[bool]:
+    """Return that condition with parameters for ``looker``, for statements written once."""
+    return _opened(role, TEAMS, _ME)
+
+
+def _opened(role: Role, team_ids: Any, agent_id: Any) -> ColumnElement[bool]:
+    if role is Role.ADMIN:
         return true()  # who answers for what is restricted
-    if who.sees_all:
+    if role is not Role.AGENT:
         return NOT_RESTRICTED
-    return _opened(who.team_ids, who.id)
-
-
-def _opened(team_ids: Any, agent_id: Any) -> ColumnElement[bool]:
-    kept = conversations.account_id.in_(_kept_by(agent_id))
-    return and_(or_(*_ways(team_ids, agent_id), kept), NOT_RESTRICTED)
-
-
-OPENED = _opened(_TEAMS, _ME)
-"""What somebody may open who does not see all, with parameters for ``looker``."""
+    ways = _ways(team_ids, agent_id)
+    return and_(or_(*ways, conversations.account_id.in_(_kept_by(agent_id))), NOT_RESTRICTED)
 
 
 def sees(session: Session, who: Person, conversation: Conversation) -> bool:
@@ -158,7 +160,7 @@ _REVIEW = _up_to_most(conversations.id, _IS_OPEN, conversations.triage == Triage
 _HELD = _up_to_most(raws.id, raws.state == RawState.QUARANTINED)
 _MINE = _up_to_most(conversations.id, _IS_OPEN, conversations.owner_id == _ME)
 _AWAITED = (asks.answered_at.is_(None), asks.withdrawn_at.is_(None))
-_ASKED = _up_to_most(asks.id, *_AWAITED, asks.team_id.in_(_TEAMS))
+_ASKED = _up_to_most(asks.id, *_AWAITED, asks.team_id.in_(TEAMS))
 _ASKED_ANYBODY = _up_to_most(asks.id, *_AWAITED)
 
 
@@ -169,7 +171,7 @@ def _scopes(sees_all: bool) -> Select[int, int, int]:
     # An agent who sees little must not make us look through everything for the hundredth.
     each = [
         select(conversations.id).where(_IS_OPEN, way).limit(MOST + 1).subquery()
-        for way in _ways(_TEAMS, _ME)
+        for way in _ways(TEAMS, _ME)
     ]
     either = union(*(select(some.c.id) for some in each)).subquery()
     seen = select(func.count()).select_from(either).scalar_subquery()
