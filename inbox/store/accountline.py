@@ -3,13 +3,24 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+    union_all,
+)
 from sqlmodel import Session
 
 from inbox.errors import NotFound
-from inbox.store.accountpage import Whose
+from inbox.store.accountpage import Shape, Whose
 from inbox.store.conversations import SHOWN_NAME
 from inbox.store.people import Person
 from models import (
@@ -37,6 +48,7 @@ SHOWN_CHARS = 1200  # of a message; the rest is on its conversation's page
 CHANNELS = tuple(kind.value for kind in ChannelKind)
 NOTES = "notes"
 ONLY = ("", *CHANNELS, NOTES)
+_ONE_CHANNEL = "channel"
 MESSAGE, NOTE, FILE = "message", "note", "file"
 KINDS = (FILE, MESSAGE, NOTE)
 
@@ -48,6 +60,10 @@ class Place:
     at: datetime
     kind: str
     id: int
+
+    def given(self) -> dict[str, Any]:
+        """Return the parameters of ``follows``."""
+        return {"after_at": self.at, "after_id": self.id}
 
     def text(self) -> str:
         """Write the place for an address."""
@@ -103,6 +119,7 @@ class Line:
     next: Place | None
 
 
+_IDS: ColumnElement[int] = bindparam("ids", expanding=True)
 _SHOWN = func.coalesce(func.nullif(messages.visible_text, ""), messages.text)
 _SAID = (
     select(
@@ -123,6 +140,19 @@ _SAID = (
     )
     .join(core(Conversation), conversations.id == messages.conversation_id)
     .join(core(Contact), contacts.id == conversations.contact_id)
+    .where(messages.id.in_(_IDS))
+)
+_NOTES = select(AccountNote).where(notes.id.in_(_IDS))
+_UPLOADS = select(AccountFile).where(uploads.id.in_(_IDS))
+_FILES = (
+    select(
+        attachments.message_id,
+        attachments.blob_id,
+        attachments.filename,
+        attachments.size_bytes,
+    )
+    .where(attachments.message_id.in_(_IDS))
+    .order_by(attachments.id)
 )
 
 
@@ -130,96 +160,82 @@ def load_line(
     session: Session, whose: Whose, who: Person, *, only: str = "", after: Place | None = None
 ) -> Line:
     """Return a page of the time line after a place; ``only`` is a channel or ``notes``."""
-    places = _message_places(session, whose, who, only, after)
-    if only in ("", NOTES):
-        places += _own_places(session, whose, AccountNote, NOTE, after)
-    if not only:
-        places += _own_places(session, whose, AccountFile, FILE, after)
-    places.sort(reverse=True)
-    shown, more = places[:PAGE], places[PAGE:]
+    query = _places(
+        whose.shape,
+        only if only in ("", NOTES) else _ONE_CHANNEL,
+        after.kind if after is not None else "",
+    )
+    given = {**whose.given(who), "channel": only, **(after.given() if after else {})}
+    # Sorted as rows, which is cheaper than as places, and the same.
+    places = sorted(map(tuple, session.execute(query, given)), reverse=True)
+    shown, more = [Place(*one) for one in places[:PAGE]], places[PAGE:]
     ids = {kind: [one.id for one in shown if one.kind == kind] for kind in KINDS}
     found: dict[tuple[str, int], Said | AccountNote | AccountFile] = {
-        (MESSAGE, said.id): said for said in _said(session, ids[MESSAGE])
+        (MESSAGE, row[0]): Said(*row) for row in _rows(session, _SAID, ids[MESSAGE])
     }
-    found |= {(NOTE, row.id): row for row in _rows(session, AccountNote, ids[NOTE])}
-    found |= {(FILE, row.id): row for row in _rows(session, AccountFile, ids[FILE])}
+    found |= {(NOTE, row[0].id): row[0] for row in _rows(session, _NOTES, ids[NOTE])}
+    found |= {(FILE, row[0].id): row[0] for row in _rows(session, _UPLOADS, ids[FILE])}
+    files: dict[int, list[tuple[str, str, int]]] = {}
+    for message_id, *file in _rows(session, _FILES, ids[MESSAGE]):
+        files.setdefault(message_id, []).append((file[0], file[1], file[2]))
     return Line(
         [found[one.kind, one.id] for one in shown if (one.kind, one.id) in found],
-        _files(session, ids[MESSAGE]),
+        files,
         shown[-1] if more else None,
     )
 
 
-def _message_places(
-    session: Session, whose: Whose, who: Person, only: str, after: Place | None
-) -> list[Place]:
-    """Find them in an index alone: what a long message says is not read for its place."""
-    query = (
-        select(messages.created_at, messages.id)
+def _rows(session: Session, query: Select[Any], ids: list[int]) -> Iterable[Any]:
+    return session.execute(query, {"ids": ids}) if ids else ()
+
+
+@cache
+def _places(shape: Shape, only: str, after: str) -> Any:
+    """Return the query for the newest places of each kind after one of kind ``after``.
+
+    A message's place is found in an index alone: what a long one says is not read for it.
+    """
+    said = (
+        select(*_place(messages, MESSAGE))
         .join(core(Conversation), conversations.id == messages.conversation_id)
-        .where(whose.conversations(who), conversations.status != Status.SPAM)
+        .where(shape.conversations(), conversations.status != Status.SPAM)
     )
-    if only in CHANNELS:
-        query = query.where(conversations.channel == only)
+    if only == _ONE_CHANNEL:
+        said = said.where(conversations.channel == bindparam("channel"))
     elif only == NOTES:
-        query = query.where(messages.direction == Direction.NOTE)
-    return _newest(session, query, messages, MESSAGE, after)
+        said = said.where(messages.direction == Direction.NOTE)
+    parts = [_newest(said, messages, MESSAGE, after)]
+    if only in ("", NOTES):
+        own = select(*_place(notes, NOTE)).where(shape.things(notes))
+        parts.append(_newest(own, notes, NOTE, after))
+    if not only:
+        own = select(*_place(uploads, FILE)).where(shape.things(uploads))
+        parts.append(_newest(own, uploads, FILE, after))
+    return union_all(*(select(part.subquery()) for part in parts))
 
 
-def _own_places(
-    session: Session, whose: Whose, table: Any, kind: str, after: Place | None
-) -> list[Place]:
-    own = columns(table)
-    query = select(own.created_at, own.id).where(whose.things(own))
-    return _newest(session, query, own, kind, after)
+def _place(own: Any, kind: str) -> tuple[ColumnElement[Any], ...]:
+    return own.created_at, kind_of(kind), own.id
 
 
-def _newest(
-    session: Session, query: Select[Any], own: Any, kind: str, after: Place | None
-) -> list[Place]:
-    if after is not None:
+def kind_of(kind: str) -> ColumnElement[str]:
+    """Return a kind as a column, for a query of several."""
+    return literal_column(f"'{kind}'").label("kind")
+
+
+def _newest(query: Select[Any], own: Any, kind: str, after: str) -> Select[Any]:
+    if after:
         query = query.where(follows(own.created_at, own.id, kind, after))
-    rows = session.execute(query.order_by(own.created_at.desc(), own.id.desc()).limit(PAGE + 1))
-    return [Place(row.created_at, kind, row.id) for row in rows]
+    return query.order_by(own.created_at.desc(), own.id.desc()).limit(PAGE + 1)
 
 
-def follows(at: Any, number: Any, kind: str, place: Place) -> ColumnElement[bool]:
-    """Return the condition for what stands after a place; see ``Place`` for the order."""
-    earlier: ColumnElement[bool] = at < place.at
-    if kind > place.kind:
+def follows(at: Any, number: Any, kind: str, after: str) -> ColumnElement[bool]:
+    """Return the condition for what stands after a place of kind ``after``; see ``Place``."""
+    last: ColumnElement[datetime] = bindparam("after_at")
+    earlier: ColumnElement[bool] = at < last
+    if kind > after:
         return earlier
-    same = at == place.at
-    if kind == place.kind:
-        same = and_(same, number < place.id)
+    same = at == last
+    if kind == after:
+        same = and_(same, number < bindparam("after_id"))
     return or_(earlier, same)
-
-
-def _said(session: Session, ids: list[int]) -> Iterable[Said]:
-    if not ids:
-        return []
-    return [Said(*row) for row in session.execute(_SAID.where(messages.id.in_(ids)))]
-
-
-def _rows(session: Session, table: Any, ids: list[int]) -> Iterable[Any]:
-    if not ids:
-        return []
-    return session.execute(select(table).where(columns(table).id.in_(ids))).scalars()
-
-
-def _files(session: Session, ids: list[int]) -> dict[int, list[tuple[str, str, int]]]:
-    found: dict[int, list[tuple[str, str, int]]] = {}
-    if not ids:
-        return found
-    rows = session.execute(
-        select(
-            attachments.message_id,
-            attachments.blob_id,
-            attachments.filename,
-            attachments.size_bytes,
-        )
-        .where(attachments.message_id.in_(ids))
-        .order_by(attachments.id)
-    )
-    for row in rows:
-        found.setdefault(row.message_id, []).append((row.blob_id, row.filename, row.size_bytes))
-    return found

@@ -3,15 +3,26 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    or_,
+    select,
+)
 from sqlmodel import Session
 
 from inbox.errors import NotFound
-from inbox.store.accounts import find_figures, get_for_person, kept_by, may_change
+from inbox.store.accounts import find_with_figures, get_page, kept_by, may_change
 from inbox.store.conversations import LIST_COLUMNS, Listed
-from inbox.store.counts import may_open
+from inbox.store.counts import looker, opened_by
 from inbox.store.people import Person
 from models import (
     Account,
@@ -21,6 +32,7 @@ from models import (
     Contact,
     ContactIdentity,
     Conversation,
+    Role,
     SLAClock,
     Status,
 )
@@ -39,6 +51,36 @@ REPLIES = (ClockKind.FIRST_RESPONSE, ClockKind.NEXT_RESPONSE)
 NO_CONTACT = "There is no such customer, or you may not see them."
 
 
+_ACCOUNT: ColumnElement[int] = bindparam("whose_account")
+_CONTACTS: ColumnElement[int] = bindparam("whose_contacts", expanding=True)
+_MAY_OPEN = opened_by(Role.AGENT)  # whoever sees more sees the whole
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What the statements of a page depend on, whichever account or person it is.
+
+    The conditions have parameters for ``Whose.given``.
+    """
+
+    is_person: bool
+    sees_whole: bool
+
+    def conversations(self) -> ColumnElement[bool]:
+        """Return the condition for those of its conversations that whoever looks may open."""
+        own: ColumnElement[bool] = conversations.account_id == _ACCOUNT
+        if self.is_person:
+            own = conversations.contact_id.in_(_CONTACTS)
+        return own if self.sees_whole else and_(own, _MAY_OPEN)
+
+    def things(self, table: Any) -> ColumnElement[bool]:
+        """Return the condition for its notes and files: of a person also the account's own."""
+        whole: ColumnElement[bool] = table.account_id == _ACCOUNT
+        if not self.is_person:
+            return whole
+        return or_(table.contact_id.in_(_CONTACTS), and_(whole, table.contact_id.is_(None)))
+
+
 @dataclass(frozen=True, slots=True)
 class Whose:
     """Whose page it is: an account's, or with ``contact`` a person's.
@@ -51,25 +93,17 @@ class Whose:
     contact: Contact | None
     contact_ids: tuple[int, ...]
     sees_whole: bool  # whoever looks may open every conversation of it
+    figures: AccountFigures | None = None  # what was counted of the account last
 
-    def conversations(self, who: Person) -> ColumnElement[bool]:
-        """Return the condition for those of its conversations that a person may open."""
-        own: ColumnElement[bool] = conversations.account_id == self.account_id
-        if self.contact is not None:
-            own = conversations.contact_id.in_(self.contact_ids)
-        return own if self.sees_whole else and_(own, may_open(who))
+    @property
+    def shape(self) -> Shape:
+        """What its statements depend on."""
+        return Shape(self.contact is not None, self.sees_whole)
 
-    def things(self, table: Any) -> ColumnElement[bool]:
-        """Return the condition for its notes and files: of a person also the account's own."""
-        whole: ColumnElement[bool] = table.account_id == self.account_id
-        if self.contact is None:
-            return whole
-        theirs: ColumnElement[bool] = table.contact_id.in_(self.contact_ids)
-        if self.account is None:
-            return theirs
-        return or_(
-            theirs, and_(table.account_id == self.account.id, table.contact_id.is_(None))
-        )
+    def given(self, who: Person) -> dict[str, Any]:
+        """Return the parameters of its statements, for a person who looks."""
+        mine = {"whose_account": self.account_id, "whose_contacts": self.contact_ids}
+        return {**looker(who), **mine}
 
     @property
     def account_id(self) -> int | None:
@@ -97,8 +131,12 @@ def whose_account(session: Session, account_id: int, who: Person) -> Whose:
     NotFound
         If there is none, or they may not.
     """
-    account = get_for_person(session, account_id, who)
-    return Whose(account, None, (), may_change(who, account))
+    account, figures = get_page(session, account_id, who)
+    return Whose(account, None, (), may_change(who, account), figures)
+
+
+_CONTACT = select(Contact).where(contacts.id == bindparam("id"))
+_JOINED = select(contacts.id).where(contacts.joined_into_id == bindparam("id"))
 
 
 def whose_contact(session: Session, contact_id: int, who: Person) -> Whose:
@@ -112,18 +150,16 @@ def whose_contact(session: Session, contact_id: int, who: Person) -> Whose:
     NotFound
         If there is none, or they may not.
     """
-    contact = session.get(Contact, contact_id)
+    contact: Contact | None = session.execute(_CONTACT, {"id": contact_id}).scalar()
     for _ in range(20):
         if contact is None or contact.joined_into_id is None:
             break
-        contact = session.get(Contact, contact.joined_into_id)
+        contact = session.execute(_CONTACT, {"id": contact.joined_into_id}).scalar()
     if contact is None:
         raise NotFound(NO_CONTACT)
-    joined = session.execute(
-        select(contacts.id).where(contacts.joined_into_id == contact.id)
-    ).scalars()
-    account = _find_account(session, contact.account_id, who)
-    whose = Whose(account, contact, (contact.id, *joined), who.sees_all)
+    joined = session.execute(_JOINED, {"id": contact.id}).scalars()
+    account, figures = _find_account(session, contact.account_id, who)
+    whose = Whose(account, contact, (contact.id, *joined), who.sees_all, figures)
     if account is None and not _sees_contact(session, contact, whose, who):
         raise NotFound(NO_CONTACT)
     return whose
@@ -136,25 +172,27 @@ def page_of(session: Session, row: Any, who: Person) -> Whose:
     return whose_account(session, row.account_id, who)
 
 
-def _find_account(session: Session, account_id: int | None, who: Person) -> Account | None:
+def _find_account(
+    session: Session, account_id: int | None, who: Person
+) -> tuple[Account | None, AccountFigures | None]:
     if account_id is None:
-        return None
+        return None, None
     try:
-        return get_for_person(session, account_id, who)
+        return get_page(session, account_id, who)
     except NotFound:
-        return None
+        return None, None
+
+
+_THEIRS = select(conversations.id).where(conversations.contact_id.in_(_CONTACTS))
+_WRITTEN = select(exists(_THEIRS))
+_OPENED = select(exists(_THEIRS.where(_MAY_OPEN)))
 
 
 def _sees_contact(session: Session, contact: Contact, whose: Whose, who: Person) -> bool:
-    own = conversations.contact_id.in_(whose.contact_ids)
-    if who.sees_all or _is_there(session, own, may_open(who)):
+    given = whose.given(who)
+    if who.sees_all or session.execute(_OPENED, given).scalar_one():
         return True
-    return contact.account_id is None and not _is_there(session, own)
-
-
-def _is_there(session: Session, *conditions: ColumnElement[bool]) -> bool:
-    some = select(conversations.id).where(*conditions)
-    return bool(session.execute(select(exists(some))).scalar_one())
+    return contact.account_id is None and not session.execute(_WRITTEN, given).scalar_one()
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,22 +212,8 @@ class State:
 
 def load_state(session: Session, whose: Whose, who: Person, now: datetime) -> State:
     """Count how it stands now, from the conversations themselves."""
-    own = whose.conversations(who)
-    one = case((conversations.next_due_at < now, 1), else_=0)
-    again = case((conversations.asked_again > 0, 1), else_=0)
-    rows = session.execute(
-        select(
-            conversations.channel,
-            conversations.status,
-            func.count(),
-            func.sum(one),
-            func.sum(again),
-            func.max(conversations.last_inbound_at),
-            func.max(conversations.first_responded_at),
-        )
-        .where(own, conversations.status != Status.SPAM)
-        .group_by(conversations.channel, conversations.status)
-    ).all()
+    given = {**whose.given(who), "now": now}
+    rows = session.execute(_state(whose.shape), given).all()
     is_open = [row for row in rows if row[1] == Status.OPEN]
     open_count = sum(row[2] for row in is_open)
     return State(
@@ -198,62 +222,89 @@ def load_state(session: Session, whose: Whose, who: Person, now: datetime) -> St
         asked_again=sum(int(row[4]) for row in is_open),
         paused_count=sum(row[2] for row in rows if row[1] in (Status.WAITING, Status.SNOOZED)),
         total=sum(row[2] for row in rows),
-        waiting_since=_waiting_since(session, own) if open_count else None,
+        waiting_since=rows[0][7] if open_count else None,
         channels=tuple(sorted({str(row[0].value) for row in rows})),
         last_inbound_at=max((row[5] for row in rows if row[5]), default=None),
         last_answered_at=max((row[6] for row in rows if row[6]), default=None),
     )
 
 
-def _waiting_since(session: Session, own: ColumnElement[bool]) -> datetime | None:
-    """Return since when the customer waits longest for an answer."""
-    found: datetime | None = session.execute(
+@cache
+def _state(shape: Shape) -> Select[Any]:
+    late = conversations.next_due_at < bindparam("now")
+    return (
+        select(
+            conversations.channel,
+            conversations.status,
+            func.count(),
+            func.sum(case((late, 1), else_=0)),
+            func.sum(case((conversations.asked_again > 0, 1), else_=0)),
+            func.max(conversations.last_inbound_at),
+            func.max(conversations.first_responded_at),
+            _waiting_since(shape),
+        )
+        .where(shape.conversations(), conversations.status != Status.SPAM)
+        .group_by(conversations.channel, conversations.status)
+    )
+
+
+def _waiting_since(shape: Shape) -> ColumnElement[datetime]:
+    """Return since when the customer waits longest for an answer, the same in every row."""
+    return (
         select(func.min(clocks.started_at))
         .join(core(Conversation), conversations.id == clocks.conversation_id)
         .where(
-            own,
+            shape.conversations(),
             conversations.status == Status.OPEN,
             clocks.met_at.is_(None),
             clocks.cancelled_at.is_(None),
             clocks.kind.in_(REPLIES),
         )
-    ).scalar_one()
-    return found
+        .correlate(None)
+        .scalar_subquery()
+    )
+
+
+@cache
+def _open(shape: Shape) -> Select[Any]:
+    return (
+        select(*LIST_COLUMNS)
+        .join(core(Contact), contacts.id == conversations.contact_id)
+        .where(shape.conversations(), conversations.status == Status.OPEN)
+        .order_by(conversations.order_at, conversations.urgency_rank, conversations.id)
+        .limit(MOST_OPEN)
+    )
 
 
 def list_open(session: Session, whose: Whose, who: Person) -> list[Listed]:
     """Return its open conversations, nearest deadline first; only so many as are shown."""
-    query = (
-        select(*LIST_COLUMNS)
-        .join(core(Contact), contacts.id == conversations.contact_id)
-        .where(whose.conversations(who), conversations.status == Status.OPEN)
-        .order_by(conversations.order_at, conversations.urgency_rank, conversations.id)
-        .limit(MOST_OPEN)
-    )
-    return [Listed(*row) for row in session.execute(query)]
+    return [Listed(*row) for row in session.execute(_open(whose.shape), whose.given(who))]
+
+
+_KNOWN_AS = (
+    select(ContactIdentity).where(identities.contact_id.in_(_CONTACTS)).order_by(identities.id)
+)
 
 
 def list_known_as(session: Session, whose: Whose) -> Sequence[ContactIdentity]:
     """Return a person's addresses on every channel."""
-    return (
-        session.execute(
-            select(ContactIdentity)
-            .where(identities.contact_id.in_(whose.contact_ids))
-            .order_by(identities.id)
-        )
-        .scalars()
-        .all()
-    )
+    found = session.execute(_KNOWN_AS, {"whose_contacts": whose.contact_ids})
+    return found.scalars().all()
+
+
+_ALL = (
+    select(accounts.id, accounts.name)
+    .order_by(accounts.folded, accounts.id)
+    .limit(bindparam("most"))
+)
+_OWN = _ALL.where(kept_by(bindparam("agent_id")))
 
 
 def list_own(session: Session, who: Person, most: int = 100) -> list[tuple[int, str]]:
     """Return the accounts that a person may change, by name: where they may put a contact."""
-    query = (
-        select(accounts.id, accounts.name).order_by(accounts.folded, accounts.id).limit(most)
-    )
-    if not who.sees_all:
-        query = query.where(kept_by(who.id))
-    return [(row.id, row.name) for row in session.execute(query)]
+    query = _ALL if who.sees_all else _OWN
+    found = session.execute(query, {"agent_id": who.id, "most": most})
+    return [(row.id, row.name) for row in found]
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,21 +317,17 @@ class Short:
     notes: Sequence[AccountNote]  # the newest
 
 
+_NEWEST = (
+    select(AccountNote)
+    .where(Shape(is_person=True, sees_whole=True).things(notes))
+    .order_by(notes.created_at.desc(), notes.id.desc())
+    .limit(SHORT_NOTES)
+)
+
+
 def load_short(session: Session, conversation: Conversation) -> Short:
     """Return a conversation's customer in short, for who may open the conversation."""
-    number = conversation.account_id
-    whose = notes.contact_id == conversation.contact_id
-    if number is not None:
-        whose = or_(whose, and_(notes.account_id == number, notes.contact_id.is_(None)))
-    newest = session.execute(
-        select(AccountNote)
-        .where(whose)
-        .order_by(notes.created_at.desc(), notes.id.desc())
-        .limit(SHORT_NOTES)
-    ).scalars()
-    return Short(
-        conversation.contact_id,
-        session.get(Account, number) if number is not None else None,
-        find_figures(session, number) if number is not None else None,
-        newest.all(),
-    )
+    number, person = conversation.account_id, conversation.contact_id
+    given = {"whose_account": number, "whose_contacts": (person,)}
+    newest = session.execute(_NEWEST, given).scalars().all()
+    return Short(person, *find_with_figures(session, number), newest)

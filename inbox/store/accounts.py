@@ -1,21 +1,20 @@
-"""Accounts as lists, the matrix and routing ask for them; who sees which is decided here."""
+"""Accounts as pages, scripts and routing ask for them; who sees which is decided here."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, select, true, union, update
+from sqlalchemy import ColumnElement, bindparam, func, select, union, update
 from sqlmodel import Session
 
 from inbox.errors import NotFound
-from inbox.store.counts import visible_to
+from inbox.store.counts import looker, seen_by
 from inbox.store.people import Person
 from models import (
     Account,
     AccountFigures,
     AccountStatus,
-    AccountValue,
     Contact,
     ContactIdentity,
     Conversation,
@@ -28,118 +27,15 @@ contacts = columns(Contact)
 identities = columns(ContactIdentity)
 conversations = columns(Conversation)
 
-PAGE_SIZE = 50
-BANDS = range(4)  # how much care: none, some, much, most
 UNKNOWN = "There is no such account, or it belongs to somebody else."
-OLDEST_FIRST = ("waiting", "contact", "milestone")  # None last
-
-_FIGURES = (
-    *("need", "place", "reasons", "open_count", "late_count", "oldest_waiting_at"),
-    *("last_contact_at", "next_milestone_at", "promises_kept", "promises_missed"),
-)
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """One account of a list with what was counted of it last."""
-
-    id: int
-    name: str
-    kind: str
-    status: AccountStatus
-    value: AccountValue
-    tier: str
-    owner_id: int | None
-    backup_id: int | None
-    since: date | None
-    need: int
-    place: str
-    reasons: dict[str, Any]
-    open_count: int
-    late_count: int
-    oldest_waiting_at: datetime | None
-    last_contact_at: datetime | None
-    next_milestone_at: datetime | None
-    promises_kept: int
-    promises_missed: int
-
-
-LISTED = (
-    *(accounts[name] for name in Listed.__dataclass_fields__ if name not in _FIGURES),
-    *(figures[name] for name in _FIGURES),
-)
-SORTS: dict[str, ColumnElement[Any]] = {
-    "need": figures.need,
-    "name": accounts.folded,
-    "status": accounts.status,
-    "value": accounts.value,
-    "open": figures.open_count,
-    "waiting": figures.oldest_waiting_at,
-    "milestone": figures.next_milestone_at,
-    "contact": figures.last_contact_at,
-    "promises": figures.promises_missed,
-}
-_FALLING = ("need", "open", "promises")  # most first, unless asked otherwise
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which accounts, in which order; ``owner_id`` None is anybody's.
-
-    Ended ones are only listed where ``status`` asks for them.
-    """
-
-    owner_id: int | None = None
-    status: AccountStatus | None = None
-    words: str = ""  # in the name, folded as that is
-    sort: str = "need"
-    turned: bool = False  # the other way round
-    page: int = 0
-
-
-def kept_by(agent_id: int) -> ColumnElement[bool]:
+def kept_by(agent_id: int | ColumnElement[int]) -> ColumnElement[bool]:
     """Return the condition for the accounts that somebody owns or backs up."""
     # Two questions, each with its index; with OR every account would be looked at.
     owned = select(accounts.id).where(accounts.owner_id == agent_id)
     backed = select(accounts.id).where(accounts.backup_id == agent_id)
     return accounts.id.in_(union(owned, backed))
-
-
-def list_accounts(session: Session, wanted: Wanted, limit: int = PAGE_SIZE) -> list[Listed]:
-    """Return a page of accounts; one more than ``limit`` where there are more."""
-    key = SORTS.get(wanted.sort, figures.need)
-    order = _ordered(key, wanted.sort, falls(wanted))
-    query = select(*LISTED).join(core(AccountFigures), figures.account_id == accounts.id)
-    query = query.where(_fitting(wanted)).order_by(*order)
-    query = query.limit(limit + 1).offset(limit * wanted.page)
-    return [Listed(*row) for row in session.execute(query)]
-
-
-def falls(wanted: Wanted) -> bool:
-    """Tell whether the order asked for is from most to least."""
-    return (wanted.sort in _FALLING) is not wanted.turned
-
-
-def _ordered(
-    key: ColumnElement[Any], sort: str, is_falling: bool
-) -> tuple[ColumnElement[Any], ...]:
-    # By need as its index has it; what was never counted, and has no time, comes last.
-    number: ColumnElement[Any] = figures.account_id if sort == "need" else accounts.id
-    order = [one.desc() if is_falling else one.asc() for one in (key, number)]
-    return (key.is_(None), *order) if sort in OLDEST_FIRST else tuple(order)
-
-
-def _fitting(wanted: Wanted) -> ColumnElement[bool]:
-    found: ColumnElement[bool] = true()
-    if wanted.owner_id is not None:
-        found = kept_by(wanted.owner_id)
-    if wanted.status is not None:
-        found &= accounts.status == wanted.status
-    else:
-        found &= accounts.status != AccountStatus.ENDED
-    if words := wanted.words.strip():
-        found &= accounts.folded.contains(words, autoescape=True)
-    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,9 +84,6 @@ def list_contacts_after(
     return list(rows.scalars())
 
 
-# ---- the matrix ------------------------------------------------------------------------
-
-
 def count_of(session: Session, owner_id: int) -> int:
     """Return how many accounts somebody looks after."""
     query = select(func.count()).select_from(core(Account)).where(accounts.owner_id == owner_id)
@@ -198,44 +91,25 @@ def count_of(session: Session, owner_id: int) -> int:
     return found
 
 
-def count_places(session: Session, owner_id: int | None = None) -> dict[str, int]:
-    """Return how many accounts stand in each cell of the matrix, of one keeper or of all."""
-    query = select(figures.place, func.count()).where(figures.place != "")
-    if owner_id is not None:
-        query = query.join(core(Account), accounts.id == figures.account_id).where(
-            kept_by(owner_id)
-        )
-    return {place: count for place, count in session.execute(query.group_by(figures.place))}
-
-
-def list_place(
-    session: Session, place: str, owner_id: int | None = None, *, page: int = 0, limit: int = 50
-) -> list[Listed]:
-    """Return a cell's accounts, who needs most first; one more than ``limit`` if there are."""
-    query = _of_place(owner_id).limit(limit + 1).offset(limit * page)
-    return [Listed(*row) for row in session.execute(query, {"place": place})]
-
-
-def list_points(
-    session: Session, places: Iterable[str], owner_id: int | None, limit: int
-) -> dict[str, list[Listed]]:
-    """Return the first few accounts of some cells."""
-    query = _of_place(owner_id).limit(limit)
-    return {
-        place: [Listed(*row) for row in session.execute(query, {"place": place})]
-        for place in places
-    }
-
-
-def _of_place(owner_id: int | None) -> Select[Any]:
-    query = select(*LISTED).join(core(AccountFigures), figures.account_id == accounts.id)
-    if owner_id is not None:
-        query = query.where(kept_by(owner_id))
-    order = figures.need.desc(), figures.account_id.desc()
-    return query.where(figures.place == bindparam("place")).order_by(*order)
-
-
 # ---- one account -----------------------------------------------------------------------
+
+
+_ACCOUNT = (
+    select(Account)
+    .where(accounts.id == bindparam("account_id"))
+    .execution_options(populate_existing=True)
+)
+_TO_CHANGE = _ACCOUNT.with_for_update()
+_THEIRS = (
+    select(conversations.id)
+    .where(conversations.account_id == bindparam("account_id"), seen_by(sees_all=False))
+    .limit(1)
+)
+_WITH_FIGURES = (
+    select(Account, AccountFigures)
+    .outerjoin(core(AccountFigures), figures.account_id == accounts.id)
+    .where(accounts.id == bindparam("account_id"))
+)
 
 
 def get_account(session: Session, account_id: int, *, to_change: bool = False) -> Account:
@@ -246,9 +120,8 @@ def get_account(session: Session, account_id: int, *, to_change: bool = False) -
     NotFound
         If there is none.
     """
-    found: Account | None = session.get(
-        Account, account_id, populate_existing=True, with_for_update=to_change or None
-    )
+    query = _TO_CHANGE if to_change else _ACCOUNT
+    found: Account | None = session.execute(query, {"account_id": account_id}).scalar()
     if found is None:
         raise NotFound(UNKNOWN)
     return found
@@ -268,19 +141,45 @@ def get_for_person(
         If there is none, or it is somebody else's: nobody can tell which.
     """
     found = get_account(session, account_id, to_change=to_change)
-    if may_change(who, found):
-        return found
-    theirs = select(conversations.id).where(
-        conversations.account_id == account_id, visible_to(who)
-    )
-    if to_change or session.execute(theirs.limit(1)).first() is None:
+    if not may_change(who, found) and (to_change or not _sees(session, found, who)):
         raise NotFound(UNKNOWN)
     return found
+
+
+def get_page(
+    session: Session, account_id: int, who: Person
+) -> tuple[Account, AccountFigures | None]:
+    """Return an account that this person may see, and what was counted of it last.
+
+    Raises
+    ------
+    NotFound
+        As of ``get_for_person``.
+    """
+    found, counted = find_with_figures(session, account_id)
+    if found is None or not (may_change(who, found) or _sees(session, found, who)):
+        raise NotFound(UNKNOWN)
+    return found, counted
+
+
+def _sees(session: Session, account: Account, who: Person) -> bool:
+    given = {**looker(who), "account_id": account.id}
+    return session.execute(_THEIRS, given).first() is not None
 
 
 def may_change(who: Person, account: Account) -> bool:
     """Tell whether somebody may change an account: its owner, its backup, supervisors."""
     return who.sees_all or who.id in (account.owner_id, account.backup_id)
+
+
+def find_with_figures(
+    session: Session, account_id: int | None
+) -> tuple[Account | None, AccountFigures | None]:
+    """Return an account, if there is one, and what was counted of it last."""
+    if account_id is None:
+        return None, None
+    row = session.execute(_WITH_FIGURES, {"account_id": account_id}).one_or_none()
+    return (row[0], row[1]) if row is not None else (None, None)
 
 
 def find_figures(session: Session, account_id: int) -> AccountFigures | None:
@@ -304,21 +203,24 @@ class Member:
     address: str
 
 
+_REACHED = (
+    select(func.min(identities.value))
+    .where(identities.contact_id == contacts.id, identities.kind.in_(["email", "phone"]))
+    .correlate(Contact)
+    .scalar_subquery()
+)
+_MEMBERS = (
+    select(contacts.id, contacts.name, contacts.position, func.coalesce(_REACHED, ""))
+    .where(contacts.account_id == bindparam("account_id"), contacts.joined_into_id.is_(None))
+    .order_by(contacts.name, contacts.id)
+    .limit(bindparam("most"))
+)
+
+
 def list_members(session: Session, account_id: int, limit: int = 200) -> list[Member]:
     """Return an account's contacts by name; who became another is left out."""
-    reached = (
-        select(func.min(identities.value))
-        .where(identities.contact_id == contacts.id, identities.kind.in_(["email", "phone"]))
-        .correlate(Contact)
-        .scalar_subquery()
-    )
-    query = (
-        select(contacts.id, contacts.name, contacts.position, reached)
-        .where(contacts.account_id == account_id, contacts.joined_into_id.is_(None))
-        .order_by(contacts.name, contacts.id)
-        .limit(limit)
-    )
-    return [Member(row[0], row[1], row[2], row[3] or "") for row in session.execute(query)]
+    found = session.execute(_MEMBERS, {"account_id": account_id, "most": limit})
+    return [Member(*row) for row in found]
 
 
 # ---- routing ---------------------------------------------------------------------------

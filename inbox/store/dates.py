@@ -1,10 +1,12 @@
 """Milestones and reminders as pages list them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, or_, select, union_all
 from sqlmodel import Session
 
 from inbox.store.conversations import SHOWN_NAME
@@ -110,22 +112,35 @@ PLANNED = milestones.state == MilestoneState.PLANNED.value
 OPEN = reminders.ended_at.is_(None)
 
 
+def _first_due(query: Select[Any], of: Any) -> Select[Any]:
+    return query.order_by(of.due_at, of.id).limit(MOST)
+
+
+_AGENT: ColumnElement[int] = bindparam("agent_id")
+_MILESTONES_OF = _first_due(
+    _MILESTONES.where(milestones.owner_id == _AGENT, PLANNED), milestones
+)
+_REMINDERS_OF = _first_due(_REMINDERS.where(reminders.agent_id == _AGENT, OPEN), reminders)
+
+
 def list_milestones_of(
     session: Session, agent_id: int, until: datetime | None = None
 ) -> list[MilestoneRow]:
     """Return what somebody has to reach, the first due first."""
-    return _milestones(session, and_(milestones.owner_id == agent_id, PLANNED), until)
+    query = _MILESTONES_OF
+    if until is not None:
+        query = query.where(milestones.due_at < until)
+    return [MilestoneRow(*row) for row in session.execute(query, {"agent_id": agent_id})]
 
 
 def list_reminders_of(
     session: Session, agent_id: int, until: datetime | None = None
 ) -> list[ReminderRow]:
     """Return what somebody wants to be reminded of, or was and has not finished."""
-    query = _REMINDERS.where(reminders.agent_id == agent_id, OPEN)
+    query = _REMINDERS_OF
     if until is not None:
         query = query.where(reminders.due_at < until)
-    query = query.order_by(reminders.due_at, reminders.id).limit(MOST)
-    return [ReminderRow(*row) for row in session.execute(query)]
+    return [ReminderRow(*row) for row in session.execute(query, {"agent_id": agent_id})]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,13 +182,25 @@ def list_dated(session: Session, ends: Mapping[int, datetime]) -> list[Dated]:
 
 def list_milestones_at(session: Session, place: Place) -> list[MilestoneRow]:
     """Return a place's milestones: what is planned first, then the last that are over."""
-    planned = _milestones(session, and_(_at_milestones(place), PLANNED), None)
+    rows = session.execute(_milestones_at(place.conversation_id is not None), asdict(place))
+    found = [MilestoneRow(*row) for row in rows]
+    planned = [one for one in found if one.state is MilestoneState.PLANNED]
+    over = [one for one in found if one.state is not MilestoneState.PLANNED]
+    planned.sort(key=lambda one: (one.due_at, one.id))
+    over.sort(key=lambda one: (one.ended_at or one.due_at, one.id), reverse=True)
+    return planned + over
+
+
+@cache
+def _milestones_at(of_conversation: bool) -> Any:
+    here = _MILESTONES.where(_at(milestones, of_conversation))
     over = (
-        _MILESTONES.where(_at_milestones(place), ~PLANNED)
+        here.where(~PLANNED)
         .order_by(milestones.ended_at.desc(), milestones.id.desc())
         .limit(ENDED_SHOWN)
     )
-    return planned + [MilestoneRow(*row) for row in session.execute(over)]
+    both = _first_due(here.where(PLANNED), milestones), over
+    return union_all(*(select(part.subquery()) for part in both))
 
 
 def list_milestones_whole(session: Session, account_id: int) -> list[Milestone]:
@@ -190,13 +217,20 @@ def list_milestones_whole(session: Session, account_id: int) -> list[Milestone]:
 
 def list_reminders_at(session: Session, place: Place) -> list[ReminderRow]:
     """Return what anybody wants to be reminded of at a place."""
-    here = (
-        reminders.conversation_id == place.conversation_id
-        if place.conversation_id is not None
-        else reminders.account_id == place.account_id
-    )
-    query = _REMINDERS.where(here, OPEN).order_by(reminders.due_at, reminders.id).limit(MOST)
-    return [ReminderRow(*row) for row in session.execute(query)]
+    rows = session.execute(_reminders_at(place.conversation_id is not None), asdict(place))
+    return [ReminderRow(*row) for row in rows]
+
+
+@cache
+def _reminders_at(of_conversation: bool) -> Select[Any]:
+    return _first_due(_REMINDERS.where(_at(reminders, of_conversation), OPEN), reminders)
+
+
+def _at(table: Any, of_conversation: bool) -> ColumnElement[bool]:
+    """Return the condition for the dates of a place, with parameters named as its fields."""
+    name = "conversation_id" if of_conversation else "account_id"
+    found: ColumnElement[bool] = table[name] == bindparam(name)
+    return found
 
 
 def list_public(session: Session, conversation: Conversation) -> list[MilestoneRow]:
@@ -215,22 +249,6 @@ def list_public(session: Session, conversation: Conversation) -> list[MilestoneR
         .limit(20)
     )
     return [MilestoneRow(*row) for row in session.execute(query)][::-1]
-
-
-def _at_milestones(place: Place) -> ColumnElement[bool]:
-    if place.conversation_id is not None:
-        return milestones.conversation_id == place.conversation_id
-    return milestones.account_id == place.account_id
-
-
-def _milestones(
-    session: Session, which: ColumnElement[bool], until: datetime | None
-) -> list[MilestoneRow]:
-    query = _MILESTONES.where(which)
-    if until is not None:
-        query = query.where(milestones.due_at < until)
-    query = query.order_by(milestones.due_at, milestones.id).limit(MOST)
-    return [MilestoneRow(*row) for row in session.execute(query)]
 
 
 def account_names(session: Session, ids: Iterable[int]) -> dict[int, str]:

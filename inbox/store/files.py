@@ -1,15 +1,16 @@
 """Files: of conversations, and those that colleagues put on a customer's page."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import Select, bindparam, literal_column, or_, select, true, union_all
 from sqlmodel import Session
 
 from inbox.errors import NotFound
 from inbox.store import merges
-from inbox.store.accountline import FILE, MESSAGE, Place, follows
-from inbox.store.accountpage import Whose, page_of
+from inbox.store.accountline import FILE, MESSAGE, Place, follows, kind_of
+from inbox.store.accountpage import Shape, Whose, page_of
 from inbox.store.asks import asked_of
 from inbox.store.conversations import SHOWN_NAME, get_for_agent
 from inbox.store.counts import may_open
@@ -34,6 +35,7 @@ messages = columns(Message)
 uploads = columns(AccountFile)
 
 NO_FILE = "There is no such file."
+UPLOADED = "uploaded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,75 +137,64 @@ def list_files(
     after: Place | None = None,
 ) -> list[FileRow]:
     """Return files, the newest first; ``source`` is received, sent, uploaded or "" for all."""
-    found: list[FileRow] = []
-    if source != "uploaded":
-        found += _of_messages(session, whose, who, limit, source, after)
-    if source in ("", "uploaded"):
-        found += _uploaded(session, whose, limit, after)
+    query = _listing(whose.shape, source, after.kind if after is not None else "")
+    given = {**whose.given(who), "most": limit, **(after.given() if after else {})}
+    found = [
+        FileRow(Place(at, kind, number), *rest)
+        for at, kind, number, *rest in session.execute(query, given)
+    ]
     return sorted(found, key=lambda row: row.place, reverse=True)[:limit]
 
 
-def _of_messages(
-    session: Session, whose: Whose, who: Person, limit: int, source: str, after: Place | None
-) -> list[FileRow]:
+@cache
+def _listing(shape: Shape, source: str, after: str) -> Any:
+    """Return the query for the newest files of a source after a place of kind ``after``."""
+    parts = []
+    if source != UPLOADED:
+        parts.append(_of_messages(shape, source, after))
+    if source in ("", UPLOADED):
+        parts.append(_uploaded(shape, after))
+    return union_all(*(select(part.subquery()) for part in parts))
+
+
+def _of_messages(shape: Shape, source: str, after: str) -> Select[Any]:
+    at = messages.created_at
     query = (
         select(
-            messages.created_at,
-            attachments.id,
-            attachments.blob_id,
-            attachments.filename,
-            attachments.size_bytes,
-            conversations.id,
+            *(at, kind_of(MESSAGE), attachments.id.label("file_id"), attachments.blob_id),
+            *(attachments.filename, attachments.size_bytes, conversations.id),
             conversations.subject,
-            messages.direction,
+            (messages.direction != Direction.INBOUND).label("is_ours"),
             messages.author_id,
-            SHOWN_NAME,
+            SHOWN_NAME.label("who"),
         )
         .join(core(Message), messages.id == attachments.message_id)
         .join(core(Conversation), conversations.id == messages.conversation_id)
         .join(core(Contact), contacts.id == conversations.contact_id)
-        .where(whose.conversations(who), conversations.status != Status.SPAM)
-        .order_by(messages.created_at.desc(), attachments.id.desc())
-        .limit(limit)
+        .where(shape.conversations(), conversations.status != Status.SPAM)
+        .order_by(at.desc(), attachments.id.desc())
+        .limit(bindparam("most"))
     )
     if source == "received":
         query = query.where(messages.direction == Direction.INBOUND)
     elif source == "sent":
         query = query.where(messages.direction != Direction.INBOUND)
-    if after is not None:
-        at = messages.created_at
-        query = query.where(follows(at, attachments.id, MESSAGE, after))
-    return [
-        FileRow(
-            Place(at, MESSAGE, file_id),
-            *(blob_id, filename, size, number, subject),
-            direction is not Direction.INBOUND,
-            *(author, name),
-        )
-        for at, file_id, blob_id, filename, size, number, subject, direction, author, name in (
-            session.execute(query)
-        )
-    ]
+    return query.where(follows(at, attachments.id, MESSAGE, after)) if after else query
 
 
-def _uploaded(session: Session, whose: Whose, limit: int, after: Place | None) -> list[FileRow]:
-    query = select(AccountFile).where(whose.things(uploads))
-    if after is not None:
-        query = query.where(follows(uploads.created_at, uploads.id, FILE, after))
-    rows = session.execute(
-        query.order_by(uploads.created_at.desc(), uploads.id.desc()).limit(limit)
-    ).scalars()
-    return [
-        FileRow(
-            Place(row.created_at, FILE, row.id),
-            row.blob_id,
-            row.filename,
-            row.size_bytes,
-            0,
-            "",
-            is_ours=True,
-            author_id=row.author_id,
-            who="",
+def _uploaded(shape: Shape, after: str) -> Select[Any]:
+    at = uploads.created_at
+    query = (
+        select(
+            *(at, kind_of(FILE), uploads.id, uploads.blob_id),
+            *(uploads.filename, uploads.size_bytes, literal_column("0").label("number")),
+            literal_column("''").label("subject"),
+            true().label("is_ours"),
+            uploads.author_id,
+            literal_column("''").label("who"),
         )
-        for row in rows
-    ]
+        .where(shape.things(uploads))
+        .order_by(at.desc(), uploads.id.desc())
+        .limit(bindparam("most"))
+    )
+    return query.where(follows(at, uploads.id, FILE, after)) if after else query

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
@@ -104,6 +104,35 @@ class Pair:
     joined: Side
 
 
+_KEPT, _JOINED = core(Contact).alias("kept"), core(Contact).alias("joined")
+_FIRST, _SECOND = core(Account).alias("first"), core(Account).alias("second")
+_OF: ColumnElement[int] = bindparam("contact_id")
+_PAIRS = (
+    select(
+        *(joins.id, joins.state, joins.reason),
+        func.coalesce(joins.decided_at, joins.proposed_at, type_=joins.proposed_at.type),
+        *(_KEPT.c.id, _KEPT.c.name, func.coalesce(_FIRST.c.name, "")),
+        *(_JOINED.c.id, _JOINED.c.name, func.coalesce(_SECOND.c.name, "")),
+    )
+    .join(_KEPT, _KEPT.c.id == joins.kept_id)
+    .join(_JOINED, _JOINED.c.id == joins.joined_id)
+    .outerjoin(_FIRST, _FIRST.c.id == _KEPT.c.account_id)
+    .outerjoin(_SECOND, _SECOND.c.id == _JOINED.c.account_id)
+    .where(joins.state.in_(bindparam("states", expanding=True)))
+    .order_by(joins.id.desc())
+    .limit(bindparam("most"))
+)
+_PAIRS_OF_ONE = _PAIRS.where(or_(joins.kept_id == _OF, joins.joined_id == _OF))
+_ADDRESSES = (
+    select(identities.contact_id, func.min(identities.value))
+    .where(
+        identities.contact_id.in_(bindparam("ids", expanding=True)),
+        identities.kind.in_(["email", "phone"]),
+    )
+    .group_by(identities.contact_id)
+)
+
+
 def list_pairs(
     session: Session,
     states: Sequence[JoinState] = (JoinState.PROPOSED,),
@@ -112,26 +141,9 @@ def list_pairs(
     limit: int = MOST_SHOWN,
 ) -> list[Pair]:
     """Return joins in some states, the newest first; of one contact, or of all."""
-    kept, joined = aliased(Contact), aliased(Contact)
-    first, second = aliased(Account), aliased(Account)
-    query = (
-        select(
-            *(joins.id, joins.state, joins.reason),
-            func.coalesce(joins.decided_at, joins.proposed_at, type_=joins.proposed_at.type),
-            *(col(kept.id), col(kept.name), func.coalesce(col(first.name), "")),
-            *(col(joined.id), col(joined.name), func.coalesce(col(second.name), "")),
-        )
-        .join(kept, col(kept.id) == joins.kept_id)
-        .join(joined, col(joined.id) == joins.joined_id)
-        .outerjoin(first, col(first.id) == col(kept.account_id))
-        .outerjoin(second, col(second.id) == col(joined.account_id))
-        .where(joins.state.in_([one.value for one in states]))
-        .order_by(joins.id.desc())
-        .limit(limit)
-    )
-    if contact_id is not None:
-        query = query.where(or_(joins.kept_id == contact_id, joins.joined_id == contact_id))
-    found = session.execute(query).all()
+    given = {"states": [one.value for one in states], "contact_id": contact_id, "most": limit}
+    query = _PAIRS if contact_id is None else _PAIRS_OF_ONE
+    found = session.execute(query, given).all()
     known = _addresses(session, {one for row in found for one in (row[4], row[7])})
     return [
         Pair(
@@ -147,12 +159,10 @@ def list_pairs(
 
 
 def _addresses(session: Session, contact_ids: set[int]) -> dict[int, str]:
-    query = (
-        select(identities.contact_id, func.min(identities.value))
-        .where(identities.contact_id.in_(contact_ids), identities.kind.in_(["email", "phone"]))
-        .group_by(identities.contact_id)
-    )
-    return {number: value for number, value in session.execute(query)} if contact_ids else {}
+    if not contact_ids:
+        return {}
+    rows = session.execute(_ADDRESSES, {"ids": sorted(contact_ids)})
+    return {number: value for number, value in rows}
 
 
 def list_namesakes(session: Session, contact_id: int) -> list[int]:

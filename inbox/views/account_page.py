@@ -23,8 +23,9 @@ from inbox.store.accountpage import (
     load_state,
     whose_account,
 )
-from inbox.store.accounts import Member, find_figures, list_members, may_change
+from inbox.store.accounts import Member, list_members, may_change
 from inbox.store.conversations import Listed
+from inbox.store.counts import NavCounts, navigation
 from inbox.store.files import FileRow, list_files
 from inbox.store.joins import JoinState, Pair, list_pairs
 from inbox.store.people import Colleague, Person
@@ -71,6 +72,7 @@ class Loaded:
     offered: list[tuple[int, str]]  # where they may belong
     may_change: bool
     dates: DateRows  # of the account
+    rail: NavCounts
 
 
 def load(
@@ -103,13 +105,14 @@ def load(
         is_open=list_open(session, whose, who),
         types=setup.named_types(session),
         files=list_files(session, whose, who, FEW_FILES + 1),
-        figures=find_figures(session, account.id) if account is not None else None,
+        figures=whose.figures,
         members=members,
         known_as=known_as,
         pairs=pairs,
         offered=offered,
         may_change=account is not None and may_change(who, account),
         dates=dates_of(session, account_id=account.id) if account is not None else NO_DATES,
+        rail=navigation(session, who),
     )
 
 
@@ -151,6 +154,7 @@ async def show_page(
         note=note,
         newcomer=newcomer,
         errors=errors or {},
+        rail=loaded.rail,
         **shown(loaded, speak, who, only),
     )
 

@@ -13,9 +13,11 @@ from inbox.accounts import keeping
 from inbox.accounts.keeping import HandedOver
 from inbox.clock import utcnow
 from inbox.errors import Invalid, NotFound
-from inbox.store import accounts as rows
+from inbox.store import accountlist as rows
 from inbox.store import people
-from inbox.store.accounts import BANDS, PAGE_SIZE, Listed, Wanted
+from inbox.store.accountlist import BANDS, PAGE_SIZE, Listed, Wanted
+from inbox.store.accounts import get_for_person
+from inbox.store.counts import NavCounts, navigation
 from inbox.store.people import Colleague, Person
 from inbox.templating import N_
 from inbox.triage.text import fold
@@ -42,6 +44,7 @@ class Loaded:
 
     rows: list[Listed]
     colleagues: dict[int, Colleague]
+    rail: NavCounts
 
 
 def owner_of(request: HttpRequest, who: Person) -> tuple[int | None, str]:
@@ -72,8 +75,9 @@ def _wanted(request: HttpRequest, owner_id: int | None) -> Wanted:
     )
 
 
-def _load(session: Session, wanted: Wanted) -> Loaded:
-    return Loaded(rows.list_accounts(session, wanted), people.list_colleagues(session))
+def _load(session: Session, wanted: Wanted, who: Person) -> Loaded:
+    found = rows.list_accounts(session, wanted)
+    return Loaded(found, people.list_colleagues(session), navigation(session, who))
 
 
 @get("/accounts", opt={"access": "agent"})
@@ -83,7 +87,7 @@ async def show_accounts(request: HttpRequest) -> Response[Any]:
     owner_id, owner = owner_of(request, who)
     wanted = _wanted(request, owner_id)
     words = request.query_params.get("words", "")[:100] if wanted.words else ""
-    loaded = await read(request, _load, wanted)
+    loaded = await read(request, _load, wanted, who)
     speak = await speaker_for(request)
     query = {
         **({"owner": owner} if owner else {}),
@@ -98,6 +102,7 @@ async def show_accounts(request: HttpRequest) -> Response[Any]:
         request,
         "accounts/list.html",
         active="accounts",
+        rail=loaded.rail,
         lines=[show.present_line(one, speak, loaded.colleagues, who.id) for one in shown],
         headings=show.headings(query, wanted.sort, rows.falls(wanted), speak),
         wanted=wanted,
@@ -126,7 +131,7 @@ def _hand_over(
     session: Session, ids: Sequence[int], to_id: int, who: Person
 ) -> tuple[HandedOver, str]:
     for number in ids:
-        rows.get_for_person(session, number, who, to_change=True)
+        get_for_person(session, number, who, to_change=True)
     now = utcnow()
     handed = keeping.hand_over(session, ids, to_id, by=who.id, now=now)
     return handed, people.list_colleagues(session)[to_id].name
@@ -165,9 +170,11 @@ def load_matrix(session: Session, owner_id: int | None) -> Matrix:
     return Matrix(counts, points, people.list_colleagues(session))
 
 
-def _load_place(session: Session, place: str, owner_id: int | None, number: int) -> Loaded:
+def _load_place(
+    session: Session, place: str, owner_id: int | None, number: int, who: Person
+) -> Loaded:
     found = rows.list_place(session, place, owner_id, page=number, limit=CELL_SIZE)
-    return Loaded(found, people.list_colleagues(session))
+    return Loaded(found, people.list_colleagues(session), navigation(session, who))
 
 
 @get("/accounts/matrix", opt={"access": "agent"})
@@ -199,15 +206,17 @@ async def _show_place(
     if place not in known:
         raise NotFound("There is no such list.")
     number = number_of(request.query_params.get("page", ""), MOST_PAGES) or 0
-    loaded = await read(request, _load_place, place, owner_id, number)
-    speak, me = await speaker_for(request), person(request).id
+    who = person(request)
+    loaded = await read(request, _load_place, place, owner_id, number, who)
+    speak = await speaker_for(request)
     shown = loaded.rows[:CELL_SIZE]
     more = len(loaded.rows) > CELL_SIZE
     return await page(
         request,
         "accounts/place.html",
         active="accounts",
-        lines=[show.present_line(one, speak, loaded.colleagues, me) for one in shown],
+        rail=loaded.rail,
+        lines=[show.present_line(one, speak, loaded.colleagues, who.id) for one in shown],
         value=place[0],
         band=speak.say(show.BAND_NAMES[int(place[1])]),
         back=f"/accounts/matrix?{urlencode({'owner': owner})}" if owner else "/accounts/matrix",

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from inbox.accounts.figures import WEIGHTS, band_of
-from inbox.store.accounts import BANDS, Listed
+from inbox.store.accountlist import BANDS, Listed
 from inbox.store.people import Colleague
 from inbox.templating import N_, translator
 from inbox.views.present_account import STATUS_TEXT

@@ -10,8 +10,9 @@ from sqlmodel import Session
 from inbox.accounts import figures, keeping
 from inbox.accounts.figures import band_of, need_of
 from inbox.db import Database
+from inbox.store import accountlist
 from inbox.store import accounts as rows
-from inbox.store.accounts import Wanted
+from inbox.store.accountlist import Wanted
 from models import Account, AccountFigures, AccountStatus, Milestone
 from models.base import columns
 from tests.db.test_accounts import make, put
@@ -115,9 +116,9 @@ async def test_an_ended_account_stands_nowhere(database: Database, firm: Firm) -
     one = await database.read(rows.find_figures, account)
     assert one is not None
     assert (one.need, one.place) == (0, "")
-    assert await database.read(rows.count_places) == {}
-    assert await database.read(rows.list_accounts, Wanted()) == []
-    listed = await database.read(rows.list_accounts, Wanted(status=ended))
+    assert await database.read(accountlist.count_places) == {}
+    assert await database.read(accountlist.list_accounts, Wanted()) == []
+    listed = await database.read(accountlist.list_accounts, Wanted(status=ended))
     assert [row.id for row in listed] == [account]
 
 
@@ -148,12 +149,12 @@ async def test_the_matrix_counts_and_names(database: Database, firm: Firm) -> No
     other = await database.write(make, firm, "Khác", owner_id=firm.binh.id, value="C")
     await database.write(figures.count, [account, other], MUCH_LATER)
 
-    assert await database.read(rows.count_places) == {"A2": 1, "C0": 1}
-    assert await database.read(rows.count_places, firm.an.id) == {"A2": 1}
-    points = await database.read(rows.list_points, ["A2", "C0"], None, 3)
+    assert await database.read(accountlist.count_places) == {"A2": 1, "C0": 1}
+    assert await database.read(accountlist.count_places, firm.an.id) == {"A2": 1}
+    points = await database.read(accountlist.list_points, ["A2", "C0"], None, 3)
     assert [one.name for one in points["A2"]] == ["Trúc An"]
     assert points["A2"][0].reasons["late"] == 1
-    assert await database.read(rows.list_place, "A2", firm.binh.id) == []
+    assert await database.read(accountlist.list_place, "A2", firm.binh.id) == []
 
 
 async def test_the_list_is_sorted_by_whatever_is_asked(database: Database, firm: Firm) -> None:
@@ -165,7 +166,7 @@ async def test_the_list_is_sorted_by_whatever_is_asked(database: Database, firm:
 
     async def ids(**values: Any) -> list[int]:
         wanted = Wanted(firm.an.id, **values)
-        return [one.id for one in await database.read(rows.list_accounts, wanted)]
+        return [one.id for one in await database.read(accountlist.list_accounts, wanted)]
 
     assert await ids() == [busy, calm]
     assert await ids(turned=True) == [calm, busy]
