@@ -4,17 +4,15 @@ import asyncio
 import statistics
 import time
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import event, select, text
+from sqlalchemy import select, text
 from sqlmodel import Session
 
-from benchmarks.bench_list import COOKIE, sign_in
+from benchmarks.bench_list import COOKIE, sign_in, watch_plans
 from benchmarks.company import Browser, sample_company
 from benchmarks.measure import LETTERS, figure, loop_ms
 from inbox.app import create_app
 from inbox.clock import utcnow
-from inbox.db import Database
 from models import (
     Account,
     AccountFigures,
@@ -173,22 +171,6 @@ def _files(session: Session, first: int, talks: int) -> None:
         for one in some
     )
     session.flush()
-
-
-def watch_plans(database: Database) -> set[str]:
-    """Collect what SQLite would scan of what grows, from now on."""
-    bad: set[str] = set()
-
-    @event.listens_for(database.engine, "before_cursor_execute")
-    def explain(_c: Any, cursor: Any, statement: str, values: Any, *_rest: Any) -> None:
-        if not statement.startswith("SELECT") or "conversations" not in statement:
-            return
-        for row in cursor.execute(f"EXPLAIN QUERY PLAN {statement}", values).fetchall():
-            plan = str(row[3])
-            if plan.startswith("SCAN") and plan.split()[1] in GROWING:
-                bad.add(f"{plan}: {' '.join(statement.split())[-200:]}")
-
-    return bad
 
 
 async def page_ms(browser: Browser, path: str, pages: int, sign: bytes) -> float:
