@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session
 
+from inbox.channels.addresses import normalise
 from inbox.channels.headers import split_head
 from inbox.db import DatabaseGone, after_commit
 from inbox.errors import InboxError
@@ -134,7 +135,7 @@ def head_words(raw: bytes) -> dict[str, str]:
     headers, _ = split_head(raw[:HEAD_BYTES])
     senders = headers.addresses("from")
     return {
-        "sender": senders[0].address if senders else "",
+        "sender": normalise(senders[0].address) if senders else "",
         "subject": headers.text("subject"),
     }
 

@@ -87,3 +87,8 @@ CHANNELS: Mapping[str, Callable[[SmtpSender], Channel]] = {
         for kind, provider in PROVIDERS.items()
     },
 }
+
+
+def read_stored(kind: str, raw: bytes) -> InboundMessage:
+    """Read a message as it came; raises what its kind raises where it cannot be read."""
+    return CHANNELS[kind](SmtpSender("console://")).read(raw)

@@ -11,11 +11,13 @@ from sqlalchemy import bindparam, select, union
 from sqlmodel import Session
 
 from inbox import dialling
+from inbox.channels.base import InboundMessage
 from inbox.later.incoming import Incoming
 from inbox.store import chat, messengers
+from inbox.store.raw import Claimed
 from inbox.triage.prediction import NO_FACTS, Facts
 from inbox.triage.rules import raised
-from models import ChannelKind, Contact, ContactIdentity, Conversation, Status
+from models import ChannelKind, Contact, ContactIdentity, Conversation, RawMessage, Status
 from models.base import columns
 
 identities = columns(ContactIdentity)
@@ -68,25 +70,33 @@ def look_up(session: Session, some: Iterable[Incoming]) -> Known:
     """Return what is open of everybody who wrote these messages, in one query."""
     kinds, values, numbers = {"email"}, set(), set()
     for one in some:
-        raw, message = one.raw, one.message
-        if "conversation" in raw.meta:
-            numbers.add(int(raw.meta["conversation"]))
-        elif raw.kind is ChannelKind.CHAT:
-            kinds.add(chat.KIND)
-            values.add(chat.visitor_value(raw.inbox_id, str(raw.meta["visitor"])))
-        elif message.person:
-            kinds.add(raw.kind.value)
-            values.add(messengers.value_of(raw.inbox_id, message.person))
-        elif message.from_address:
-            values.add(message.from_address)
-        elif message.phone:
-            kinds.add("phone")
-            values.add(dialling.kept(session, message.phone))
+        if "conversation" in one.raw.meta:
+            numbers.add(int(one.raw.meta["conversation"]))
+            continue
+        kind, value = writer_of(session, one.raw, one.message)
+        if kind:
+            kinds.add(kind)
+            values.add(value)
     asked = {"kinds": sorted(kinds), "values": sorted(values), "numbers": sorted(numbers)}
     found: dict[int, list[Matter]] = {}
     for row in session.execute(_OPEN, asked):
         found.setdefault(row.contact_id, []).append(Matter(*row))
     return found
+
+
+def writer_of(
+    session: Session, raw: Claimed | RawMessage, message: InboundMessage
+) -> tuple[str, str]:
+    """Return by which kind of identity, and which value, its writer is known; or empty."""
+    if raw.kind is ChannelKind.CHAT:
+        return chat.KIND, chat.visitor_value(raw.inbox_id, str(raw.meta["visitor"]))
+    if message.person:
+        return raw.kind.value, messengers.value_of(raw.inbox_id, message.person)
+    if message.from_address:
+        return "email", message.from_address
+    if message.phone:
+        return "phone", dialling.kept(session, message.phone)
+    return "", ""
 
 
 def informed(

@@ -9,6 +9,7 @@ from sqlmodel import Session
 
 from inbox.errors import NotFound
 from inbox.privacy.places import Whose
+from inbox.privacy.waiting import list_sent
 from models import (
     Account,
     AccountFile,
@@ -133,6 +134,7 @@ def find_subject(session: Session, contact_id: int) -> Subject:
         identities=identified,
         accounts=_own_accounts(session, family),
         addresses=addresses,
+        waiting=list_sent(session, set(identified), set(numbers)),
         exports=_column(session, exports.id, exports.contact_id, family),
     )
 
@@ -149,6 +151,7 @@ def _of_conversations(
     *,
     contacts: Sequence[int] = (),
     addresses: Sequence[str] = (),
+    waiting: Sequence[int] = (),
     **more: Any,
 ) -> Subject:
     said = _column(session, messages.id, messages.conversation_id, numbers)
@@ -165,7 +168,7 @@ def _of_conversations(
         shared=shared,
         messages=sorted(said),
         quoting=quoting,
-        raws=_raws(session, numbers, [*said, *quoting], addresses),
+        raws=sorted({*_raws(session, numbers, [*said, *quoting], addresses), *waiting}),
         blobs=sorted(set(files)),
         **more,
     )
@@ -195,7 +198,7 @@ def _raws(
     found.update(
         one for one in _column(session, ledger.raw_id, ledger.sender, addresses) if one
     )
-    return sorted(found)
+    return list(found)
 
 
 def _family(session: Session, contact_id: int) -> list[int]:

@@ -10,6 +10,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, SQLModel
 
 from inbox import sealing
+from inbox.channels import webform
+from inbox.channels.webform import Posted
 from inbox.db import Database
 from inbox.errors import Conflict
 from inbox.learning.serving import Serving, choose
@@ -20,10 +22,11 @@ from inbox.privacy.working import Erase
 from inbox.reporting import report
 from inbox.sealing import Seal
 from inbox.settings import Settings
+from inbox.staging import Arrival, stage
 from inbox.store import erased
 from inbox.store.learning import find_last
 from inbox.store.reports import Wanted
-from models import Erasure, LegalHold, TaskState
+from models import ChannelKind, Erasure, LegalHold, RawMessage, RawState, TaskState
 from tests.canaries import ADDRESS, CANARIES, TEXT, join_in, make_other, make_person
 from tests.conftest import Clock
 from tests.factories import (
@@ -228,6 +231,50 @@ async def test_others_lose_nothing_but_what_they_quote(
     assert said[-2:] == ["", "Vâng."]
     assert said[0] == mine[0].text
     assert left_in(await database.read(all_rows)) == []
+
+
+def wait_for_take_in(session: Session, firm: Firm) -> tuple[list[int], list[int]]:
+    """Let five messages wait: three of the person's, two of others who only name them."""
+    doors = {ChannelKind.EMAIL: firm.mail, ChannelKind.FORM: firm.form}
+    mail = f"From: Lan <{ADDRESS.upper()}>\r\nSubject: Hỏi\r\n\r\n{TEXT}\r\n"
+    copied = (
+        f"From: minh@khac.example\r\nCc: {ADDRESS}\r\nSubject: Gửi {ADDRESS}\r\n\r\nChào.\r\n"
+    )
+    form = webform.pack(Posted(email=ADDRESS, body=TEXT))
+    of_another = webform.pack(Posted(email="minh@khac.example", body="Xin chào"))
+    bodies = [
+        (ChannelKind.EMAIL, mail.encode(), "pending"),
+        (ChannelKind.EMAIL, mail.encode(), "quarantined"),
+        (ChannelKind.FORM, form, "pending"),
+        (ChannelKind.EMAIL, copied.encode(), "pending"),
+        (ChannelKind.FORM, of_another, "pending"),
+    ]
+    found = []
+    for place, (kind, body, state) in enumerate(bodies):
+        row = stage(session, Arrival(doors[kind], kind, f"waits:{place}", body, {}), NOW)
+        session.get_one(RawMessage, row.id).state = RawState(state)
+        found.append(row.id)
+    return found[:3], found[3:]
+
+
+async def test_what_was_not_taken_in_yet_goes_too(
+    database: Database, firm: Firm, settings: Settings, worker: Erase
+) -> None:
+    """F106: nobody comes back by a message that waited while they were erased."""
+    contact = await database.write(make_person, firm, settings.data_dir)
+    theirs, others = await database.write(wait_for_take_in, firm)
+    before = {row.id: row.body for row in await database.read(everything, RawMessage)}
+    await database.write(erasures.ask, contact, "", by=None, now=NOW)
+
+    assert await worker.once()
+
+    rows = {row.id: row for row in await database.read(everything, RawMessage)}
+    assert [(rows[one].body, rows[one].state) for one in theirs] == [
+        (b"", RawState.IGNORED)
+    ] * 3
+    assert [(rows[one].body, rows[one].state) for one in others] == [
+        (before[one], RawState.PENDING) for one in others
+    ]
 
 
 @pytest.mark.one_database
