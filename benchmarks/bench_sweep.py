@@ -5,6 +5,7 @@ processor time of our process, and time by the clock. `OPEN=100000` makes it sma
 """
 
 import asyncio
+import gc
 import os
 import tempfile
 import time
@@ -28,6 +29,7 @@ from tests.factories import Firm, arrive, make_firm
 
 OPEN = int(os.environ.get("OPEN", "1000000"))
 DUE = 1_000
+WARM = 20
 LOOKS = 200
 SERIES = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {most})"
 
@@ -83,13 +85,12 @@ def _shifted(session: Session) -> str:
     return "t.at + (n.i % 400000) * interval '1 second'"
 
 
-def _make_due(session: Session, first: int, step: str) -> None:
-    """Let a thousand steps' moment be a second ago."""
-    last = first + DUE
+def _make_due(session: Session, after: int, step: str, count: int) -> None:
+    """Let the moment of so many conversations' step be a second ago."""
     session.execute(
         EscalationStep.__table__.update()  # type: ignore[attr-defined]
         .where(
-            columns(EscalationStep).conversation_id.between(first + 1, last),
+            columns(EscalationStep).conversation_id.between(after + 1, after + count),
             columns(EscalationStep).step == step,
         )
         .values(at=utcnow() - timedelta(seconds=1))
@@ -116,7 +117,9 @@ async def measure(name: str, database: Database) -> None:
         await database.read(next_moment)
     figure(f"sweep_empty_{name}", (time.process_time() - cpu) / LOOKS * 1000, "ms_cpu", "<=1")
     for step, goal in (("half_used", "<=200"), ("due", "-")):
-        await database.write(_make_due, first, step)
+        await database.write(_make_due, first + DUE, step, WARM)
+        await _fire(database, firm)  # a worker compiles its statements once in its life
+        await database.write(_make_due, first, step, DUE)
         fired, cpu_s, took_s = await _fire(database, firm)
         assert fired == DUE, fired
         figure(f"sweep_{DUE}_{step}_{name}", cpu_s * 1000, "ms_cpu", goal)
@@ -125,6 +128,7 @@ async def measure(name: str, database: Database) -> None:
 
 async def main() -> None:
     """Measure on each database."""
+    gc.freeze()  # as a role does once it is loaded (inbox.processes)
     with databases() as found:
         for name, target in found.items():
             with tempfile.TemporaryDirectory(prefix="kip-bench-") as folder:

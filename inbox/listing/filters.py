@@ -7,7 +7,7 @@ index to walk along.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, lru_cache
 from typing import Any, NamedTuple, cast
@@ -81,7 +81,7 @@ class Filters:
 
     def asked(self) -> dict[str, str]:
         """Return what is asked, as an address and a saved view keep it."""
-        return {name: str(value) for name, value in asdict(self).items() if value}
+        return {name: str(value) for name in NAMES if (value := getattr(self, name))}
 
 
 PLAIN = Filters()

@@ -1,7 +1,7 @@
 """Milestones and reminders as pages list them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -43,6 +43,10 @@ class Place:
     def of(conversation: Conversation) -> "Place":
         """Return the place of a conversation's dates."""
         return Place(conversation.account_id, conversation.id)
+
+    def given(self) -> dict[str, int | None]:
+        """Return the place as parameters of a statement."""
+        return {"account_id": self.account_id, "conversation_id": self.conversation_id}
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +186,7 @@ def list_dated(session: Session, ends: Mapping[int, datetime]) -> list[Dated]:
 
 def list_milestones_at(session: Session, place: Place) -> list[MilestoneRow]:
     """Return a place's milestones: what is planned first, then the last that are over."""
-    rows = session.execute(_milestones_at(place.conversation_id is not None), asdict(place))
+    rows = session.execute(_milestones_at(place.conversation_id is not None), place.given())
     found = [MilestoneRow(*row) for row in rows]
     planned = [one for one in found if one.state is MilestoneState.PLANNED]
     over = [one for one in found if one.state is not MilestoneState.PLANNED]
@@ -217,7 +221,7 @@ def list_milestones_whole(session: Session, account_id: int) -> list[Milestone]:
 
 def list_reminders_at(session: Session, place: Place) -> list[ReminderRow]:
     """Return what anybody wants to be reminded of at a place."""
-    rows = session.execute(_reminders_at(place.conversation_id is not None), asdict(place))
+    rows = session.execute(_reminders_at(place.conversation_id is not None), place.given())
     return [ReminderRow(*row) for row in rows]
 
 
