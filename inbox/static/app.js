@@ -223,14 +223,15 @@
     if (from?.id === "composer" && e.detail.xhr.status < 300) store.drop("draft:" + from.dataset.draft);
     const a = document.activeElement;
     had = a === document.body ? null : a;
-    last = had ? had.id || "-" : from?.hidden ? "" : "-";
+    // what an answer before this one took away, and has not given back yet, is still to be
+    last = had ? had.id || "-" : from?.hidden ? last : "-";
     // A mail that was sent is done with: keys work again. In a chat the next line follows.
     if (from?.id === "composer" && e.detail.xhr.status < 300 && from.elements.cc && a?.closest("#composer")) { last = "-"; had = null; a.blur(); }
     // Done opens another conversation, where the same button would be another question
     if (a?.closest("#conversation, #context") && e.detail.xhr.getResponseHeader("HX-Push-Url")) { last = "-"; had = null; a.blur(); }
   });
   addEventListener("htmx:afterSwap", mark);
-  addEventListener("htmx:afterSettle", settle);
+  addEventListener("htmx:afterSettle", (e) => { settle(e); queueMicrotask(() => { last = ""; }); }); // once all of an answer has
   addEventListener("htmx:oobAfterSwap", settle);
   addEventListener("htmx:pushedIntoHistory", mark);
   // Counted from what is really sent (a preload calls its request off) to the very end, also of an

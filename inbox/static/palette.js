@@ -110,9 +110,9 @@
     $$("[popover]:popover-open").forEach((menu) => menu.hidePopover());
     field.value = "";
     found = [];
+    draw(); // before the box makes the whole page new to the browser
     box.showModal();
     field.focus();
-    draw();
   };
   addEventListener("keydown", (e) => {
     if ((e.metaKey || e.ctrlKey) && !e.altKey && !e.shiftKey && e.code === "KeyK" && !e.isComposing) { e.preventDefault(); open(); }

@@ -4,6 +4,7 @@ Believed only with the provider's own signature over the bytes as they came. Wha
 before is told yes again and changes nothing.
 """
 
+from datetime import datetime
 from typing import Any
 
 from litestar import Response, get, post
@@ -15,8 +16,10 @@ from inbox.channels.messengers.providers import PROVIDERS
 from inbox.clock import utcnow
 from inbox.db import DatabaseGone
 from inbox.errors import Forbidden, NotFound
+from inbox.failpoints import failpoint
 from inbox.messaging import links, receiving
 from inbox.messaging.links import Stored
+from inbox.messaging.receiving import Told
 from inbox.staging import MAX_BACKLOG, NoRoom, count_waiting, demand_room
 from inbox.vault import Sealed, Vault
 from inbox.views.forms import peer
@@ -75,8 +78,14 @@ async def receive_told(request: HttpRequest, key: FromPath[str]) -> Response[Any
     if told.stale:
         raise Unauthorised("This is too old, or of a time to come.")
     demand_room(site(request).settings.data_dir)
-    await write(request, receiving.keep, stored, told, now)
+    await write(request, _keep, stored, told, now)
+    failpoint("messenger.committed")
     return Response({"status": "stored"}, status_code=200)
+
+
+def _keep(session: Session, stored: Stored, told: Told, now: datetime) -> None:
+    receiving.keep(session, stored, told, now)
+    failpoint("messenger.staged")
 
 
 HANDLERS = (prove_address, receive_told)

@@ -21,6 +21,12 @@ LIVE_MS = 8_000  # the list is fetched at most every three seconds, a little apa
 BUSY = re.compile(r"\bhtmx-request\b")
 
 IDS = "(rows) => rows.map((row) => row.id)"
+# What a background answer says that comes after each swap, before it has settled.
+AN_ANSWER_OF_ITS_OWN = """() => addEventListener("htmx:afterSwap", (swapped) => {
+  const xhr = { status: 200, getResponseHeader: () => null };
+  const detail = { xhr, target: swapped.target, requestConfig: { elt: { hidden: true } } };
+  document.body.dispatchEvent(new CustomEvent("htmx:beforeSwap", { bubbles: true, detail }));
+})"""
 
 Open = Callable[..., Page]
 
@@ -189,6 +195,7 @@ def test_done_opens_what_is_next_and_can_be_undone(product: Product, open_page: 
     expect(page.locator(f"#r{number}")).to_be_visible()
     before = rows.evaluate_all(IDS)
     owner = product.api(f"conversations/{number}")["owner"]
+    page.evaluate(AN_ANSWER_OF_ITS_OWN)
     page.keyboard.press("e")
     reasons = page.locator("#reasons")
     expect(reasons).to_be_visible()

@@ -15,6 +15,7 @@ from tests.slow.product import free_port
 from tests.weather.dates import milestone, reminder
 from tests.weather.ends import DANGEROUS, ENDS
 from tests.weather.learning import learning
+from tests.weather.messengers import messenger
 from tests.weather.place import Place, new_place
 from tests.weather.planned import planned
 from tests.weather.sink import Sink
@@ -24,6 +25,7 @@ from tests.weather.ways import Trial, batch, settle
 WAYS = {
     **MOST_WAYS,
     "learning": learning,
+    "messenger": messenger,
     "milestone": milestone,
     "planned": planned,
     "reminder": reminder,

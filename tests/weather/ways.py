@@ -151,7 +151,7 @@ def _post_form(client: httpx.Client, fields: dict[str, str]) -> str:
 
 
 @contextmanager
-def _dies_on_the_web(trial: Trial) -> Iterator[httpx.Client]:
+def dies_on_the_web(trial: Trial) -> Iterator[httpx.Client]:
     with trial.place.role("web", trial.armed) as role, trial.place.client() as client:
         yield client
         assert died(role)
@@ -160,7 +160,7 @@ def _dies_on_the_web(trial: Trial) -> Iterator[httpx.Client]:
 def form(trial: Trial) -> None:
     """Post the hosted form, each time with its one token."""
     told = []
-    with _dies_on_the_web(trial) as client:
+    with dies_on_the_web(trial) as client:
         for number in range(trial.passage):
             token = hidden(client.get("/f/support").text)["token"]
             fields = {"token": token, "email": trial.sender(number), "body": "Còn hàng không?"}
@@ -201,7 +201,7 @@ def _file(trial: Trial) -> None:
     bodies = [
         {"email": trial.sender(n), "text": "Còn hàng không?"} for n in range(trial.passage)
     ]
-    with _dies_on_the_web(trial) as client:
+    with dies_on_the_web(trial) as client:
         for number, body in enumerate(bodies):
             try:
                 _call(client, trial, number, "conversations", body)
@@ -217,7 +217,7 @@ def _file(trial: Trial) -> None:
 def chat(trial: Trial) -> None:
     """Say a line in the chat, each with its one id."""
     key = trial.place.ledger.one("SELECT handle FROM inboxes WHERE kind = 'chat'")
-    with _dies_on_the_web(trial):
+    with dies_on_the_web(trial):
         accepted = asyncio.run(_chat(trial, trial.place, key))
     assert accepted == trial.passage - 1
     assert trial.raws() == trial.kept
@@ -507,7 +507,7 @@ def reply(trial: Trial) -> None:
     said = "SELECT count(*) FROM messages WHERE text LIKE :mark"
     mark = f"{trial.mark} %"
     body = {"text": f"{trial.mark} Dạ còn ạ."}
-    with _dies_on_the_web(trial) as client:
+    with dies_on_the_web(trial) as client:
         for n, number in enumerate(numbers):
             try:
                 _call(client, trial, n, f"conversations/{number}/replies", body)
