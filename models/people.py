@@ -157,6 +157,12 @@ class Contact(Table, table=True):
             postgresql_where=text("account_id IS NOT NULL"),
         ),
         Index(
+            "ix_contacts_joined_into",
+            "joined_into_id",
+            sqlite_where=text("joined_into_id IS NOT NULL"),
+            postgresql_where=text("joined_into_id IS NOT NULL"),
+        ),
+        Index(
             "ix_contacts_restricted",
             "id",
             sqlite_where=text("restricted_at IS NOT NULL"),
