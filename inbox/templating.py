@@ -13,8 +13,17 @@ from typing import Any
 
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, nodes, pass_eval_context
+from jinja2 import (
+    Environment,
+    FileSystemLoader,
+    StrictUndefined,
+    Template,
+    nodes,
+    pass_eval_context,
+)
+from jinja2.environment import TemplateModule
 from jinja2.nodes import EvalContext
+from jinja2.runtime import Context
 from jinja2.visitor import NodeTransformer
 from markupsafe import Markup
 
@@ -79,12 +88,21 @@ def _speaks(language: str) -> Callable[..., str]:
     return speak
 
 
+class _Plain(Template):
+    """Is imported from without asking each time whether a page has globals of its own."""
+
+    def _get_default_module(self, ctx: Context | None = None) -> TemplateModule:
+        return super()._get_default_module()
+
+
 class _Spoken(Environment):
     """Says plain sentences, and draws icons, when a template is compiled.
 
     They are one text with the markup round them then: a page has hundreds, and each would be a
     call every time that it is shown.
     """
+
+    template_class = _Plain
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         tree = super()._parse(source, name, filename)
