@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 from inbox.sla import spec as form
 from inbox.sla.instants import (
@@ -108,6 +109,20 @@ class WorkingCalendar:
             "holidays": [day.isoformat() for day in sorted(self.holidays)],
             "special_days": special,
         }
+
+    def holidays_between(self, start: datetime, end: datetime) -> list[date]:
+        """Return the holidays that kept it closed in [start, end), on which it is open else.
+
+        Dates of its own zone; both instants aware.
+        """
+        zone = ZoneInfo(self.timezone)
+        first, last = start.astimezone(zone).date(), end.astimezone(zone).date()
+        special = {on for on, _ in self.special_days}
+        return sorted(
+            day
+            for day in self.holidays
+            if first <= day <= last and day not in special and self.hours[day.weekday()]
+        )
 
     @property
     def is_always_open(self) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from inbox.sla.calendar import WorkingCalendar
 from inbox.sla.instants import Pause
@@ -12,12 +12,16 @@ MOST = 200  # stretches; a target of weeks is explained by its first ones
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Working time that counted, in [start, end); ``left_s`` of the target remain after it."""
+    """Working time that counted, in [start, end); ``left_s`` of the target remain after it.
+
+    ``holidays`` are those that were passed over before it.
+    """
 
     start: datetime
     end: datetime
     seconds: float
     left_s: float
+    holidays: tuple[date, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,8 @@ def explain(
                 break
             left -= seconds
             stop = due_at if left <= 0 and due_at is not None else end
-            counted.append(Stretch(begin, stop, seconds, left))
+            closed = calendar.holidays_between(counted[-1].end if counted else start, begin)
+            counted.append(Stretch(begin, stop, seconds, left, tuple(closed)))
     return Explained(start, target_s, tuple(counted), ordered, due_at, left <= 0)
 
 

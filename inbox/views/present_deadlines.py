@@ -77,14 +77,15 @@ def _steps(clock: SLAClock, known: Clock | None, speak: Speaker) -> list[str]:
         word = {"said": speak.clock(clock.started_at), "time": speak.clock(clock.due_at)}
         return [say("Said to the customer %(said)s: an answer before %(time)s.") % word]
     arrived = say("Arrived %(time)s.") % {"time": speak.clock(clock.started_at)}
-    target = speak.span(clock.target_s)
+    target = speak.exactly(clock.target_s)
     rule = say("Rule: %(rule)s, %(target)s of working time.")
     steps = [arrived, rule % {"rule": clock.policy, "target": target}]
     if known is not None:
         told = explain(
             known.rule.calendar, known.started_at, clock.target_s, known.pauses, MOST_STRETCHES
         )
-        steps += [_counted(one, speak) for one in told.counted]
+        for one in told.counted:
+            steps += [*_closed(one, speak), _counted(one, speak)]
         steps += [
             say("Stood still from %(start)s to %(end)s.")
             % {"start": speak.clock(start), "end": speak.clock(end)}
@@ -101,12 +102,22 @@ def _steps(clock: SLAClock, known: Clock | None, speak: Speaker) -> list[str]:
     return [*steps, ends % {"time": speak.clock(clock.due_at)}]
 
 
+def _closed(stretch: Stretch, speak: Speaker) -> list[str]:
+    """Say which holidays were passed over, or nobody understands the gap."""
+    if not stretch.holidays:
+        return []
+    first, last = speak.day(stretch.holidays[0]), speak.day(stretch.holidays[-1])
+    if first == last:
+        return [speak.say("%(day)s: closed, a holiday.") % {"day": first}]
+    return [speak.say("%(first)s to %(last)s: holidays.") % {"first": first, "last": last}]
+
+
 def _counted(stretch: Stretch, speak: Speaker) -> str:
     said = {
         "start": speak.clock(stretch.start),
         "end": speak.clock(stretch.end),
-        "time": speak.span(stretch.seconds),
-        "left": speak.span(stretch.left_s),
+        "time": speak.exactly(stretch.seconds),
+        "left": speak.exactly(stretch.left_s),
     }
     if stretch.left_s <= 0:
         return speak.say("%(start)s to %(end)s: %(time)s, the last of it.") % said

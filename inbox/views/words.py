@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -11,6 +11,8 @@ from inbox.views.models import Sla
 from models import ChannelKind
 
 SOON = timedelta(hours=1)
+Day = date  # below, that is the name of a method
+
 _DAYS = {
     "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"),
     "vi": ("T2", "T3", "T4", "T5", "T6", "T7", "CN"),
@@ -105,6 +107,19 @@ class Speaker:
         if hours < 48:
             return self.say("%(n)s h") % {"n": hours}
         return self.say("%(n)s days") % {"n": hours // 24}
+
+    def exactly(self, seconds: float) -> str:
+        """Say how long to the nearest minute: "7 h 17 min"; what is added up must add up."""
+        hours, minutes = divmod(round(seconds / 60), 60)
+        if not hours:
+            return self.say("%(n)s min") % {"n": max(minutes, 1)}
+        if not minutes:
+            return self.say("%(n)s h") % {"n": hours}
+        return self.say("%(hours)s h %(minutes)s min") % {"hours": hours, "minutes": minutes}
+
+    def day(self, day: Day) -> str:
+        """Say a date of this or the next year: Thứ Ba 24/11, in English Tuesday 24/11."""
+        return f"{_DAYS[self.language][day.weekday()]} {day.day:02}/{day.month:02}"
 
     def until(self, due: datetime | None) -> Sla:
         """Say how a live deadline stands, by the wall clock."""
