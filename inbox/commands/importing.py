@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from inbox.processes import loading
+
 if TYPE_CHECKING:
     from inbox.importing.run import Count
     from inbox.settings import Settings
@@ -89,11 +91,12 @@ def sheet(path: Path, encoding: str, dry_run: bool, skip_wrong: bool, as_json: b
 async def _bring(
     settings: "Settings", path: Path, encoding: str, dry_run: bool, skip_wrong: bool
 ) -> dict[str, Any]:
-    from inbox.db import Database
-    from inbox.exclusive import demand_own
-    from inbox.migrations import migrate
-    from inbox.sheets.command import bring_file
-    from inbox.staging import demand_room
+    with loading():
+        from inbox.db import Database
+        from inbox.exclusive import demand_own
+        from inbox.migrations import migrate
+        from inbox.sheets.command import bring_file
+        from inbox.staging import demand_room
 
     demand_own(settings)
     demand_room(settings.data_dir)
@@ -118,13 +121,14 @@ async def _bring(
 async def _import(
     settings: "Settings", path: Path, inbox: str, is_open: bool, request_type: str, by: str
 ) -> "Count":
-    from inbox.db import Database
-    from inbox.exclusive import demand_own
-    from inbox.importing.mbox import count_bytes
-    from inbox.importing.run import make_plan, run_import
-    from inbox.loops import TakeIn
-    from inbox.migrations import migrate
-    from inbox.staging import demand_room
+    with loading():
+        from inbox.db import Database
+        from inbox.exclusive import demand_own
+        from inbox.importing.mbox import count_bytes
+        from inbox.importing.run import make_plan, run_import
+        from inbox.loops import TakeIn
+        from inbox.migrations import migrate
+        from inbox.staging import demand_room
 
     demand_own(settings)
     demand_room(settings.data_dir)

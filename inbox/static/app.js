@@ -24,7 +24,7 @@
   };
   let prefix = "", prefixTimer;
   const find = (k) => {
-    const all = $$(`[aria-keyshortcuts~="${CSS.escape(k)}"]`, $("dialog[open]") || document), on = all.filter(shown);
+    const all = $$(`[aria-keyshortcuts~="${CSS.escape(k)}"]`), on = all.filter(shown);
     const hit = k === "z" ? on.at(-1) : on[0]; // undo takes back what was done last
     if (hit) return hit;
     const tucked = all.find((e) => e.closest("#context")); // narrow screens: open the details first
@@ -37,7 +37,18 @@
     const next = r[Math.max(0, Math.min(r.length - 1, (now < 0 ? (cur < 0 ? -1 : cur) : now) + d))];
     if (next) { next.focus({ preventScroll: true }); next.scrollIntoView({ block: "nearest" }); }
   };
-  const openDialog = (id) => { const d = $("#" + id); if (d && !d.open) d.showModal(); };
+  // A dialog is a popover that says that it is modal and keeps the focus. showModal() would make everything
+  // else inert: each element gets a new style then, half a second on a slow phone.
+  const MODAL = "[aria-modal]:popover-open";
+  const openDialog = (id) => document.getElementById(id)?.showPopover();
+  addEventListener("keydown", (e) => {
+    const modal = e.key === "Tab" && $(MODAL);
+    if (!modal) return;
+    const stops = $$("a[href], button, input, select, textarea", modal).filter((one) => shown(one) && !one.disabled), edge = e.shiftKey ? stops[0] : stops.at(-1);
+    if (modal.contains(e.target) && e.target !== edge) return;
+    e.preventDefault();
+    (e.shiftKey ? stops.at(-1) : stops[0])?.focus();
+  });
   const reply = (kind) => {
     const radio = $(`#composer [name=kind][value=${kind}]`);
     if (radio) { radio.checked = true; keep(); $("#draft").focus(); }
@@ -67,12 +78,12 @@
       if (f) { e.preventDefault(); f.requestSubmit(); }
       return;
     }
-    const pop = $("[popover]:popover-open"), k = e.key === "?" ? "?" : letter(e);
-    if (e.key === "Escape" && !pop && !$("dialog[open]")) return typing(t) ? t.blur() : void back();
+    const modal = $(MODAL), pop = modal || $("[popover]:popover-open"), k = e.key === "?" ? "?" : letter(e);
+    if (e.key === "Escape" && !pop) return typing(t) ? t.blur() : void back();
     if (pop && t.matches?.("[data-filter]") && e.key === "Enter") { e.preventDefault(); return $$("button", pop).find(shown)?.click(); }
     // a digit picks from an open menu, also from its (still empty) search box
-    if (pop && /^[1-9]$/.test(k) && !(typing(t) && t.value)) { const b = $$("button", pop).filter(shown)[k - 1]; if (b) { e.preventDefault(); b.click(); } return; }
-    if (cmd || e.altKey || !k || k === "Backspace" || typing(t) || words.keys === "off" || pop || (t.closest?.("dialog") && k !== "?")) return;
+    if (pop && !modal && /^[1-9]$/.test(k) && !(typing(t) && t.value)) { const b = $$("button", pop).filter(shown)[k - 1]; if (b) { e.preventDefault(); b.click(); } return; }
+    if (cmd || e.altKey || !k || k === "Backspace" || typing(t) || words.keys === "off" || pop) return;
     if (k === "Enter" || (e.shiftKey && k !== "?")) return;
     if (prefix) { const go = $(`[data-go="${CSS.escape(k)}"]`); prefix = ""; if (go) { e.preventDefault(); go.click(); } return; }
     if (k === "g") { prefix = k; clearTimeout(prefixTimer); prefixTimer = setTimeout(() => { prefix = ""; }, 900); return; }
@@ -103,7 +114,7 @@
   addEventListener("click", (e) => {
     const opener = e.target.closest("[data-dialog]"), theme = e.target.closest("[data-theme-to]");
     if (opener) { opener.closest("[popover]")?.hidePopover(); openDialog(opener.dataset.dialog); }
-    if (e.target.matches("dialog")) e.target.close();
+    if (e.target.matches("[aria-modal]")) e.target.hidePopover(); // what lies round it belongs to it
     const copier = e.target.closest("[data-copy]");
     if (copier) navigator.clipboard?.writeText(document.getElementById(copier.dataset.copy).textContent).then(() => say(copier.textContent = copier.dataset.copied), () => toast(words.failed));
     if (theme) { // at once; its form has the server keep it
@@ -172,7 +183,8 @@
     const text = (late ? words.late : words.left).replace("{}", unit(m)), was = t.classList.contains("sla-late"), use = $("use", t);
     if (t.lastChild.nodeValue !== text) t.lastChild.nodeValue = text;
     t.classList.remove("sla-ok"); t.classList.toggle("sla-late", late); t.classList.toggle("sla-soon", !late);
-    use?.setAttribute("href", use.getAttribute("href").replace(/#.*/, late ? "#clock-alert" : "#hourglass"));
+    const sign = use?.getAttribute("href").replace(/#.*/, late ? "#clock-alert" : "#hourglass");
+    if (sign && sign !== use.getAttribute("href")) use.setAttribute("href", sign);
     if (late && !was && t.closest("a.item")) say(`${$(".name", t.closest("a"))?.textContent}: ${text}`);
   });
   if (words.late) { tick(); setInterval(() => document.hidden || tick(), 15000); }
@@ -202,15 +214,26 @@
     });
     CSS.highlights.set("why", new window.Highlight(...ranges));
   };
-  const settle = (e) => {
+  // Of one answer many things are swapped, each with events of its own: they are looked at together, once,
+  // before anything else can happen. What is asked of the page between two changes lays it out anew.
+  let swapped = [], isOver = false;
+  const gather = (e) => { if (swapped.push(e.target) === 1) queueMicrotask(settle); isOver ||= e.type === "htmx:afterSettle"; };
+  const settle = () => {
+    const parts = swapped, over = isOver;
+    swapped = []; isOver = false;
     mark(); tick(); paint(); restore(); ageAll(); shownConversation();
+    dispatchEvent(new Event("kip:settled"));
+    giveBack(parts);
+    if (over) last = "";
     const thread = $(".thread"), f = $("#composer");
     // with nothing typed yet, what is on the page has been seen; with a draft, the server shall ask
     if (thread && f && !f.elements.body.value && f.dataset.draft === $("#conversation")?.dataset.id) f.elements.seen.value = thread.dataset.seen;
-    // only what a swap took away or hid is given back: a background refresh never moves the focus
+  };
+  // only what a swap took away or hid is given back: a background refresh never moves the focus
+  const giveBack = (parts) => {
     const here = document.activeElement;
     if (!last || (had?.isConnected && shown(had)) || (here && here !== document.body && shown(here))) return;
-    const to = [document.getElementById(last), $("[data-focus]", e.target), $(TITLE)].find(shown);
+    const to = [document.getElementById(last), ...parts.map((part) => $("[data-focus]", part)), $(TITLE)].find(shown);
     to?.focus({ preventScroll: true });
   };
   const mark = () => $$("a.item").forEach((a) => {
@@ -229,11 +252,10 @@
     if (from?.id === "composer" && e.detail.xhr.status < 300 && from.elements.cc && a?.closest("#composer")) { last = "-"; had = null; a.blur(); }
     // Done opens another conversation, where the same button would be another question
     if (a?.closest("#conversation, #context") && e.detail.xhr.getResponseHeader("HX-Push-Url")) { last = "-"; had = null; a.blur(); }
+    // what is taken away with the focus in it has the page laid out in between, with both in it
+    else if (a && from?.matches("a.item") && e.detail.target.contains(a)) a.blur();
   });
-  addEventListener("htmx:afterSwap", mark);
-  addEventListener("htmx:afterSettle", (e) => { settle(e); queueMicrotask(() => { last = ""; }); }); // once all of an answer has
-  addEventListener("htmx:oobAfterSwap", settle);
-  addEventListener("htmx:pushedIntoHistory", mark);
+  for (const name of ["htmx:afterSwap", "htmx:oobAfterSwap", "htmx:afterSettle"]) addEventListener(name, gather);
   // Counted from what is really sent (a preload calls its request off) to the very end, also of an
   // element that a swap took away, whose own events nobody hears any more.
   addEventListener("htmx:beforeSend", (e) => {

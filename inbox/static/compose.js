@@ -96,7 +96,7 @@
   addEventListener("htmx:afterRequest", (e) => { if (e.detail.elt.id === "composer" && !e.detail.successful && state) state.sent = false; });
   addEventListener("pagehide", () => { if (timer) save({}, true); });
   addEventListener("htmx:beforeSwap", (e) => { if (timer && e.detail.target?.id === "conversation") save({}, true); });
-  addEventListener("htmx:afterSettle", begin);
+  addEventListener("kip:settled", begin);
   addEventListener("click", (e) => {
     const what = e.target.closest?.("[data-other]")?.dataset.other;
     if (!what) return;

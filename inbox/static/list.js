@@ -44,7 +44,7 @@
       if (e.shiftKey) range(box, true); else set(box, !box.checked);
       last = box.value;
       show(true);
-    } else if (e.key === "Escape" && row && chosen.size && !$("[popover]:popover-open, dialog[open]")) {
+    } else if (e.key === "Escape" && row && chosen.size && !$("[popover]:popover-open")) {
       e.preventDefault(); e.stopImmediatePropagation(); none();
     }
   }, true);
@@ -55,10 +55,9 @@
     $("#bulk-menu:popover-open")?.hidePopover(); // an open menu, though out of sight, would keep the keys
   });
   addEventListener("htmx:afterSettle", (e) => {
-    if (e.detail.target?.id === "bulk-menu") { e.detail.target.showPopover({ source: $("#bulk-more") }); $("[data-filter]", e.detail.target)?.focus(); return; }
-    again();
+    if (e.detail.target?.id === "bulk-menu") { e.detail.target.showPopover({ source: $("#bulk-more") }); $("[data-filter]", e.detail.target)?.focus(); }
   });
-  addEventListener("htmx:oobAfterSwap", again);
+  addEventListener("kip:settled", again);
   // what was done by one click stays for as long as it can be taken back
   const fade = () => $$(".toast[data-stays]:not([data-fades])").forEach((t) => {
     t.dataset.fades = "1";

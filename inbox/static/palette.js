@@ -21,7 +21,7 @@
     return (e.dataset.says || e.getAttribute("aria-label") || copy.textContent).replace(/\s+/g, " ").trim();
   };
   // What the narrow page has tucked away (details, menus) can be done all the same.
-  const reachable = (e) => !e.disabled && !e.closest("dialog") && (shown(e) || e.closest("label") || e.matches("[data-command]") || e.closest("#context:not([hidden])"));
+  const reachable = (e) => !e.disabled && !e.closest("[aria-modal]") && (shown(e) || e.closest("label") || e.matches("[data-command]") || e.closest("#context:not([hidden])"));
   const about = (e, keys) => ({ text: label(e), keys, sign: $("svg.i", e), element: e, href: e.closest("a")?.href });
   const rail = (e) => e.closest(".rail");
   const actions = () => $$("[aria-keyshortcuts], [data-command]").filter((e) => !rail(e) && reachable(e) && (e.dataset.says || !e.matches("input"))).map((e) => about(e, [e.getAttribute("aria-keyshortcuts")].filter((k) => k?.length === 1)));
@@ -89,7 +89,7 @@
     draw();
   };
   const run = (one) => {
-    box.close();
+    box.hidePopover();
     if (one.saved) { // as if it were chosen in the list of saved replies
       const at = $("#saved-list"), put = document.adoptNode(one.saved);
       at.replaceChildren(put);
@@ -105,13 +105,12 @@
     e.click();
   };
   const open = () => {
-    if (box.open) return box.close();
-    $$("dialog[open]").forEach((other) => other.close());
+    if (box.matches(":popover-open")) return box.hidePopover();
     $$("[popover]:popover-open").forEach((menu) => menu.hidePopover());
     field.value = "";
     found = [];
-    draw(); // before the box makes the whole page new to the browser
-    box.showModal();
+    draw();
+    box.showPopover();
     field.focus();
   };
   addEventListener("keydown", (e) => {

@@ -65,7 +65,7 @@
     asking = setTimeout(fetchHere, Math.max(0, asked + APART - performance.now()) + Math.random() * 200);
   });
   const settled = () => { moved(); draw(); };
-  ["htmx:afterSwap", "htmx:afterSettle", "htmx:oobAfterSwap", "popstate"].forEach((name) => addEventListener(name, settled));
+  ["kip:settled", "popstate"].forEach((name) => addEventListener(name, settled));
   moved();
   fetchHere();
 })();
