@@ -41,6 +41,7 @@
   // else inert: each element gets a new style then, half a second on a slow phone.
   const MODAL = "[aria-modal]:popover-open";
   const openDialog = (id) => document.getElementById(id)?.showPopover();
+  addEventListener("mousedown", (e) => { if (e.target.matches?.("[aria-modal]")) e.preventDefault(); }); // it still has the focus to give back
   addEventListener("keydown", (e) => {
     const modal = e.key === "Tab" && $(MODAL);
     if (!modal) return;
@@ -253,7 +254,7 @@
     // Done opens another conversation, where the same button would be another question
     if (a?.closest("#conversation, #context") && e.detail.xhr.getResponseHeader("HX-Push-Url")) { last = "-"; had = null; a.blur(); }
     // what is taken away with the focus in it has the page laid out in between, with both in it
-    else if (a && from?.matches("a.item") && e.detail.target.contains(a)) a.blur();
+    else if (a && from?.matches?.("a.item") && e.detail.target.contains(a)) a.blur();
   });
   for (const name of ["htmx:afterSwap", "htmx:oobAfterSwap", "htmx:afterSettle"]) addEventListener(name, gather);
   // Counted from what is really sent (a preload calls its request off) to the very end, also of an

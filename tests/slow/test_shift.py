@@ -243,6 +243,61 @@ def test_the_palette_finds_actions_and_pages(product: Product, open_page: Open) 
     page.wait_for_url("**/accounts")
 
 
+def test_what_lies_on_top_keeps_the_focus_and_a_click_beside_it_is_its_own(
+    product: Product, open_page: Open
+) -> None:
+    """F74, DESIGN 11: help and palette are modal to hands, eyes and screen readers."""
+    page = open_page(locale="en-GB")
+    sign_in(page)
+    row = page.locator("#list a.item").first
+    row.focus()
+    here = page.url
+    for key, name, stops in (("?", "#shortcuts", 2), ("Control+k", "#palette", 1)):
+        page.keyboard.press(key)
+        top = page.locator(name)
+        expect(top).to_be_visible()
+        expect(top).to_have_attribute("aria-modal", "true")
+        first = page.evaluate(FOCUS)
+        for way in ("Tab", "Shift+Tab"):
+            for _ in range(stops):
+                page.keyboard.press(way)
+                assert page.evaluate("(s) => !!document.activeElement.closest(s)", name)
+            assert page.evaluate(FOCUS) == first
+        page.keyboard.press("j")
+        expect(top).to_be_visible()
+        page.mouse.click(200, 300)  # where rows are
+        expect(top).to_be_hidden()
+        assert page.url == here
+        expect(row).to_be_focused()
+
+
+MOST_LAYOUTS = 10  # of 3,000 elements; there were 30 while each part was looked at by itself
+
+
+def test_a_row_that_is_opened_has_the_page_laid_out_a_few_times(
+    product: Product, open_page: Open
+) -> None:
+    """DESIGN 4: nothing asks the page where things are while its parts are being changed."""
+    first, second = (asked(product, f"{name}@layout.example") for name in ("one", "two"))
+    page = open_page()
+    sign_in(page)
+    walk_to(page, first)
+    told = page.context.new_cdp_session(page)
+    told.send("Performance.enable")
+    row = page.locator(f"#r{second}")
+    expect(row).to_be_visible()
+
+    def layouts() -> int:
+        found = told.send("Performance.getMetrics")["metrics"]
+        return next(int(one["value"]) for one in found if one["name"] == "LayoutCount")
+
+    before = layouts()
+    row.evaluate("(link) => link.click()")  # a driver's own click lays out as well
+    expect(page.locator("#conversation")).to_have_attribute("data-id", str(second))
+    quiet(page)
+    assert layouts() - before <= MOST_LAYOUTS
+
+
 PRESS = """(marks) => document.body.dispatchEvent(
     new KeyboardEvent("keydown", {bubbles: true, cancelable: true, ...marks}))"""
 
