@@ -1,8 +1,9 @@
 """Agents, teams and contacts, and counters of how often somebody did something."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import and_, bindparam, case, delete, func, insert, or_, select, update
@@ -10,6 +11,7 @@ from sqlmodel import Session
 
 from inbox.db import insert_into
 from inbox.store.audit import add_entry
+from inbox.store.kept import kept
 from models import (
     Agent,
     AuditAction,
@@ -145,17 +147,20 @@ class Colleague:
 _COLLEAGUES = select(*(agents[name] for name in Colleague.__dataclass_fields__))
 
 
-def list_colleagues(session: Session) -> dict[int, Colleague]:
+@kept
+def list_colleagues(session: Session) -> Mapping[int, Colleague]:
     """Return everybody inside by id, also those no longer active: old rows name them."""
-    return {row.id: Colleague(*row) for row in session.execute(_COLLEAGUES)}
+    found = {row.id: Colleague(*row) for row in session.execute(_COLLEAGUES)}
+    return MappingProxyType(found)
 
 
 _TEAMS = select(teams.id, teams.name)
 
 
-def team_names(session: Session) -> dict[int, str]:
+@kept
+def team_names(session: Session) -> Mapping[int, str]:
     """Return the teams' names by id."""
-    return {row.id: row.name for row in session.execute(_TEAMS)}
+    return MappingProxyType({row.id: row.name for row in session.execute(_TEAMS)})
 
 
 OPEN_COUNT = (

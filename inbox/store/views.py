@@ -1,5 +1,6 @@
 """Saved views as menus and pages look them up."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +26,7 @@ class View:
     name: str
     agent_id: int
     is_shared: bool
-    filters: dict[str, str]
+    filters: Mapping[str, str]
 
 
 _COLUMNS = tuple(views[name] for name in View.__dataclass_fields__)

@@ -68,7 +68,7 @@ class Loaded:
 
     whom: Whom
     doors: list[Door]
-    teams: dict[int, str]
+    teams: Mapping[int, str]
     colleagues: list[tuple[int, str]]
     types: list[Type]
     follow_up: datetime

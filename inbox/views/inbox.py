@@ -1,7 +1,7 @@
 """The list and one conversation."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -62,8 +62,8 @@ class ListRows:
 
     rows: list[Listed]
     counts: ScopeCounts
-    types: dict[str, Type]
-    colleagues: dict[int, Colleague]
+    types: Mapping[str, Type]
+    colleagues: Mapping[int, Colleague]
     excerpt: str = ""
     dates: DateRows = NO_DATES  # of their own, until the end of the day
     next_page: Cursor | None = None  # where it says so

@@ -47,9 +47,9 @@ class Opened:
 
     thread: Thread
     listed: Listed
-    types: dict[str, Type]
-    colleagues: dict[int, Colleague]
-    teams: dict[int, str]
+    types: Mapping[str, Type]
+    colleagues: Mapping[int, Colleague]
+    teams: Mapping[int, str]
     identities: Mapping[str, Any]
     confirmed: int
     assignable: list[Assignable]
