@@ -7,14 +7,14 @@ from typing import Any
 from sqlmodel import Session
 
 from inbox.clock import utcnow
-from inbox.duty import list_team_on_duty
+from inbox.duty import load_duty
 from inbox.learning.queues import Opinion, opinions
 from inbox.store import conversations as rows
 from inbox.store import counts, owners, people, setup
 from inbox.store.accountpage import Short, Whose, load_short
 from inbox.store.asks import AskRow, list_about
 from inbox.store.conversations import Listed
-from inbox.store.duty import list_running
+from inbox.store.duty import Away, list_away
 from inbox.store.files import FileRow, list_files
 from inbox.store.marks import NO_MARKS, Marks, load_marks
 from inbox.store.owners import Assignable
@@ -33,7 +33,7 @@ from inbox.views.present_list import present_opinions, present_row
 from inbox.views.present_short import present_short
 from inbox.views.present_writing import EMPTY, Desk, load_desk
 from inbox.views.words import Speaker
-from models import Absence, Conversation
+from models import Conversation
 
 ENOUGH_CONFIRMED = 200
 SHORT_FILES = 3
@@ -57,7 +57,7 @@ class Opened:
     asks: list[AskRow]
     may_act: bool
     opinions: list[Opinion]  # of the type, where people do not agree
-    away: Mapping[int, Absence]  # those of owner and first owner who are absent
+    away: Mapping[int, Away]  # who is absent
     helped: list[Helped]  # what was answered before, and began alike
     dates: DateRows  # milestones and reminders
     short: Short | None = None  # the customer; not for who may only note
@@ -104,11 +104,7 @@ def opened(session: Session, conversation: Conversation, who: Person) -> Opened:
         asks=list_about(session, conversation.id),
         may_act=may_act,
         opinions=opinions(session, conversation.id),
-        away=list_running(
-            session,
-            utcnow(),
-            [conversation.owner_id or 0, conversation.covered_for_id or 0],
-        ),
+        away={one.agent_id: one for one in list_away(session, utcnow())},
         helped=list_answered(session, conversation.id, who),
         dates=dates_of(session, conversation_id=conversation.id),
         short=load_short(session, conversation) if may_act else None,
@@ -141,7 +137,7 @@ def glanced(session: Session, conversation: Conversation, listed: Listed) -> Ope
 
 def _assignable(session: Session, conversation: Conversation) -> list[Assignable]:
     """Return whom it can be given to; on duty is who is at work now."""
-    there = set(list_team_on_duty(session, None, utcnow()))
+    there = load_duty(session, utcnow()).at_work
     found = owners.list_assignable(session, conversation.team_id, conversation.owner_id)
     now_there = [replace(one, on_duty=one.id in there) for one in found]
     return sorted(now_there, key=lambda one: not one.on_duty)
