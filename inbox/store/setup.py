@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlmodel import Session
 
 from inbox.store.kept import kept
@@ -26,6 +26,7 @@ calendars = columns(Calendar)
 calendar_versions = columns(CalendarVersion)
 versions = columns(TriageModelVersion)
 corrections = columns(Correction)
+ENOUGH_CONFIRMED = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,13 +161,19 @@ def find_shadow(session: Session) -> LiveModel | None:
 
 
 _CONFIRMED = (
-    select(corrections.conversation_id)
-    .where(corrections.field == "request_type")
-    .distinct()
-    .limit(bindparam("most"))
+    select(corrections.conversation_id).where(corrections.field == "request_type").distinct()
 )
 
 
-def count_confirmed(session: Session, most: int) -> int:
-    """Count conversations whose type a person confirmed or corrected, up to ``most``."""
-    return len(session.execute(_CONFIRMED, {"most": most}).all())
+def confirmed_count() -> ColumnElement[int]:
+    """Return what ``count_confirmed`` counts as part of another statement."""
+    found = _CONFIRMED.limit(ENOUGH_CONFIRMED).subquery()
+    return select(func.count()).select_from(found).scalar_subquery()
+
+
+_HOW_MANY_CONFIRMED = select(confirmed_count())
+
+
+def count_confirmed(session: Session) -> int:
+    """Count, up to ``ENOUGH_CONFIRMED``, whose type a person confirmed or corrected."""
+    return int(session.execute(_HOW_MANY_CONFIRMED).scalar_one())

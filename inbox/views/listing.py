@@ -178,9 +178,10 @@ def load_list(session: Session, wish: Wish) -> ListRows:
     if wish.with_excerpt and found:
         excerpt = talks.last_words(session, found[0].id)[:EXCERPT_CHARS]
     own = asked.scope == "mine" and after is None and status is Status.OPEN and asked.is_plain
+    scopes, rail = counts.scopes_and_rail(session, who)
     return ListRows(
         found,
-        ScopeCounts(*counts.scopes(session, who)),
+        ScopeCounts(*scopes),
         setup.named_types(session),
         people.list_colleagues(session),
         excerpt,
@@ -190,7 +191,7 @@ def load_list(session: Session, wish: Wish) -> ListRows:
         rows.list_views(session, who),
         frozenset(drafts.numbers_of(session, who.id, [row.id for row in found])),
         asked,
-        counts.navigation(session, who),
+        rail,
     )
 
 
