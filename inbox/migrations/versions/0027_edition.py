@@ -13,7 +13,7 @@ down_revision = "0026"
 TABLE = "house_edition"
 # table -> its columns that count; none: all of them
 WATCHED: dict[str, tuple[str, ...]] = {
-    "absences": (),
+    "absences": ("agent_id", "kind", "starts_at", "ends_at", "backup_id", "over_at"),
     "agents": (
         *("name", "email", "language", "is_active"),
         *("on_duty", "backup_id", "calendar_id"),
