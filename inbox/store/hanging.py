@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Column, ColumnElement, bindparam, exists, select
+from sqlalchemy import Column, ColumnElement, bindparam, exists, func, select
 from sqlmodel import Session, SQLModel
 
 from inbox.store.setup import confirmed_count
@@ -25,11 +25,13 @@ from models import (
     PlannedAnswer,
     Reminder,
     SimilarMessage,
+    Status,
 )
 from models.base import columns, core
 
 _NUMBER: ColumnElement[int] = bindparam("number")
 _NUMBERS: ColumnElement[int] = bindparam("numbers", expanding=True)
+conversations = columns(Conversation)
 messages = columns(Message)
 identities = columns(ContactIdentity)
 
@@ -38,7 +40,8 @@ class Hanging(NamedTuple):
     """What there is besides messages and events, perhaps more than whoever looks may see.
 
     ``files`` to ``designed`` are of all that was merged, too; ``drafts`` and ``follows`` are
-    of whoever looks. ``confirmed`` is of all conversations: ``setup.count_confirmed``.
+    of whoever looks. ``disputed``: different things were said of its type; ``others``: the
+    contact has open ones besides. ``confirmed`` is of all: ``setup.count_confirmed``.
     """
 
     files: bool = True
@@ -48,8 +51,9 @@ class Hanging(NamedTuple):
     told: bool = True
     coming: bool = True
     asks: bool = True
-    corrections: bool = True
+    disputed: bool = True
     alike: bool = True
+    others: bool = True
     milestones: bool = True
     reminders: bool = True
     planned: bool = True
@@ -78,8 +82,27 @@ def _mine(table: type[SQLModel]) -> ColumnElement[bool]:
 _MARKS = (
     select(identities.id)
     .join(core(AddressMark), columns(AddressMark).address == identities.value)
-    .join(core(Conversation), columns(Conversation).contact_id == identities.contact_id)
-    .where(columns(Conversation).id == _NUMBER)
+    .join(core(Conversation), conversations.contact_id == identities.contact_id)
+    .where(conversations.id == _NUMBER)
+    .exists()
+)
+_DISPUTED = (
+    select(func.count(columns(Correction).new.distinct()) > 1)
+    .where(
+        columns(Correction).conversation_id == _NUMBER,
+        columns(Correction).field == "request_type",
+    )
+    .scalar_subquery()
+)
+_other = core(Conversation).alias()
+_OTHERS = (
+    select(_other.c.id)
+    .join(core(Conversation), conversations.contact_id == _other.c.contact_id)
+    .where(
+        conversations.id == _NUMBER,
+        _other.c.id != _NUMBER,
+        _other.c.status == Status.OPEN,
+    )
     .exists()
 )
 _HANGING = select(
@@ -87,7 +110,10 @@ _HANGING = select(
     exists().where(columns(Outbox).conversation_id.in_(_NUMBERS)),
     _of_messages(columns(MessageHtml).message_id),
     _MARKS,
-    *(_any(table) for table in (Notice, EscalationStep, Ask, Correction, SimilarMessage)),
+    *(_any(table) for table in (Notice, EscalationStep, Ask)),
+    _DISPUTED,
+    _any(SimilarMessage),
+    _OTHERS,
     *(_any(table) for table in (Milestone, Reminder, PlannedAnswer)),
     *(_mine(table) for table in (Draft, Follower)),
     confirmed_count(),

@@ -169,7 +169,7 @@ def load_thread(
     there = load_hanging(session, number, numbers, who.id) if who is not None else ANYTHING
     mails = list_deliveries(session, numbers) if there.deliveries else []
     prediction = last_prediction(session, number)
-    others = other_open(session, conversation, who) if who is not None else []
+    others = other_open(session, conversation, who) if who is not None and there.others else []
     return Thread(
         conversation=conversation,
         contact=_contact_of(session, conversation),

@@ -104,7 +104,7 @@ def opened(session: Session, conversation: Conversation, who: Person) -> Opened:
         calendars=load_calendars(session, happened_of(thread.events)),
         asks=list_about(session, conversation.id) if there.asks else [],
         may_act=may_act,
-        opinions=opinions(session, conversation.id) if there.corrections else [],
+        opinions=opinions(session, conversation.id) if there.disputed else [],
         away={one.agent_id: one for one in list_away(session, utcnow())},
         helped=list_answered(session, conversation.id, who) if there.alike else [],
         dates=dates_of_conversation(session, conversation.id, there),

@@ -73,7 +73,7 @@ async def test_a_page_costs_few_statements_and_shows_what_was_just_set(scene: Sc
     """Names come from what the process keeps, until anybody anywhere changes one."""
     number = await scene.arrive(request_type="order_delivery")
     agent, supervisor = await scene.signed_in("binh"), await scene.signed_in("ha")
-    paths = {f"/inbox/{number}": 26, "/inbox": 8}
+    paths = {f"/inbox/{number}": 22, "/inbox": 8}
     for path, most in paths.items():
         assert "Order and delivery" in (await agent.get(path)).text
         scene.site._company_until = math.inf  # read each two seconds, not counted here
