@@ -152,6 +152,7 @@ class Database:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.announce = announce
+        self._kept: dict[Any, Any] = {}  # what rarely changes: ``inbox.store.kept``
         if self.is_sqlite:
             if not self.url.database:
                 raise ValueError("SQLite needs a file: sqlite+aiosqlite:///path/kip.db")
@@ -194,7 +195,7 @@ class Database:
                 # A browser that leaves must not leave a transaction's fate unknown.
                 result, names = await asyncio.shield(call)
             else:
-                task = asyncio.create_task(self._on_postgres(work, args, kwargs))
+                task = asyncio.create_task(self._on_postgres(writes, work, args, kwargs))
                 self._running.add(task)
                 task.add_done_callback(self._running.discard)
                 result, names = await asyncio.shield(task)
@@ -212,11 +213,11 @@ class Database:
         if not writes:
             self._same_file()
             with self.engine.connect() as connection, connection.begin():
-                return _work(connection, work, args, kwargs)
+                return _work(connection, self._kept, work, args, kwargs)
         with self._writer_lock.held():
             self._same_file()
             with self._write_engine.connect() as connection, connection.begin():
-                return _work(connection, work, args, kwargs)
+                return _work(connection, None, work, args, kwargs)
 
     def _same_file(self) -> None:
         """Refuse to use a file that was replaced or deleted under us."""
@@ -232,21 +233,22 @@ class Database:
         self._file = there
 
     async def _on_postgres(
-        self, work: Callable[..., T], args: Any, kwargs: Any
+        self, writes: bool, work: Callable[..., T], args: Any, kwargs: Any
     ) -> tuple[T, list[str]]:
+        kept = None if writes else self._kept
         for _ in range(DEADLOCK_TRIES - 1):
             try:
-                return await self._once_on_postgres(work, args, kwargs)
+                return await self._once_on_postgres(kept, work, args, kwargs)
             except DBAPIError as error:
                 if _state(error) != DEADLOCK:
                     raise
-        return await self._once_on_postgres(work, args, kwargs)
+        return await self._once_on_postgres(kept, work, args, kwargs)
 
     async def _once_on_postgres(
-        self, work: Callable[..., T], args: Any, kwargs: Any
+        self, kept: dict[Any, Any] | None, work: Callable[..., T], args: Any, kwargs: Any
     ) -> tuple[T, list[str]]:
         async with self.async_engine.begin() as connection:
-            return await connection.run_sync(_work, work, args, kwargs)
+            return await connection.run_sync(_work, kept, work, args, kwargs)
 
     async def compact(self, tables: Sequence[str]) -> None:
         """Write the database anew without what was deleted from it, so that no byte is left.
@@ -292,9 +294,15 @@ class Database:
 
 
 def _work(
-    connection: Connection, work: Callable[..., T], args: Any, kwargs: Any
+    connection: Connection,
+    kept: dict[Any, Any] | None,
+    work: Callable[..., T],
+    args: Any,
+    kwargs: Any,
 ) -> tuple[T, list[str]]:
     with Session(bind=connection, autoflush=False, expire_on_commit=False) as session:
+        if kept is not None:
+            session.info["kept"] = kept
         result = work(session, *args, **kwargs)
         session.flush()
         last: dict[Callable[[Session], None], bool] = session.info.get("before_commit", {})

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import bindparam, select
@@ -14,6 +15,7 @@ from inbox.sla.rota import Member, uncovered
 from inbox.store import candidates
 from inbox.store import duty as rows
 from inbox.store.candidates import Candidate
+from inbox.store.kept import kept
 from models import Absence, Agent, AwayKind, TeamMember
 from models.base import columns, core
 
@@ -21,13 +23,16 @@ agents = columns(Agent)
 members = columns(TeamMember)
 
 
+@kept
+def _own_hours(session: Session) -> Mapping[int, WorkingCalendar]:
+    """Return the calendars that are somebody's own hours."""
+    found = rows.list_own_hours(session)
+    return MappingProxyType({key: WorkingCalendar.from_spec(spec) for key, spec in found})
+
+
 def open_calendars(session: Session, now: datetime) -> list[int]:
     """Return which of the calendars that are somebody's own hours are open now."""
-    return [
-        number
-        for number, spec in rows.list_own_hours(session)
-        if WorkingCalendar.from_spec(spec).is_open(now)
-    ]
+    return [key for key, hours in _own_hours(session).items() if hours.is_open(now)]
 
 
 _ON_DUTY = select(agents.id).where(rows.AT_WORK).order_by(agents.id)
@@ -69,6 +74,11 @@ class Duty:
 
     people: Mapping[int, Shift] = field(default_factory=dict)
 
+    @property
+    def at_work(self) -> set[int]:
+        """Who is there."""
+        return {key for key, one in self.people.items() if one.at_work}
+
     def backup_of(self, agent_id: int, *, planned: bool = False) -> int | None:
         """Return the first of somebody's backups, and their backups, who can take over.
 
@@ -90,16 +100,11 @@ class Duty:
 def load_duty(session: Session, now: datetime) -> Duty:
     """Load who is at work and who backs whom, in three queries."""
     open_ids = open_calendars(session, now)
-    away = rows.list_running(session, now)
-    replacing = {one.backup_id for one in away.values() if one.kind is not AwayKind.ABSENCE}
-    found = session.execute(
-        select(
-            *(agents.id, agents.backup_id, agents.is_active, agents.on_duty),
-            agents.calendar_id,
-        )
-    )
+    running = rows.list_away(session, now)
+    replacing = {one.backup_id for one in running if one.kind is not AwayKind.ABSENCE}
+    away = {one.agent_id: one for one in running}
     people = {}
-    for row in found:
+    for row in rows.list_standing(session):
         absence = away.get(row.id)
         inside = row.calendar_id is None or row.calendar_id in open_ids or row.id in replacing
         named = absence.backup_id if absence is not None else None
@@ -131,9 +136,7 @@ def list_uncovered(
         absences.setdefault(one.agent_id, []).append((one.starts_at, one.ends_at))
         if one.kind is not AwayKind.ABSENCE and one.backup_id is not None:
             replacing.setdefault(one.backup_id, []).append((one.starts_at, one.ends_at))
-    own = {
-        number: WorkingCalendar.from_spec(spec) for number, spec in rows.list_own_hours(session)
-    }
+    own = _own_hours(session)
     teams: dict[int, list[Member]] = {}
     for row in rows.list_takers(session):
         who = row.agent_id

@@ -57,11 +57,11 @@ NOTHING = About()
 class Rulebook:
     """The company's rules, loaded once per unit of work."""
 
-    types: dict[str, Type]
+    types: Mapping[str, Type]
     rules: tuple[SLAPolicy, ...]  # in the order in which they are asked
     calendars: dict[int, WorkingCalendar]
     default_calendar_id: int
-    teams: dict[int, str]  # id -> name, of those that get work
+    teams: Mapping[int, str]  # id -> name, of those that get work
     versions: Mapping[int, int] = field(default_factory=dict)  # of the calendars, as of now
 
     def promise(

@@ -42,6 +42,7 @@ from inbox.sla.history import (
     Wait,
 )
 from inbox.sla.policy import Targets
+from inbox.store.kept import kept
 from models import CalendarVersion, Event, EventKind
 from models.base import columns
 
@@ -143,9 +144,17 @@ _VERSIONS = select(versions.id, versions.spec).where(
 )
 
 
+@kept
+def _read_before(_session: Session) -> dict[int, WorkingCalendar]:
+    """Return where versions are put that were read; one never says anything else again."""
+    return {}
+
+
 def load_calendars(session: Session, happened: Iterable[Happened]) -> Calendars:
     """Return every version of a calendar that these events name; loaded once a session."""
-    known: dict[int, WorkingCalendar] = session.info.setdefault("calendar_versions", {})
+    known: dict[int, WorkingCalendar] | None = session.info.get("calendar_versions")
+    if known is None:
+        known = session.info["calendar_versions"] = _read_before(session)
     named = {number for what in happened for number in _versions(what.data)} - known.keys()
     if named:
         rows = session.execute(_VERSIONS, {"version_ids": sorted(named)})

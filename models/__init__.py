@@ -35,7 +35,7 @@ from models.dates import (
 )
 from models.hook import HookOff, HookState, Webhook, WebhookDelivery
 from models.imports import RowOutcome, SheetFile, SheetImport, SheetRow, SheetState
-from models.inbox import MESSENGERS, ChannelKind, Company, Counter, Inbox
+from models.inbox import MESSENGERS, ChannelKind, Company, Counter, HouseEdition, Inbox
 from models.ledger import LedgerEntry, LedgerState, LedgerVia, MailRule, RuleField
 from models.listing import (
     ConversationTag,
@@ -199,6 +199,7 @@ __all__ = [
     "FormField",
     "HookOff",
     "HookState",
+    "HouseEdition",
     "IdempotencyKey",
     "Inbox",
     "Ladder",

@@ -44,6 +44,18 @@ class Company(Table, table=True):
     created_at: datetime
 
 
+class HouseEdition(Table, table=True):
+    """What names the present state of all that rarely changes: people, teams, types, tags.
+
+    The one row. The database itself writes another word into it, by triggers, in the
+    transaction that changes any of those tables (migration 0027); no word comes twice.
+    """
+
+    __tablename__ = "house_edition"
+
+    word: str
+
+
 class Inbox(Table, table=True):
     """One configured address, form or key of a channel: ``handle`` names it to the outside.
 

@@ -1,6 +1,6 @@
 """One step at its moment: what it changes, whom it tells, and what is written of that."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -37,7 +37,7 @@ class Scene:
         self.session = session
         self.house = house
         self.now = now
-        self.colleagues: dict[int, Colleague] = people.list_colleagues(session)
+        self.colleagues: Mapping[int, Colleague] = people.list_colleagues(session)
         self._duty: Duty | None = None
         self._book: Rulebook | None = None
         self._leading: dict[int | None, list[int]] = {}

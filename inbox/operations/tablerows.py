@@ -34,8 +34,9 @@ BATCH_BYTES = 16 * 1024 * 1024
 # The database sees to it.
 APPEND_ONLY = frozenset({"events", "audit_entries", "audit_seals", "redactions", "looks"})
 
-# Made anew from the other rows on the other side: the databases index words in their own ways.
-MADE_ANEW = frozenset({"search_docs", "search_names", "search_marks"})
+# Made anew on the other side: the databases index words in their own ways, and name the state
+# of what rarely changes by themselves.
+MADE_ANEW = frozenset({"house_edition", "search_docs", "search_names", "search_marks"})
 
 Key = tuple[Any, ...]
 Row = tuple[Any, ...]

@@ -222,6 +222,7 @@ FREE: Mapping[str, frozenset[str]] = {
     "erased_addresses": frozenset({"mark"}),
     "erasures": frozenset({"reason", "error", "counts", "checked"}),
     "escalation_steps": frozenset({"step", "audience"}),
+    "house_edition": frozenset({"word"}),
     "idempotency_keys": frozenset({"key", "fingerprint"}),
     "inboxes": frozenset({"handle", "name", "settings"}),
     "ladders": frozenset({"name", "steps"}),

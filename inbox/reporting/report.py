@@ -1,5 +1,6 @@
 """A report as it is read: sums by one key, with names, and what stands open now."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -28,9 +29,9 @@ class Line:
 class Names:
     """What keys are called."""
 
-    types: dict[str, setup.Type]
+    types: Mapping[str, setup.Type]
     agents: dict[int, str]
-    teams: dict[int, str]
+    teams: Mapping[int, str]
     say: Say
     language: str
 

@@ -190,18 +190,28 @@ _RAIL = select(_OWED, _UNREAD)
 _WHOLE_RAIL = select(_OWED, _UNREAD, _REVIEW, _HELD)
 
 
+@cache
+def _scopes_and_rail(sees_all: bool) -> Select[Any]:
+    rail = (_OWED, _UNREAD, _REVIEW, _HELD) if sees_all else (_OWED, _UNREAD)
+    return _scopes(sees_all).add_columns(*rail)
+
+
 def navigation(session: Session, who: Person) -> NavCounts:
     """Return what the rail shows a person."""
     query = _WHOLE_RAIL if who.sees_all else _RAIL
-    owed, unread, *more = session.execute(query, looker(who)).one()
-    review, held = more or (0, 0)
+    return _rail(*session.execute(query, looker(who)).one())
+
+
+def _rail(owed: int, unread: int, review: int = 0, held: int = 0) -> NavCounts:
     return NavCounts(shown(owed), shown(review), shown(unread), shown(held))
 
 
-def scopes(session: Session, who: Person) -> tuple[str, str, str]:
-    """Return how many open conversations are the person's, how many the team's.
+def scopes_and_rail(session: Session, who: Person) -> tuple[tuple[str, str, str], NavCounts]:
+    """Return the numbers above the list, and those of the rail.
 
-    The third is how many questions of other teams wait for the person's teams.
+    The first are how many open conversations are the person's, how many the team's, and how
+    many questions of other teams wait for the person's teams.
     """
-    mine, team, asked = session.execute(_scopes(who.sees_all), looker(who)).one()
-    return shown(mine), shown(team), shown(asked)
+    query = _scopes_and_rail(who.sees_all)
+    mine, team, asked, *rail = session.execute(query, looker(who)).one()
+    return (shown(mine), shown(team), shown(asked)), _rail(*rail)

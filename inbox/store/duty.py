@@ -1,12 +1,14 @@
 """Who is at work, as a condition; and who is absent when."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, bindparam, or_, select
 from sqlmodel import Session
 
+from inbox.store.kept import kept
 from models import Absence, Agent, AwayKind, Calendar, Team, TeamMember
 from models.base import columns, core
 
@@ -90,6 +92,54 @@ def list_running(
     else:
         found = session.execute(_SOME_RUNNING, {"now": now, "agent_ids": list(agent_ids)})
     return {one.agent_id: one for one in found.scalars()}
+
+
+@dataclass(frozen=True, slots=True)
+class Away:
+    """Somebody's absence, as far as it matters who is there."""
+
+    agent_id: int
+    kind: AwayKind
+    starts_at: datetime
+    ends_at: datetime
+    backup_id: int | None
+
+
+_OPEN = (
+    select(*(absences[name] for name in Away.__dataclass_fields__))
+    .where(absences.over_at.is_(None))
+    .order_by(absences.id)
+)
+
+
+@kept
+def _list_open(session: Session) -> Sequence[Away]:
+    return tuple(Away(*row) for row in session.execute(_OPEN))
+
+
+def list_away(session: Session, now: datetime) -> list[Away]:
+    """Return the absences that hold now."""
+    return [one for one in _list_open(session) if one.starts_at <= now < one.ends_at]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What says whether somebody is at work, besides absences and the clock."""
+
+    id: int
+    backup_id: int | None
+    is_active: bool
+    on_duty: bool
+    calendar_id: int | None
+
+
+_STANDING = select(*(agents[name] for name in Standing.__dataclass_fields__))
+
+
+@kept
+def list_standing(session: Session) -> Sequence[Standing]:
+    """Return everybody as far as their work goes."""
+    return tuple(Standing(*row) for row in session.execute(_STANDING))
 
 
 def list_replaced(session: Session, now: datetime) -> set[int]:

@@ -25,14 +25,8 @@ _OF = (
     .join(core(Conversation), conversations.id == followers.conversation_id)
     .where(followers.conversation_id == bindparam("number"), agents.is_active.is_(True), _MAY)
 )
-_ALL = select(followers.agent_id).where(followers.conversation_id == bindparam("number"))
 
 
 def followers_of(session: Session, number: int) -> list[int]:
     """Return who follows a conversation and may open it."""
     return list(session.execute(_OF, {"number": number}).scalars())
-
-
-def is_followed(session: Session, number: int, agent_id: int) -> bool:
-    """Tell whether somebody follows it."""
-    return agent_id in set(session.execute(_ALL, {"number": number}).scalars())

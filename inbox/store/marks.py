@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 
 from sqlmodel import Session
 
-from inbox.store import followers, ownfields, tags
+from inbox.store import ownfields, tags
+from inbox.store.hanging import Hanging
 from inbox.store.ownfields import Field
 from inbox.store.people import Person
 
@@ -23,7 +24,7 @@ class Marks:
 NO_MARKS = Marks()
 
 
-def load_marks(session: Session, number: int, who: Person) -> Marks:
+def load_marks(session: Session, number: int, who: Person, there: Hanging) -> Marks:
     """Return what people added to a conversation, as this person sees it."""
     known = tags.list_tags(session)
     mine = tags.tags_of(session, number) if known else []
@@ -33,6 +34,6 @@ def load_marks(session: Session, number: int, who: Person) -> Marks:
         tags=mine,
         other_tags=[name for tag_id, name in known if (tag_id, name) not in mine],
         fields=[(one, values.get(one.id, "")) for one in fields],
-        follows=followers.is_followed(session, number, who.id),
+        follows=there.follows,
         may_add=who.sees_all,
     )

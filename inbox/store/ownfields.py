@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import bindparam, select
 from sqlmodel import Session
 
+from inbox.store.kept import kept
 from models import FieldKind, FormField, OwnField, OwnValue
 from models.base import columns, core
 
@@ -21,7 +23,7 @@ class Field:
     id: int
     name: str
     kind: FieldKind
-    choices: list[str]
+    choices: tuple[str, ...]
 
 
 _COLUMNS = (fields.id, fields.name, fields.kind, fields.choices)
@@ -31,9 +33,14 @@ _VALUES = select(values.field_id, values.text).where(
 )
 
 
-def list_fields(session: Session) -> list[Field]:
+def _field(row: Any) -> Field:
+    return Field(row.id, row.name, row.kind, tuple(row.choices))
+
+
+@kept
+def list_fields(session: Session) -> Sequence[Field]:
     """Return the fields that are in use, the oldest first."""
-    return [Field(*row) for row in session.execute(_ACTIVE)]
+    return tuple(_field(row) for row in session.execute(_ACTIVE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +60,9 @@ def list_asked(session: Session, inbox_id: int) -> list[Asked]:
         .where(asked.inbox_id == inbox_id, fields.is_active.is_(True))
         .order_by(fields.id)
     )
-    return [Asked(Field(*row[:4]), row[4], row[5]) for row in session.execute(query)]
+    return [
+        Asked(_field(row), row.request_type, row.is_required) for row in session.execute(query)
+    ]
 
 
 def values_of(session: Session, number: int) -> dict[int, str]:

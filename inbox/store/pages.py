@@ -15,6 +15,7 @@ from inbox.store.chatletters import Letter, list_letters
 from inbox.store.counts import looker, opened_by
 from inbox.store.deliveries import Delivery, list_deliveries, list_marks
 from inbox.store.designs import list_designed
+from inbox.store.hanging import ANYTHING, Hanging, load_hanging
 from inbox.store.merges import Part, list_parts
 from inbox.store.messengers import Progress, list_progress
 from inbox.store.people import Person
@@ -100,6 +101,7 @@ _FILES = (
     .where(messages.conversation_id.in_(_NUMBERS))
     .order_by(attachments.id)
 )
+_CONTACT = select(Contact).where(columns(Contact).id == bindparam("contact_id"))
 _CLOCKS = (
     select(SLAClock).where(clocks.conversation_id == bindparam("number")).order_by(clocks.id)
 )
@@ -139,6 +141,7 @@ class Thread:
     told: Sequence[Notice] = ()  # who of us was told what; only for one who works here
     calls: Mapping[int, Call] = field(default_factory=dict)  # by message id
     coming: Sequence[EscalationStep] = ()  # what the ladder will do; only for one of us too
+    hanging: Hanging = ANYTHING
 
 
 def load_thread(
@@ -163,18 +166,16 @@ def load_thread(
         numbers += split_off(session, number, conversation.contact_id)
     said = session.execute(_SAID, {"numbers": numbers}).scalars().all()
     happened = session.execute(_HAPPENED, {"numbers": numbers}).scalars().all()
-    files: dict[int, list[tuple[str, str, int]]] = {}
-    for row in session.execute(_FILES, {"numbers": numbers}):
-        files.setdefault(row.message_id, []).append((row.blob_id, row.filename, row.size_bytes))
-    mails = list_deliveries(session, numbers)
+    there = load_hanging(session, number, numbers, who.id) if who is not None else ANYTHING
+    mails = list_deliveries(session, numbers) if there.deliveries else []
     prediction = last_prediction(session, number)
-    others = other_open(session, conversation, who) if who is not None else []
+    others = other_open(session, conversation, who) if who is not None and there.others else []
     return Thread(
         conversation=conversation,
-        contact=session.get_one(Contact, conversation.contact_id),
+        contact=_contact_of(session, conversation),
         messages=said,
         events=[one for one in happened if one.conversation_id == number],
-        files=files,
+        files=_list_files(session, numbers) if there.files else {},
         deliveries={one.message_id: one for one in mails if one.message_id is not None},
         mails=[one for one in mails if one.message_id is None],
         letters=(
@@ -183,7 +184,11 @@ def load_thread(
             else {}
         ),
         progress=list_progress(session, [one.id for one in mails if one.by_messenger]),
-        marks=list_marks(session, conversation.contact_id) if who is not None else (),
+        marks=(
+            list_marks(session, conversation.contact_id)
+            if who is not None and there.marks
+            else ()
+        ),
         clocks=session.execute(_CLOCKS, {"number": number}).scalars().all(),
         prediction=prediction[0] if prediction else None,
         model_is_starter=bool(prediction and prediction[1]),
@@ -193,11 +198,28 @@ def load_thread(
         products=list_names(session) if who is not None else (),
         parts=parts,
         part_events=[one for one in happened if one.conversation_id != number],
-        designed=list_designed(session, numbers) if who is not None else {},
+        designed=list_designed(session, numbers) if who is not None and there.designed else {},
         calls=calls_of(session, said) if who is not None else {},
-        told=list_told(session, number) if who is not None else (),
-        coming=list_coming(session, number) if who is not None else (),
+        told=list_told(session, number) if who is not None and there.told else (),
+        coming=list_coming(session, number) if who is not None and there.coming else (),
+        hanging=there,
     )
+
+
+def _contact_of(session: Session, conversation: Conversation) -> Contact:
+    found: Contact = session.execute(
+        _CONTACT, {"contact_id": conversation.contact_id}
+    ).scalar_one()
+    return found
+
+
+def _list_files(
+    session: Session, numbers: Sequence[int]
+) -> dict[int, list[tuple[str, str, int]]]:
+    files: dict[int, list[tuple[str, str, int]]] = {}
+    for row in session.execute(_FILES, {"numbers": numbers}):
+        files.setdefault(row.message_id, []).append((row.blob_id, row.filename, row.size_bytes))
+    return files
 
 
 def _visitor_seen_at(session: Session, conversation: Conversation) -> datetime | None:
@@ -224,7 +246,7 @@ def load_glance(session: Session, conversation: Conversation) -> Thread:
     prediction = last_prediction(session, number)
     return Thread(
         conversation=conversation,
-        contact=session.get_one(Contact, conversation.contact_id),
+        contact=_contact_of(session, conversation),
         messages=said.all(),
         events=[],
         files={},

@@ -1,8 +1,9 @@
 """Agents, teams and contacts, and counters of how often somebody did something."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import and_, bindparam, case, delete, func, insert, or_, select, update
@@ -10,6 +11,7 @@ from sqlmodel import Session
 
 from inbox.db import insert_into
 from inbox.store.audit import add_entry
+from inbox.store.kept import kept
 from models import (
     Agent,
     AuditAction,
@@ -145,17 +147,20 @@ class Colleague:
 _COLLEAGUES = select(*(agents[name] for name in Colleague.__dataclass_fields__))
 
 
-def list_colleagues(session: Session) -> dict[int, Colleague]:
+@kept
+def list_colleagues(session: Session) -> Mapping[int, Colleague]:
     """Return everybody inside by id, also those no longer active: old rows name them."""
-    return {row.id: Colleague(*row) for row in session.execute(_COLLEAGUES)}
+    found = {row.id: Colleague(*row) for row in session.execute(_COLLEAGUES)}
+    return MappingProxyType(found)
 
 
 _TEAMS = select(teams.id, teams.name)
 
 
-def team_names(session: Session) -> dict[int, str]:
+@kept
+def team_names(session: Session) -> Mapping[int, str]:
     """Return the teams' names by id."""
-    return {row.id: row.name for row in session.execute(_TEAMS)}
+    return MappingProxyType({row.id: row.name for row in session.execute(_TEAMS)})
 
 
 OPEN_COUNT = (
@@ -223,11 +228,10 @@ def create_contact(
 
 _RESTRICTED = select(contacts.restricted_at).where(contacts.id == bindparam("contact_id"))
 _IDENTITIES = (
-    select(identities.kind, identities.value)
+    select(identities.kind, identities.value, identities.verified_at)
     .where(identities.contact_id == bindparam("contact_id"))
     .order_by(identities.id)
 )
-_VERIFIED = _IDENTITIES.where(identities.kind == "email", identities.verified_at.is_not(None))
 
 
 def is_restricted(session: Session, contact_id: int) -> bool:
@@ -235,18 +239,41 @@ def is_restricted(session: Session, contact_id: int) -> bool:
     return session.execute(_RESTRICTED, {"contact_id": contact_id}).scalar() is not None
 
 
-def list_identities(session: Session, contact_id: int) -> dict[str, Sequence[str]]:
-    """Return a contact's addresses by kind."""
-    rows = session.execute(_IDENTITIES, {"contact_id": contact_id})
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An address of a contact; one is theirs for sure since ``verified_at``."""
+
+    kind: str
+    value: str
+    verified_at: datetime | None
+
+
+def list_known(session: Session, contact_id: int) -> list[Known]:
+    """Return a contact's addresses, the oldest first."""
+    return [Known(*row) for row in session.execute(_IDENTITIES, {"contact_id": contact_id})]
+
+
+def by_kind(known: Iterable[Known]) -> dict[str, Sequence[str]]:
+    """Return addresses by kind."""
     found: dict[str, list[str]] = {}
-    for row in rows:
-        found.setdefault(row.kind, []).append(row.value)
+    for one in known:
+        found.setdefault(one.kind, []).append(one.value)
     return dict(found)
 
 
-def list_verified(session: Session, contact_id: int) -> list[str]:
+def verified_of(known: Iterable[Known]) -> list[str]:
     """Return the e-mail addresses that a contact has answered from, or a person vouched for."""
-    return [row.value for row in session.execute(_VERIFIED, {"contact_id": contact_id})]
+    return [one.value for one in known if one.kind == "email" and one.verified_at is not None]
+
+
+def list_identities(session: Session, contact_id: int) -> dict[str, Sequence[str]]:
+    """Return a contact's addresses by kind."""
+    return by_kind(list_known(session, contact_id))
+
+
+def list_verified(session: Session, contact_id: int) -> list[str]:
+    """Return the e-mail addresses of a contact that are theirs for sure."""
+    return verified_of(list_known(session, contact_id))
 
 
 def set_on_duty(session: Session, agent_id: int, on_duty: bool, now: datetime) -> None:

@@ -1,8 +1,11 @@
 """Product groups as take-in and pages look them up."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import select
 from sqlmodel import Session
 
+from inbox.store.kept import kept
 from models import ProductGroup
 from models.base import columns
 
@@ -13,9 +16,10 @@ _ALL = select(groups.id, groups.name, groups.terms).order_by(groups.name, groups
 Group = tuple[int, str, tuple[str, ...]]
 
 
-def list_groups(session: Session) -> list[Group]:
+@kept
+def list_groups(session: Session) -> Sequence[Group]:
     """Return id, name and other terms of each, by name."""
-    return [(row.id, row.name, tuple(row.terms)) for row in session.execute(_ALL)]
+    return tuple((row.id, row.name, tuple(row.terms)) for row in session.execute(_ALL))
 
 
 def list_names(session: Session) -> list[str]:

@@ -1,11 +1,14 @@
 """What take-in and the pages look things up in: types, policies, calendars, the live model."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlmodel import Session
 
+from inbox.store.kept import kept
 from inbox.store.teams import active_team_names
 from models import (
     Calendar,
@@ -23,6 +26,7 @@ calendars = columns(Calendar)
 calendar_versions = columns(CalendarVersion)
 versions = columns(TriageModelVersion)
 corrections = columns(Correction)
+ENOUGH_CONFIRMED = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +48,11 @@ class Type:
 class Rules:
     """The company's rules as rows: types in menu order, policies as entered, calendars."""
 
-    types: dict[str, Type]
+    types: Mapping[str, Type]
     policies: tuple[SLAPolicy, ...]
     calendars: dict[int, dict[str, Any]]  # id -> spec
     default_calendar_id: int
-    teams: dict[int, str]  # id -> name, of those that get work
+    teams: Mapping[int, str]  # id -> name, of those that get work
     versions: dict[int, int]  # calendar id -> the version of its content
 
 
@@ -95,9 +99,10 @@ _EVER = select(
 ).order_by(types.is_active.desc(), types.position)
 
 
-def named_types(session: Session) -> dict[str, Type]:
+@kept
+def named_types(session: Session) -> Mapping[str, Type]:
     """Return every type there ever was, by key: what was sorted once keeps its name."""
-    return {row.key: Type(*row) for row in session.execute(_EVER)}
+    return MappingProxyType({row.key: Type(*row) for row in session.execute(_EVER)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,13 +161,19 @@ def find_shadow(session: Session) -> LiveModel | None:
 
 
 _CONFIRMED = (
-    select(corrections.conversation_id)
-    .where(corrections.field == "request_type")
-    .distinct()
-    .limit(bindparam("most"))
+    select(corrections.conversation_id).where(corrections.field == "request_type").distinct()
 )
 
 
-def count_confirmed(session: Session, most: int) -> int:
-    """Count conversations whose type a person confirmed or corrected, up to ``most``."""
-    return len(session.execute(_CONFIRMED, {"most": most}).all())
+def confirmed_count() -> ColumnElement[int]:
+    """Return what ``count_confirmed`` counts as part of another statement."""
+    found = _CONFIRMED.limit(ENOUGH_CONFIRMED).subquery()
+    return select(func.count()).select_from(found).scalar_subquery()
+
+
+_HOW_MANY_CONFIRMED = select(confirmed_count())
+
+
+def count_confirmed(session: Session) -> int:
+    """Count, up to ``ENOUGH_CONFIRMED``, whose type a person confirmed or corrected."""
+    return int(session.execute(_HOW_MANY_CONFIRMED).scalar_one())

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import bindparam, func, select
 from sqlmodel import Session
 
+from inbox.store.kept import kept
 from models import ConversationTag, Tag
 from models.base import columns, core
 
@@ -21,9 +22,10 @@ _OF = (
 ENOUGH = 1000
 
 
-def list_tags(session: Session) -> list[tuple[int, str]]:
+@kept
+def list_tags(session: Session) -> Sequence[tuple[int, str]]:
     """Return the company's tags, by name."""
-    return [(row.id, row.name) for row in session.execute(_ALL)]
+    return tuple((row.id, row.name) for row in session.execute(_ALL))
 
 
 def find(session: Session, folded: str) -> int | None:

@@ -1,11 +1,14 @@
 """Teams: which there are, who is in them, and what hangs on them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from sqlalchemy import delete, func, insert, select, update
 from sqlmodel import Session
 
 from inbox.errors import NotFound
+from inbox.store.kept import kept
 from inbox.store.staff import WORK
 from models import Agent, Conversation, Inbox, RequestType, Team, TeamMember
 from models.base import columns, core
@@ -20,9 +23,10 @@ types = columns(RequestType)
 _ACTIVE = select(teams.id, teams.name).where(teams.is_active.is_(True)).order_by(teams.id)
 
 
-def active_team_names(session: Session) -> dict[int, str]:
+@kept
+def active_team_names(session: Session) -> Mapping[int, str]:
     """Return the names of the teams that get work, by id, the oldest first."""
-    return {row.id: row.name for row in session.execute(_ACTIVE)}
+    return MappingProxyType({row.id: row.name for row in session.execute(_ACTIVE)})
 
 
 @dataclass(frozen=True, slots=True)

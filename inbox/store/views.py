@@ -1,11 +1,13 @@
 """Saved views as menus and pages look them up."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import MappingProxyType
 
-from sqlalchemy import bindparam, or_, select
+from sqlalchemy import select
 from sqlmodel import Session
 
+from inbox.store.kept import kept
 from inbox.store.people import Person
 from models import Account, AccountStatus, SavedView, ViewChoice
 from models.base import columns
@@ -25,30 +27,45 @@ class View:
     name: str
     agent_id: int
     is_shared: bool
-    filters: dict[str, str]
+    filters: Mapping[str, str]
 
 
-_COLUMNS = tuple(views[name] for name in View.__dataclass_fields__)
-_MINE = or_(views.agent_id == bindparam("me"), views.is_shared)
-_ALL = select(*_COLUMNS).where(_MINE).order_by(views.name, views.id).limit(MOST_SHOWN)
-_ONE = select(*_COLUMNS).where(_MINE, views.id == bindparam("view"))
-_CHOICE = select(choices.view_id).where(choices.agent_id == bindparam("me"))
+_ALL = select(views.id, views.name, views.agent_id, views.is_shared, views.filters).order_by(
+    views.name, views.id
+)
+_CHOICES = select(choices.agent_id, choices.view_id)
+
+
+@kept
+def _everybodys(session: Session) -> Sequence[View]:
+    return tuple(
+        View(row.id, row.name, row.agent_id, row.is_shared, MappingProxyType(row.filters))
+        for row in session.execute(_ALL)
+    )
+
+
+@kept
+def _chosen(session: Session) -> Mapping[int, int]:
+    return MappingProxyType({row.agent_id: row.view_id for row in session.execute(_CHOICES)})
+
+
+def _theirs(session: Session, who: Person) -> list[View]:
+    return [one for one in _everybodys(session) if one.is_shared or one.agent_id == who.id]
 
 
 def list_views(session: Session, who: Person) -> list[View]:
     """Return a person's own views and the shared ones, by name."""
-    return [View(*row) for row in session.execute(_ALL, {"me": who.id})]
+    return _theirs(session, who)[:MOST_SHOWN]
 
 
 def find_view(session: Session, view_id: int, who: Person) -> View | None:
     """Return a view that is in this person's menu."""
-    row: Any = session.execute(_ONE, {"me": who.id, "view": view_id}).one_or_none()
-    return View(*row) if row is not None else None
+    return next((one for one in _theirs(session, who) if one.id == view_id), None)
 
 
 def chosen(session: Session, who: Person) -> int | None:
     """Return the view that a person's list begins with."""
-    return session.execute(_CHOICE, {"me": who.id}).scalar_one_or_none()
+    return _chosen(session).get(who.id)
 
 
 def list_few_accounts(session: Session, limit: int = 300) -> list[tuple[int, str]]:

@@ -10,6 +10,7 @@ from sqlmodel import Session
 from inbox.store import people
 from inbox.store.chat import REOPENS_FOR
 from inbox.store.messengers import Reach, address_of
+from inbox.store.people import Known
 from models import (
     MESSENGERS,
     ChannelKind,
@@ -29,6 +30,8 @@ inboxes = columns(Inbox)
 outbox = columns(Outbox)
 conversations = columns(Conversation)
 
+_MESSENGERS = frozenset(kind.value for kind in MESSENGERS)
+
 # Through messengers whose inbox is open; a provider vouches for who wrote there.
 _PEOPLE: Select[tuple[object, ...]] = (
     select(
@@ -43,7 +46,7 @@ _PEOPLE: Select[tuple[object, ...]] = (
     .join(core(MessengerPerson), persons.value == identities.value)
     .join(core(Inbox), inboxes.id == persons.inbox_id)
     .where(
-        identities.kind.in_([kind.value for kind in MESSENGERS]),
+        identities.kind.in_(_MESSENGERS),
         identities.kind == inboxes.kind,
         identities.verified_at.is_not(None),
         inboxes.is_active.is_(True),
@@ -67,16 +70,21 @@ class Way:
     reach: Reach | None = None
 
 
-def list_ways(session: Session, contact_id: int) -> list[Way]:
-    """Return all ways that a contact has proved: addresses first, then messengers."""
-    mail = people.list_verified(session, contact_id)
-    rows = session.execute(_THEIRS, {"contact_id": contact_id})
-    return [*(Way(one, ChannelKind.EMAIL, one) for one in mail), *(_way(row) for row in rows)]
+def list_ways(session: Session, contact_id: int, known: Sequence[Known]) -> list[Way]:
+    """Return all ways that a contact has proved: addresses first, then messengers.
+
+    ``known`` are the contact's addresses (``people.list_known``).
+    """
+    found = [Way(one, ChannelKind.EMAIL, one) for one in people.verified_of(known)]
+    if any(one.kind in _MESSENGERS for one in known):
+        rows = session.execute(_THEIRS, {"contact_id": contact_id})
+        found += [_way(row) for row in rows]
+    return found
 
 
 def names_messenger(to: str) -> bool:
     """Tell whether a form names a messenger, not an address."""
-    return to.partition(":")[0] in {kind.value for kind in MESSENGERS}
+    return to.partition(":")[0] in _MESSENGERS
 
 
 def find_person(session: Session, contact_id: int, to: str) -> Way | None:

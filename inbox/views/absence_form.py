@@ -128,7 +128,7 @@ class Shown:
     """What the pages of absences load."""
 
     absences: list[Absence]
-    colleagues: dict[int, Colleague]
+    colleagues: Mapping[int, Colleague]
     covered: dict[int, int]  # how much others cover, by person
     gaps: list[tuple[datetime, str]] = field(default_factory=list)  # day and team
     offers: Sequence[Swap] = ()  # of shifts, not answered yet

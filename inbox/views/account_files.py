@@ -1,5 +1,6 @@
 """Every file of an account or a person: received, sent, or put there by a colleague."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,7 +41,7 @@ class Found:
     whose: Whose
     known_as: list[ContactIdentity]
     files: list[FileRow]  # one more than a page, where there are more
-    colleagues: dict[int, Colleague]
+    colleagues: Mapping[int, Colleague]
 
 
 def load_files(
@@ -64,7 +65,7 @@ def load_files(
     return Found(whose, known_as, rows[: PAGE + 1], colleagues)
 
 
-def _fits(row: FileRow, wanted: list[str], colleagues: dict[int, Colleague]) -> bool:
+def _fits(row: FileRow, wanted: list[str], colleagues: Mapping[int, Colleague]) -> bool:
     author = colleagues.get(row.author_id or 0)
     said = f"{row.filename} {row.subject} {author.name if author else row.who} #{row.number}"
     text = fold(said)

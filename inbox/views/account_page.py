@@ -1,6 +1,6 @@
 """One account's page: how it stands, its time line over every channel, notes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -61,9 +61,9 @@ class Loaded:
     whose: Whose
     line: Line
     state: State
-    colleagues: dict[int, Colleague]
+    colleagues: Mapping[int, Colleague]
     is_open: list[Listed]
-    types: dict[str, Type]
+    types: Mapping[str, Type]
     files: list[FileRow]
     figures: AccountFigures | None
     members: list[Member]

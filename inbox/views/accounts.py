@@ -1,6 +1,6 @@
 """My customers: each account with how it stands, and the matrix of value and need."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -43,7 +43,7 @@ class Loaded:
     """A page of accounts, and everybody's names."""
 
     rows: list[Listed]
-    colleagues: dict[int, Colleague]
+    colleagues: Mapping[int, Colleague]
     rail: NavCounts
 
 
@@ -159,7 +159,7 @@ class Matrix:
 
     counts: dict[str, int]
     points: dict[str, list[Listed]]
-    colleagues: dict[int, Colleague]
+    colleagues: Mapping[int, Colleague]
 
 
 def load_matrix(session: Session, owner_id: int | None) -> Matrix:

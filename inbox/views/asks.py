@@ -66,7 +66,7 @@ async def show_asks(request: HttpRequest) -> Response[Any]:
 def _load_form(session: Session, number: int, who: Person) -> dict[str, Any]:
     """Load what the forms of a conversation need; it has to be this person's to act on."""
     conversation = talks.get_for_agent(session, number, who)
-    others = teams.active_team_names(session)
+    others = dict(teams.active_team_names(session))
     others.pop(conversation.team_id or 0, None)
     return {
         "number": number,

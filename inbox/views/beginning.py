@@ -68,7 +68,7 @@ class Loaded:
 
     whom: Whom
     doors: list[Door]
-    teams: dict[int, str]
+    teams: Mapping[int, str]
     colleagues: list[tuple[int, str]]
     types: list[Type]
     follow_up: datetime
@@ -82,16 +82,14 @@ def find_whom(session: Session, who: Person, query: Mapping[str, str], now: date
         contact = whose_contact(session, contact_id, who).contact
         if contact is None or contact.erased_at is not None:
             raise NotFound("There is no such customer, or you may not see them.")
-        ways = {
-            kind: list(some)
-            for kind, some in people.list_identities(session, contact.id).items()
-        }
-        proved = people.list_verified(session, contact.id)
+        known = people.list_known(session, contact.id)
+        ways = {kind: list(some) for kind, some in people.by_kind(known).items()}
         mails = ways.get("email", [])
-        ways["email"] = list(dict.fromkeys([*mails[:1], *proved]))
-        known = next((some[0] for some in ways.values() if some), "")
-        written = [one for one in list_ways(session, contact.id) if one.reach is not None]
-        return Whom(contact.id, contact.name or known, ways, written)
+        ways["email"] = list(dict.fromkeys([*mails[:1], *people.verified_of(known)]))
+        first = next((some[0] for some in ways.values() if some), "")
+        every = list_ways(session, contact.id, known)
+        written = [one for one in every if one.reach is not None]
+        return Whom(contact.id, contact.name or first, ways, written)
     account_id = number_of(query.get("account", ""))
     if account_id:
         account = whose_account(session, account_id, who).account

@@ -1,5 +1,6 @@
 """Blocked senders: blocked from a conversation, listed and lifted among the settings."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from litestar import Response, get, post
@@ -76,7 +77,7 @@ async def block(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     return done(request, f"/inbox/{number}", sentence, sender=value)
 
 
-def _blocks(session: Session) -> tuple[list[Block], dict[int, people.Colleague]]:
+def _blocks(session: Session) -> tuple[list[Block], Mapping[int, people.Colleague]]:
     return blocking.list_blocks(session), people.list_colleagues(session)
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from inbox.store.duty import Away
 from inbox.store.people import Colleague
 from inbox.templating import N_
 from inbox.views.words import Speaker
-from models import Absence, AwayKind, Conversation
+from models import AwayKind, Conversation
 
 BY_RULE = N_("Given to %(name)s: the rule “%(route)s” sends it to %(team)s.")
 TO_ACCOUNT = N_("Given to %(name)s, who looks after this customer.")
@@ -107,7 +108,7 @@ ALONE_SHORTLY = N_("It has no owner: a colleague has the work of %(first)s until
 
 def header(
     conversation: Conversation,
-    away: Mapping[int, Absence],
+    away: Mapping[int, Away],
     speak: Speaker,
     colleagues: Mapping[int, Colleague],
 ) -> str:

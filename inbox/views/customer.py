@@ -1,6 +1,7 @@
 """The customer's page of one conversation: where it stands, and a place to add to it."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -79,7 +80,7 @@ class CustomerView:
 
 def _load_status(
     session: Session, token: str
-) -> tuple[Thread | None, dict[int, str], Rulebook, datetime | None]:
+) -> tuple[Thread | None, Mapping[int, str], Rulebook, datetime | None]:
     conversation = rows.find_by_public_token(session, token)
     book = load_rulebook(session)
     if conversation is None:
@@ -180,7 +181,7 @@ def _status(
     request: HttpRequest,
     thread: Thread,
     public: list[MilestoneRow],
-    teams: dict[int, str],
+    teams: Mapping[int, str],
     speak: Any,
     token: str,
 ) -> CustomerView:

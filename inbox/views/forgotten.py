@@ -1,5 +1,6 @@
 """The list of what nobody has touched for some working hours."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from litestar import Response, get
@@ -18,7 +19,7 @@ CHOICES = (4, HOURS, 16, 40)
 
 def _load(
     session: Session, hours: int
-) -> tuple[list[Forgotten], dict[int, Colleague], dict[int, str]]:
+) -> tuple[list[Forgotten], Mapping[int, Colleague], Mapping[int, str]]:
     found = list(list_forgotten(session, hours, utcnow()))
     return found, people.list_colleagues(session), people.team_names(session)
 
@@ -34,7 +35,7 @@ async def show_forgotten(request: HttpRequest) -> Response[Any]:
             "number": one.number,
             "subject": one.subject,
             "contact": one.contact,
-            "owner": colleagues[one.owner_id].name if one.owner_id in colleagues else "",
+            "owner": owner.name if (owner := colleagues.get(one.owner_id or 0)) else "",
             "team": teams.get(one.team_id or 0, ""),
             "due": speak.until(one.due_at),
             "touched": speak.clock(one.touched_at) if one.touched_at else "",

@@ -1,9 +1,7 @@
 """The list and one conversation."""
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from typing import Any
 
 from litestar import Response, get
@@ -17,60 +15,41 @@ from inbox.clock import utcnow
 from inbox.db import DatabaseGone
 from inbox.errors import InboxError
 from inbox.listing import deeds
-from inbox.listing import filters as finding
 from inbox.listing.deeds import Failed, Outcome
-from inbox.listing.filters import Asking, Filters, Found
 from inbox.store import conversations as rows
-from inbox.store import counts, looks, people, setup
-from inbox.store.conversations import Cursor, Listed
-from inbox.store.counts import NavCounts
-from inbox.store.people import Colleague, Person
-from inbox.store.setup import Type
-from inbox.store.views import View, list_views
+from inbox.store import looks
+from inbox.store.conversations import Listed
+from inbox.store.people import Person
 from inbox.views import looking
-from inbox.views.listing import Asked, asked_by, asking_of, counted, view_items
-from inbox.views.models import ConversationPage, ListPage, Row, ScopeCounts
+from inbox.views.listing import (
+    Asked,
+    ListRows,
+    Wish,
+    asked_by,
+    asking_of,
+    counted,
+    given_in,
+    load_list,
+    view_items,
+)
+from inbox.views.models import ConversationPage, ListPage, Row
 from inbox.views.opened import Opened, load_opened, own_row, shown_conversation
 from inbox.views.present_bulk import outcome_toast
 from inbox.views.present_dates import (
-    NO_DATES,
-    DateRows,
-    dates_of_person,
     end_of_day,
     present_dates,
 )
 from inbox.views.present_list import (
     present_list,
     present_row,
-    read_cursor,
 )
 from inbox.views.present_start import addresses, load_day, present_steps
 from inbox.views.render import Toast, language, page, wants_partial, words
 from inbox.views.site import HttpRequest, number_of, person, read, site, write
 from inbox.views.words import Speaker, speaker
-from inbox.writing import drafts
 from models import Deed, Role, Status
 
 log = logging.getLogger(__name__)
-
-EXCERPT_CHARS = 400
-
-
-@dataclass(frozen=True, slots=True)
-class ListRows:
-    """A page of the list as rows."""
-
-    rows: list[Listed]
-    counts: ScopeCounts
-    types: dict[str, Type]
-    colleagues: dict[int, Colleague]
-    excerpt: str = ""
-    dates: DateRows = NO_DATES  # of their own, until the end of the day
-    next_page: Cursor | None = None  # where it says so
-    is_partial: bool = False
-    views: Sequence[View] = ()  # of the menu
-    begun: frozenset[int] = frozenset()  # where whoever looks has a draft
-    rail: NavCounts | None = None  # what the page around it shows
 
 
 async def speaker_for(request: HttpRequest) -> Speaker:
@@ -79,43 +58,6 @@ async def speaker_for(request: HttpRequest) -> Speaker:
     zone = company.time_zone if company else "UTC"
     who: Person | None = request.scope.get("user")
     return speaker(language(request), zone, utcnow(), who.time_zone if who else "")
-
-
-def load_list(
-    session: Session,
-    who: Person,
-    scope: str,
-    after: Cursor | None,
-    *,
-    with_excerpt: bool,
-    status: Status = Status.OPEN,
-    until: datetime | None = None,
-    wanted: tuple[Asking, Filters] | None = None,
-) -> ListRows:
-    """Load a page of the list in a fixed number of queries; ``wanted`` where it is filtered."""
-    mine = scope == "mine"
-    looked = Found([], None)
-    if wanted is not None:
-        looked = finding.find(session, *wanted, after)
-        found = looked.rows
-    else:
-        found = rows.list_conversations(session, who, mine=mine, status=status, after=after)
-    excerpt = ""
-    if with_excerpt and found:
-        excerpt = rows.last_words(session, found[0].id)[:EXCERPT_CHARS]
-    return ListRows(
-        found,
-        ScopeCounts(*counts.scopes(session, who)),
-        setup.named_types(session),
-        people.list_colleagues(session),
-        excerpt,
-        dates_of_person(session, who, until) if until is not None else NO_DATES,
-        looked.after,
-        looked.is_partial,
-        list_views(session, who),
-        frozenset(drafts.numbers_of(session, who.id, [row.id for row in found])),
-        counts.navigation(session, who),
-    )
 
 
 async def list_page(
@@ -127,23 +69,22 @@ async def list_page(
     status: Status = Status.OPEN,
 ) -> tuple[ListPage, Row | None]:
     """Return the list as shown, and what is next for the person."""
-    who = person(request)
-    if asked is None:
-        asked = await asked_by(request)
-    after = read_cursor(asked.after)
     speak = await speaker_for(request)
-    own = asked.scope == "mine" and after is None and status is Status.OPEN and asked.is_plain
-    loaded = await read(
-        request,
-        load_list,
-        who,
-        asked.scope,
-        after,
-        with_excerpt=with_excerpt,
-        status=status,
-        until=end_of_day(speak) if own else None,
-        wanted=None if asked.is_plain else (await asking_of(request, speak.now), asked.filters),
-    )
+    wish = await _wish(request, speak, asked)
+    wish = replace(wish, status=status, with_excerpt=with_excerpt)
+    return await shown_list(request, await read(request, load_list, wish), speak, current)
+
+
+async def _wish(request: HttpRequest, speak: Speaker, asked: Asked | None = None) -> Wish:
+    asking = await asking_of(request, speak.now)
+    return Wish(asking, asked or given_in(request.query_params), end_of_day(speak))
+
+
+async def shown_list(
+    request: HttpRequest, loaded: ListRows, speak: Speaker, current: int = 0
+) -> tuple[ListPage, Row | None]:
+    """Return a list that was loaded as shown, and what is next for the person."""
+    who, asked = person(request), loaded.asked
     shown = present_list(
         loaded.rows,
         speak,
@@ -167,12 +108,12 @@ async def list_page(
         rail=loaded.rail,
         views=view_items(await counted(request, loaded.views, speak.now), who, asked),
     )
-    if own:
-        dates = present_dates(loaded.dates, speak, loaded.colleagues, who)
-        shown = replace(shown, dates=dates if dates.items else None)
+    dates = present_dates(loaded.dates, speak, loaded.colleagues, who)
+    if dates.items:
+        shown = replace(shown, dates=dates)
     first = next((row for row in loaded.rows if row.next_due_at is not None), None)
     up = None
-    if first is not None and after is None:
+    if first is not None and asked.after is None:
         up = present_row(
             first, speak, loaded.types, loaded.colleagues, me=who.id, excerpt=loaded.excerpt
         )
@@ -266,8 +207,14 @@ async def show_waiting(request: HttpRequest) -> Response[Any]:
 async def show_conversation(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     """Show one conversation; the whole page, the pane, or only what has changed."""
     who = person(request)
-    loaded = await read(request, load_opened, number, who)
-    response = await _shown(request, loaded)
+    speak = await speaker_for(request)
+    if wants_partial(request) or request.query_params.get("part") == "thread":
+        loaded = await read(request, load_opened, number, who)
+        response = await _part(request, loaded, speak)
+    else:
+        wish = await _wish(request, speak)
+        loaded, around = await read(request, _load_whole, number, wish)
+        response = await _whole(request, loaded, around, speak)
     if request.headers.get("hx-preloaded") == "true":
         return response
     contact_id = loaded.thread.conversation.contact_id
@@ -292,15 +239,22 @@ async def _note_reading(
         log.warning("that #%d was read is not written down: %s", number, error)
 
 
-async def _shown(request: HttpRequest, loaded: Opened) -> Response[Any]:
-    who, number = person(request), loaded.listed.id
+def _load_whole(session: Session, number: int, wish: Wish) -> tuple[Opened, ListRows]:
+    return load_opened(session, number, wish.asking.who), load_list(session, wish)
+
+
+async def _part(request: HttpRequest, loaded: Opened, speak: Speaker) -> Response[Any]:
     if request.query_params.get("part") == "thread":
         return await changed(request, loaded)
-    speak = await speaker_for(request)
-    shown = shown_conversation(loaded, speak, who)
-    if wants_partial(request):
-        return await _pane(request, loaded, shown, speak)
-    listing, _ = await list_page(request, current=number)
+    shown = shown_conversation(loaded, speak, person(request))
+    return await _pane(request, loaded, shown, speak)
+
+
+async def _whole(
+    request: HttpRequest, loaded: Opened, around: ListRows, speak: Speaker
+) -> Response[Any]:
+    shown = shown_conversation(loaded, speak, person(request))
+    listing, _ = await shown_list(request, around, speak, loaded.listed.id)
     return await page(
         request,
         "inbox/conversation.html",
@@ -355,21 +309,26 @@ async def changed(
     )
 
 
+def _load_next(session: Session, who: Person) -> Opened | None:
+    """Load what is due next of the person's own conversations, else of the team's."""
+    for mine in (True, False):
+        for row in rows.list_conversations(session, who, mine=mine):
+            if row.next_due_at is not None:
+                return load_opened(session, row.id, who)
+    return None
+
+
 async def open_next(request: HttpRequest, toast: Toast) -> Response[Any]:
     """Answer Done: the next conversation, or that nothing is left."""
     who = person(request)
-    first = None
-    for scope in ("mine", "team"):
-        found = await read(request, load_list, who, scope, None, with_excerpt=False)
-        first = first or next((row for row in found.rows if row.next_due_at is not None), None)
-    if first is None:
+    loaded = await read(request, _load_next, who)
+    if loaded is None:
         return await page(
             request, "inbox/_nothing_open.html", active="inbox", next_up=None, toast=toast
         )
-    loaded = await read(request, load_opened, first.id, who)
     speak = await speaker_for(request)
     shown = shown_conversation(loaded, speak, who)
     response = await _pane(request, loaded, shown, speak, toast)
-    response.headers["HX-Push-Url"] = f"/inbox/{first.id}"
+    response.headers["HX-Push-Url"] = f"/inbox/{loaded.listed.id}"
     response.headers["cache-control"] = "private, no-store"
     return response

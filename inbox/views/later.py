@@ -1,5 +1,6 @@
 """What a message says besides its topic, as people see and undo it: spam, thanks, proposals."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -85,8 +86,8 @@ class Shown(Struct):
     """The page as rows."""
 
     rows: list[Listed]
-    types: dict[str, Type]
-    colleagues: dict[int, Colleague]
+    types: Mapping[str, Type]
+    colleagues: Mapping[int, Colleague]
     days: list[tuple[int, int]]
 
 

@@ -1,6 +1,6 @@
 """A list as a sheet: every row that a view or filter finds, with tags and own fields."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,10 +31,10 @@ HEAD = (
 class Names:
     """What ids and keys are called."""
 
-    people: dict[int, str]
-    teams: dict[int, str]
-    types: dict[str, Any]
-    fields: list[Field]
+    people: Mapping[int, str]
+    teams: Mapping[int, str]
+    types: Mapping[str, Any]
+    fields: Sequence[Field]
 
 
 def _names(session: Session) -> Names:

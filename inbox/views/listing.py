@@ -1,8 +1,9 @@
-"""What a list's address asks for: whose, which saved view, which filters, which page."""
+"""What a list's address asks for (whose, which view, filters and page), and what is loaded."""
 
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 from zoneinfo import ZoneInfo
@@ -11,18 +12,29 @@ from sqlmodel import Session
 
 from inbox.errors import NotFound
 from inbox.listing import filters as finding
-from inbox.listing.filters import NAMES, PLAIN, Asking, Filters
+from inbox.listing.filters import NAMES, PLAIN, Asking, Filters, Found
+from inbox.store import conversations as talks
+from inbox.store import counts, people, setup
 from inbox.store import views as rows
-from inbox.store.people import Person
+from inbox.store.conversations import Cursor, Listed
+from inbox.store.counts import NavCounts
+from inbox.store.people import Colleague, Person
+from inbox.store.setup import Type
 from inbox.store.views import View
+from inbox.views.models import ScopeCounts
 from inbox.views.models_views import ViewItem
+from inbox.views.present_dates import NO_DATES, DateRows, dates_of_person
+from inbox.views.present_list import read_cursor
 from inbox.views.site import HttpRequest, number_of, person, read, site
+from inbox.writing import drafts
+from models import Status
 
 SCOPES = ("mine", "team", "unassigned")
 _OWNER = {"mine": "me", "unassigned": "none"}
 COUNTS_KEPT_S = 10.0
 MOST_KEPT = 1000
 _WHOLE = "team"
+EXCERPT_CHARS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +88,33 @@ async def parse(request: HttpRequest, back: str) -> Asked:
 
 
 async def _asked(request: HttpRequest, params: Mapping[str, Any]) -> Asked:
-    given = {
+    given = given_in(params)
+    if "view" in given or not given:
+        return await read(request, find_asked, person(request), given)
+    return _asked_of(given)
+
+
+def given_in(params: Mapping[str, Any]) -> dict[str, str]:
+    """Return what an address says of a list."""
+    return {
         name: str(params[name]) for name in (*NAMES, "for", "view", "after") if name in params
     }
+
+
+def find_asked(session: Session, who: Person, given: Mapping[str, str]) -> Asked:
+    """Return what an address asks for, with the view that it names, or that is chosen.
+
+    Raises
+    ------
+    NotFound
+        If it names a view that is not in this person's menu.
+    """
     view_id = number_of(given.get("view", "")) if "view" in given else None
-    view = None
-    if view_id or not given:
-        view = await read(request, _view, person(request), view_id)
+    view = _view(session, who, view_id) if view_id or not given else None
+    return _asked_of(given, view)
+
+
+def _asked_of(given: Mapping[str, str], view: View | None = None) -> Asked:
     scope = given.get("for", _WHOLE)
     scope = scope if scope in SCOPES else _WHOLE
     extra = finding.read(given)
@@ -98,6 +130,69 @@ def _view(session: Session, who: Person, view_id: int | None) -> View | None:
     if view_id and found is None:
         raise NotFound("There is no such view.")
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class ListRows:
+    """A page of the list as rows."""
+
+    rows: list[Listed]
+    counts: ScopeCounts
+    types: Mapping[str, Type]
+    colleagues: Mapping[int, Colleague]
+    excerpt: str = ""
+    dates: DateRows = NO_DATES  # of their own, until the end of the day
+    next_page: Cursor | None = None  # where it says so
+    is_partial: bool = False
+    views: Sequence[View] = ()  # of the menu
+    begun: frozenset[int] = frozenset()  # where whoever looks has a draft
+    asked: Asked = Asked(_WHOLE)
+    rail: NavCounts | None = None  # what the page around it shows
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be loaded of the list: for whom and when, what their address asks for."""
+
+    asking: Asking
+    asked: Asked | Mapping[str, str]
+    day_ends: datetime
+    status: Status = Status.OPEN
+    with_excerpt: bool = False
+
+
+def load_list(session: Session, wish: Wish) -> ListRows:
+    """Load a page of the list in a fixed number of queries."""
+    who, status, asked = wish.asking.who, wish.status, wish.asked
+    if not isinstance(asked, Asked):
+        asked = find_asked(session, who, asked)
+    after = read_cursor(asked.after)
+    looked = Found([], None)
+    if asked.is_plain:
+        mine = asked.scope == "mine"
+        found = talks.list_conversations(session, who, mine=mine, status=status, after=after)
+    else:
+        looked = finding.find(session, wish.asking, asked.filters, after)
+        found = looked.rows
+    excerpt = ""
+    if wish.with_excerpt and found:
+        excerpt = talks.last_words(session, found[0].id)[:EXCERPT_CHARS]
+    own = asked.scope == "mine" and after is None and status is Status.OPEN and asked.is_plain
+    scopes, rail = counts.scopes_and_rail(session, who)
+    return ListRows(
+        found,
+        ScopeCounts(*scopes),
+        setup.named_types(session),
+        people.list_colleagues(session),
+        excerpt,
+        dates_of_person(session, who, wish.day_ends) if own else NO_DATES,
+        looked.after,
+        looked.is_partial,
+        rows.list_views(session, who),
+        frozenset(drafts.numbers_of(session, who.id, [row.id for row in found])),
+        asked,
+        rail,
+    )
 
 
 async def asking_of(request: HttpRequest, now: Any) -> Asking:

@@ -14,7 +14,8 @@ from inbox.store import now as live
 from inbox.store import people, setup
 from inbox.store.conversations import Cursor
 from inbox.views import present_now
-from inbox.views.inbox import ListRows, speaker_for
+from inbox.views.inbox import speaker_for
+from inbox.views.listing import ListRows
 from inbox.views.models import ScopeCounts
 from inbox.views.present_list import present_list, read_cursor
 from inbox.views.render import page, wants_partial

@@ -7,14 +7,14 @@ from typing import Any
 from sqlmodel import Session
 
 from inbox.clock import utcnow
-from inbox.duty import list_team_on_duty
+from inbox.duty import load_duty
 from inbox.learning.queues import Opinion, opinions
 from inbox.store import conversations as rows
 from inbox.store import counts, owners, people, setup
 from inbox.store.accountpage import Short, Whose, load_short
 from inbox.store.asks import AskRow, list_about
 from inbox.store.conversations import Listed
-from inbox.store.duty import list_running
+from inbox.store.duty import Away, list_away
 from inbox.store.files import FileRow, list_files
 from inbox.store.marks import NO_MARKS, Marks, load_marks
 from inbox.store.owners import Assignable
@@ -28,14 +28,13 @@ from inbox.views import cover_lines, present_writing
 from inbox.views.models import Alike, ConversationPage, Row
 from inbox.views.present import present_choices, present_conversation
 from inbox.views.present_asks import present_asks
-from inbox.views.present_dates import NO_DATES, DateRows, dates_of, present_dates
+from inbox.views.present_dates import NO_DATES, DateRows, dates_of_conversation, present_dates
 from inbox.views.present_list import present_opinions, present_row
 from inbox.views.present_short import present_short
 from inbox.views.present_writing import EMPTY, Desk, load_desk
 from inbox.views.words import Speaker
-from models import Absence, Conversation
+from models import Conversation
 
-ENOUGH_CONFIRMED = 200
 SHORT_FILES = 3
 ANSWER_CHARS = 280  # of an answer that is shown beside; all of it goes into the reply
 ONLY_NOTES = N_("Your team was asked something about this request: read it, and keep notes.")
@@ -47,9 +46,9 @@ class Opened:
 
     thread: Thread
     listed: Listed
-    types: dict[str, Type]
-    colleagues: dict[int, Colleague]
-    teams: dict[int, str]
+    types: Mapping[str, Type]
+    colleagues: Mapping[int, Colleague]
+    teams: Mapping[int, str]
     identities: Mapping[str, Any]
     confirmed: int
     assignable: list[Assignable]
@@ -57,7 +56,7 @@ class Opened:
     asks: list[AskRow]
     may_act: bool
     opinions: list[Opinion]  # of the type, where people do not agree
-    away: Mapping[int, Absence]  # those of owner and first owner who are absent
+    away: Mapping[int, Away]  # who is absent
     helped: list[Helped]  # what was answered before, and began alike
     dates: DateRows  # milestones and reminders
     short: Short | None = None  # the customer; not for who may only note
@@ -89,6 +88,8 @@ def load_acted(session: Session, number: int, who: Person) -> Opened:
 def opened(session: Session, conversation: Conversation, who: Person) -> Opened:
     """Load everything on the page of a conversation that was loaded for this person."""
     thread = load_thread(session, conversation, who)
+    there = thread.hanging
+    known = people.list_known(session, conversation.contact_id)
     may_act = counts.sees(session, who, conversation)
     whose = Whose(None, thread.contact, (conversation.contact_id,), who.sees_all)
     return Opened(
@@ -97,24 +98,20 @@ def opened(session: Session, conversation: Conversation, who: Person) -> Opened:
         types=setup.named_types(session),
         colleagues=people.list_colleagues(session),
         teams=people.team_names(session),
-        identities=people.list_identities(session, conversation.contact_id),
-        confirmed=setup.count_confirmed(session, ENOUGH_CONFIRMED),
+        identities=people.by_kind(known),
+        confirmed=there.confirmed,
         assignable=_assignable(session, conversation),
         calendars=load_calendars(session, happened_of(thread.events)),
-        asks=list_about(session, conversation.id),
+        asks=list_about(session, conversation.id) if there.asks else [],
         may_act=may_act,
-        opinions=opinions(session, conversation.id),
-        away=list_running(
-            session,
-            utcnow(),
-            [conversation.owner_id or 0, conversation.covered_for_id or 0],
-        ),
-        helped=list_answered(session, conversation.id, who),
-        dates=dates_of(session, conversation_id=conversation.id),
+        opinions=opinions(session, conversation.id) if there.disputed else [],
+        away={one.agent_id: one for one in list_away(session, utcnow())},
+        helped=list_answered(session, conversation.id, who) if there.alike else [],
+        dates=dates_of_conversation(session, conversation.id, there),
         short=load_short(session, conversation) if may_act else None,
         files=list_files(session, whose, who, SHORT_FILES) if may_act else (),
-        marks=load_marks(session, conversation.id, who) if may_act else NO_MARKS,
-        desk=load_desk(session, thread, who),
+        marks=load_marks(session, conversation.id, who, there) if may_act else NO_MARKS,
+        desk=load_desk(session, thread, who, known),
     )
 
 
@@ -141,7 +138,7 @@ def glanced(session: Session, conversation: Conversation, listed: Listed) -> Ope
 
 def _assignable(session: Session, conversation: Conversation) -> list[Assignable]:
     """Return whom it can be given to; on duty is who is at work now."""
-    there = set(list_team_on_duty(session, None, utcnow()))
+    there = load_duty(session, utcnow()).at_work
     found = owners.list_assignable(session, conversation.team_id, conversation.owner_id)
     now_there = [replace(one, on_duty=one.id in there) for one in found]
     return sorted(now_there, key=lambda one: not one.on_duty)

@@ -1,6 +1,6 @@
 """What one person may ask for: their data, its erasure, its restriction; and who looked."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +56,7 @@ class Rows:
     export: PersonExport | None
     holds: list[LegalHold]
     looks: list[Look]
-    colleagues: dict[int, Colleague]
+    colleagues: Mapping[int, Colleague]
     counts: dict[str, int] | None  # of a dry run
 
 

@@ -15,6 +15,7 @@ from inbox.store.dates import (
     list_reminders_at,
     list_reminders_of,
 )
+from inbox.store.hanging import Hanging
 from inbox.store.people import Colleague, Person
 from inbox.templating import N_
 from inbox.views.models import DateItem, Dates, Sla
@@ -48,6 +49,16 @@ def dates_of(
     place = Place(account_id, conversation_id)
     return DateRows(
         place, list_milestones_at(session, place), list_reminders_at(session, place)
+    )
+
+
+def dates_of_conversation(session: Session, number: int, there: Hanging) -> DateRows:
+    """Load the dates of a conversation, as far as it has any."""
+    place = Place(None, number)
+    return DateRows(
+        place,
+        list_milestones_at(session, place) if there.milestones else (),
+        list_reminders_at(session, place) if there.reminders else (),
     )
 
 

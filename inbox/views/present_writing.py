@@ -1,6 +1,6 @@
 """Where one writes, as shown: drafts, answers that leave later, addresses."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from inbox.outgoing import staged
 from inbox.store import messengers, ways
 from inbox.store.messengers import Reach
 from inbox.store.pages import Thread
-from inbox.store.people import Colleague, Person
+from inbox.store.people import Colleague, Known, Person
 from inbox.store.ways import Way
 from inbox.store.writing import list_known
 from inbox.templating import N_
@@ -41,13 +41,16 @@ class Desk:
 EMPTY = Desk()
 
 
-def load_desk(session: Session, thread: Thread, who: Person) -> Desk:
-    """Load what a person has begun to write in a conversation, and to whom it may go."""
-    row = thread.conversation
-    begun = drafts.load(session, who.id, row.id)
+def load_desk(session: Session, thread: Thread, who: Person, known: Sequence[Known]) -> Desk:
+    """Load what a person has begun to write in a conversation, and to whom it may go.
+
+    ``known`` are the contact's addresses.
+    """
+    row, there = thread.conversation, thread.hanging
+    begun = drafts.load(session, who.id, row.id) if there.drafts else {}
     reply = begun.get(drafts.REPLY)
     files = staged.list_named(session, who.id, row.id, reply.files) if reply else []
-    found = tuple(ways.list_ways(session, row.contact_id))
+    found = tuple(ways.list_ways(session, row.contact_id, known))
     if row.channel is ChannelKind.CHAT:
         return Desk(begun, tuple(files), ways=found)
     by_messenger = row.channel in MESSENGERS
@@ -55,7 +58,7 @@ def load_desk(session: Session, thread: Thread, who: Person) -> Desk:
     return Desk(
         begun,
         tuple(files),
-        tuple(planned.list_planned(session, row.id)),
+        tuple(planned.list_planned(session, row.id)) if there.planned else (),
         found,
         messengers.find_reach(session, row) if by_messenger else None,
         () if by_messenger else tuple(list_known(session, row, thread.messages, mails)),

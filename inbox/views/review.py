@@ -1,6 +1,7 @@
 """The review page: one guess after another, by keys, each answer without a page load."""
 
 import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -282,7 +283,7 @@ async def take_back(request: HttpRequest) -> Response[Any]:
 
 def _ask_outcome(
     session: Session, number: int, who: Person, kind: str, urgency: str
-) -> tuple[Outcome, datetime | None, dict[int, str]]:
+) -> tuple[Outcome, datetime | None, Mapping[int, str]]:
     row = rows.get_for_agent(session, number, who)
     book = load_rulebook(session)
     kind = kind if kind in book.types else row.request_type

@@ -8,10 +8,9 @@ from inbox.clock import utcnow
 from inbox.learning.watching import Watch, watch
 from inbox.reporting.words import number
 from inbox.store.learning import count_new_words, find_last, find_unfinished
-from inbox.store.setup import count_confirmed, find_live_model, named_types
+from inbox.store.setup import ENOUGH_CONFIRMED, count_confirmed, find_live_model, named_types
 from inbox.templating import N_
 from inbox.triage.drift import Alarm
-from inbox.views.opened import ENOUGH_CONFIRMED
 from inbox.views.present_list import type_name
 from inbox.views.render import language, words
 from inbox.views.site import HttpRequest, read
@@ -75,7 +74,7 @@ def load_rows(session: Session, spoken: str) -> Rows:
     now = utcnow()
     last, live = find_last(session), find_live_model(session)
     since = last.created_at if last is not None else None
-    confirmed = count_confirmed(session, ENOUGH_CONFIRMED)
+    confirmed = count_confirmed(session)
     types = named_types(session)
     return Rows(
         watch(session, now),

@@ -1,5 +1,6 @@
 """Settings: macros. Everybody keeps their own; who leads keeps what all use."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from litestar import get, post
@@ -52,7 +53,7 @@ def _mine(who: Person) -> Any:
     return (found.owner_id == who.id) | shared
 
 
-def _load(session: Session, who: Person, typed: str) -> tuple[list[Line], dict[int, str]]:
+def _load(session: Session, who: Person, typed: str) -> tuple[list[Line], Mapping[int, str]]:
     lines = list_prepared(session, Macro, _mine(who), folded(typed))
     return lines, people.team_names(session)
 
@@ -75,7 +76,7 @@ async def show_kept_macros(request: HttpRequest) -> AnyResponse:
 
 def _one(
     session: Session, who: Person, macro_id: int, spoken: str
-) -> tuple[Line | None, dict[int, str], dict[str, Options]]:
+) -> tuple[Line | None, Mapping[int, str], dict[str, Options]]:
     teams = active_team_names(session)
     colleagues = people.list_colleagues(session).values()
     types = [one for one in named_types(session).values() if one.is_active]

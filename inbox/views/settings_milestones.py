@@ -178,7 +178,7 @@ async def show_silent(request: HttpRequest) -> Response[Any]:
             "id": one.id,
             "name": one.name,
             "value": one.value.value,
-            "owner": who[one.owner_id].name if one.owner_id in who else "",
+            "owner": owner.name if (owner := who.get(one.owner_id or 0)) else "",
             "since": "" if one.never else speak.date(one.since),
             "days": (speak.now - one.since).days,
         }

@@ -1,5 +1,6 @@
 """Settings: people. Who works here, who is invited, and what an administrator changes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -134,7 +135,7 @@ async def people_page(
     return response
 
 
-def _people(session: Session) -> tuple[list[StaffRow], dict[int, str]]:
+def _people(session: Session) -> tuple[list[StaffRow], Mapping[int, str]]:
     return staff.list_staff(session), active_team_names(session)
 
 
@@ -217,7 +218,7 @@ class Shown:
 
     agent: Agent
     teams: tuple[Member, ...]
-    all_teams: dict[int, str]
+    all_teams: Mapping[int, str]
     colleagues: list[StaffRow]
     types: list[Type]
     calendars: list[tuple[int, str]]

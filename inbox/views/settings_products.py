@@ -1,5 +1,7 @@
 """Settings: product groups, and the words by which messages name them."""
 
+from collections.abc import Sequence
+
 from litestar import get, post
 from litestar.params import FromPath
 from sqlmodel import Session
@@ -29,7 +31,7 @@ async def show_products(request: HttpRequest) -> AnyResponse:
     return await _page(request, 0, dict.fromkeys(FIELDS, ""), {}, 200)
 
 
-def _load(session: Session) -> tuple[list[Group], Version | None]:
+def _load(session: Session) -> tuple[Sequence[Group], Version | None]:
     """Return the groups, and the model that answers now."""
     live = find_live_model(session)
     return list_groups(session), find_version(session, live.id) if live is not None else None

@@ -1,5 +1,6 @@
 """Settings: saved replies. Everybody keeps their own; who leads keeps what all use."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from litestar import get, post
@@ -34,7 +35,7 @@ SAMPLE = {
 }
 
 
-def whose_options(who: Person, teams: dict[int, str], say: Any) -> list[tuple[str, str]]:
+def whose_options(who: Person, teams: Mapping[int, str], say: Any) -> list[tuple[str, str]]:
     """Return whose something can be: one's own; for who leads also a team's and all's."""
     mine = [("me", say(N_("Only mine")))]
     if not who.sees_all:
@@ -56,7 +57,7 @@ def may_change(line: Line, who: Person) -> bool:
     return line.owner_id == who.id or (line.owner_id is None and who.sees_all)
 
 
-def _load(session: Session, who: Person, typed: str) -> tuple[list[Line], dict[int, str]]:
+def _load(session: Session, who: Person, typed: str) -> tuple[list[Line], Mapping[int, str]]:
     mine = usable_by(SavedReply, who)
     if who.sees_all:
         mine = (found.owner_id == who.id) | found.owner_id.is_(None)
@@ -80,7 +81,7 @@ async def show_replies(request: HttpRequest) -> AnyResponse:
     )
 
 
-def _one(session: Session, who: Person, reply_id: int) -> tuple[Line | None, dict[int, str]]:
+def _one(session: Session, who: Person, reply_id: int) -> tuple[Line | None, Mapping[int, str]]:
     teams = active_team_names(session)
     if not reply_id:
         return None, teams

@@ -1,5 +1,6 @@
 """Settings: routes, which send work to a team before its request type does."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from litestar import Response, get, post
@@ -41,7 +42,7 @@ class Shown(Struct):
     """What the page loads."""
 
     rules: list[Rule]
-    teams: dict[int, str]
+    teams: Mapping[int, str]
     types: list[tuple[str, str]]
     doors: list[tuple[int, str]]
     departments: list[str]

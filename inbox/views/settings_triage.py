@@ -25,7 +25,6 @@ from inbox.templating import N_
 from inbox.triage.prediction import UrgencyCosts
 from inbox.triage.semantic import is_installed
 from inbox.views.inbox import speaker_for
-from inbox.views.opened import ENOUGH_CONFIRMED
 from inbox.views.present_list import type_name
 from inbox.views.present_models import (
     STEPS,
@@ -85,7 +84,7 @@ def _load(session: Session, spoken: str) -> Overview:
         versions.find_former(session),
         watching.watch(session, utcnow()),
         store.count_samples(session),
-        count_confirmed(session, ENOUGH_CONFIRMED),
+        count_confirmed(session),
         live.id if live is not None else None,
         bool(live and live.is_starter),
         {key: one.name for key, one in list_colleagues(session).items()},

@@ -1,5 +1,6 @@
 """Settings: the kinds of request. Added, renamed, merged, switched off, without ghosts."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from litestar import get, post
@@ -28,7 +29,7 @@ class Shown:
 
     types: list[RequestType]
     heirs: dict[str, str]
-    teams: dict[int, str]
+    teams: Mapping[int, str]
 
 
 def _load(session: Session) -> Shown:

@@ -1,5 +1,6 @@
 """Shifts: offered to a colleague, accepted, declined or taken back."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -60,7 +61,7 @@ class Shown:
 
     offers: list[Swap]
     agreed: list[Absence]
-    colleagues: dict[int, Colleague]
+    colleagues: Mapping[int, Colleague]
     partners: set[int]
 
 
@@ -79,7 +80,7 @@ def _load(session: Session, me: int) -> Shown:
     )
 
 
-def offer_line(one: Swap, colleagues: dict[int, Colleague], speak: Speaker, me: int) -> Line:
+def offer_line(one: Swap, colleagues: Mapping[int, Colleague], speak: Speaker, me: int) -> Line:
     """Return an offer as shown."""
     back = back_of(one)
     return Line(
@@ -98,7 +99,7 @@ def _span(starts: Any, ends: Any, speak: Speaker) -> str:
 
 
 def _agreed_line(
-    one: Absence, colleagues: dict[int, Colleague], speak: Speaker, me: int
+    one: Absence, colleagues: Mapping[int, Colleague], speak: Speaker, me: int
 ) -> Line:
     return Line(
         one.id,

@@ -1,5 +1,7 @@
 """A form carries what its page showed: a change in between is said, nothing is lost."""
 
+from collections.abc import Mapping
+
 from inbox.conversations import NewerMessage
 from inbox.errors import Conflict
 from inbox.store.setup import Type, named_types
@@ -32,7 +34,7 @@ def check(now: str, seen: str | None, new: str) -> None:
 
 async def said(request: HttpRequest, error: Changed) -> Conflict:
     """Return both values in the words of whoever reads it, as a refusal."""
-    types: dict[str, Type] = await read(request, named_types)
+    types: Mapping[str, Type] = await read(request, named_types)
     say, spoken = words(request), language(request)
 
     def name(value: str) -> str:

@@ -165,6 +165,32 @@ async def test_a_backup_under_load_restores_whole_and_loses_nothing_older(
                 assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
+def _word(session: Session) -> str:
+    found: str = session.execute(text("SELECT word FROM house_edition")).scalar_one()
+    return found
+
+
+def _rename_teams(session: Session) -> None:
+    session.execute(text("UPDATE teams SET name = name || '!'"))
+
+
+@pytest.mark.usefixtures("firm")
+async def test_the_database_goes_on_noting_what_rarely_changes(
+    here: Settings, database: Database, place: MakePlace, tmp_path: Path
+) -> None:
+    """Its word comes back with the rows that it names, and so do the triggers."""
+    before = await database.read(_word)
+    await _backup(here, tmp_path / "a.kip")
+    there = await place("there")
+    await _restore(there, tmp_path / "a.kip")
+
+    restored = Database(there.database)
+    assert await restored.read(_word) == before
+    await restored.write(_rename_teams)
+    assert await restored.read(_word) != before
+    await restored.close()
+
+
 async def test_numbers_go_on_where_they_stopped(
     here: Settings, database: Database, firm: Firm, place: MakePlace, tmp_path: Path
 ) -> None:

@@ -1,14 +1,15 @@
 """A small company with two teams behind a real application, and browsers to visit it with."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import httpx
 from litestar import Litestar
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 from sqlmodel import Session
 
 from inbox import auth
@@ -277,6 +278,22 @@ class Browser:
         headers.setdefault("origin", self.scene.site.settings.base_url)
         fields = {"_csrf_token": self.form_token, **(data or {})}
         return await self.client.post(path, data=fields, headers=headers, **named)
+
+
+@contextmanager
+def counted(database: Database) -> Iterator[list[str]]:
+    """Collect the statements that run meanwhile."""
+    ran: list[str] = []
+    here = database.engine if database.is_sqlite else database.async_engine.sync_engine
+
+    def write_down(_c: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        ran.append(statement)
+
+    event.listen(here, "before_cursor_execute", write_down)
+    try:
+        yield ran
+    finally:
+        event.remove(here, "before_cursor_execute", write_down)
 
 
 def hidden(html: str, name: str) -> str:

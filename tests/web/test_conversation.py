@@ -1,5 +1,6 @@
 """One conversation's page."""
 
+import math
 import re
 
 import pytest
@@ -15,7 +16,7 @@ from models import (
     Message,
     Triage,
 )
-from tests.web.scene import NOW, Browser, Scene
+from tests.web.scene import NOW, Browser, Scene, counted
 
 PAID_TWICE = "Tôi bị trừ tiền hai lần cho cùng một hóa đơn, thẻ Visa, nhờ hoàn lại gấp."
 MAIL = """\
@@ -66,6 +67,25 @@ async def test_the_card_beside_the_list_follows_it(scene: Scene) -> None:
     assert "/inbox/1" not in empty
     number = await scene.arrive()
     assert f'href="/inbox/{number}"' in (await browser.get("/inbox?next=1", headers=asked)).text
+
+
+async def test_a_page_costs_few_statements_and_shows_what_was_just_set(scene: Scene) -> None:
+    """Names come from what the process keeps, until anybody anywhere changes one."""
+    number = await scene.arrive(request_type="order_delivery")
+    agent, supervisor = await scene.signed_in("binh"), await scene.signed_in("ha")
+    paths = {f"/inbox/{number}": 22, "/inbox": 8}
+    for path, most in paths.items():
+        assert "Order and delivery" in (await agent.get(path)).text
+        scene.site._company_until = math.inf  # read each two seconds, not counted here
+        with counted(scene.database) as statements:
+            await agent.get(path)
+        assert len(statements) <= most, "\n".join(statements)
+
+    names = {"name_vi": "Giao hàng", "name_en": "Shipping", "team_id": ""}
+    changed = await supervisor.post("/settings/types/order_delivery", names)
+    assert changed.status_code == 303
+    for path in paths:
+        assert "Shipping" in (await agent.get(path)).text
 
 
 async def test_the_page_shows_it_all(scene: Scene) -> None:

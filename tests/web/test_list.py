@@ -2,20 +2,16 @@
 
 import math
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 from sqlmodel import Session
 
 from inbox.clocks import NEVER
-from inbox.db import Database
 from inbox.store.people import create_contact, find_contact
 from models import URGENCY_RANK, ChannelKind, Conversation, Status, Triage, Urgency
-from tests.web.scene import NOW, Scene
+from tests.web.scene import NOW, Scene, counted
 
 
 def numbers(html: str) -> list[int]:
@@ -267,22 +263,6 @@ async def test_unsure_rows_ask(scene: Scene) -> None:
     assert "chip-ai" not in row_of(page, decided)
     vietnamese = (await browser.get("/inbox?lang=vi")).text
     assert "Khác hay Khiếu nại?" in row_of(vietnamese, unsure).replace("hoặc", "hay")
-
-
-@contextmanager
-def counted(database: Database) -> Iterator[list[str]]:
-    """Collect the statements that run meanwhile."""
-    ran: list[str] = []
-    here = database.engine if database.is_sqlite else database.async_engine.sync_engine
-
-    def write_down(_c: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        ran.append(statement)
-
-    event.listen(here, "before_cursor_execute", write_down)
-    try:
-        yield ran
-    finally:
-        event.remove(here, "before_cursor_execute", write_down)
 
 
 async def test_no_query_per_row(scene: Scene) -> None:

@@ -1,6 +1,6 @@
 """An account's people and milestones for scripts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC
 from typing import Any
 
@@ -159,7 +159,7 @@ def _place(session: Session, number: int, body: shapes.PersonChange, who: Person
 # ---- milestones ------------------------------------------------------------------------
 
 
-def _milestone(row: Milestone, colleagues: dict[int, Colleague]) -> shapes.Milestone:
+def _milestone(row: Milestone, colleagues: Mapping[int, Colleague]) -> shapes.Milestone:
     return shapes.Milestone(
         id=row.id,
         account=row.account_id,

@@ -1,6 +1,6 @@
 """Accounts for scripts: listed, read, entered and changed, as the token's person may."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -62,13 +62,13 @@ def colleague_id(session: Session, address: str | None, field: str) -> int | Non
     return found.id
 
 
-def email_of(colleagues: dict[int, Colleague], person_id: int | None) -> str | None:
+def email_of(colleagues: Mapping[int, Colleague], person_id: int | None) -> str | None:
     """Return somebody's address."""
     found = colleagues.get(person_id or 0)
     return found.email if found is not None else None
 
 
-def present(row: Account, colleagues: dict[int, Colleague]) -> shapes.Account:
+def present(row: Account, colleagues: Mapping[int, Colleague]) -> shapes.Account:
     """Return an account as the API gives it."""
     return shapes.Account(
         id=row.id,

@@ -1,6 +1,6 @@
 """From rows to what the API gives."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -28,7 +28,7 @@ from models.base import columns
 contacts = columns(Contact)
 identities = columns(ContactIdentity)
 messages = columns(Message)
-Colleagues = dict[int, Colleague]
+Colleagues = Mapping[int, Colleague]
 
 
 def _second(at: datetime) -> datetime:
@@ -175,7 +175,7 @@ def present_message(one: Message, thread: Thread, colleagues: Colleagues) -> sha
 
 
 def _named(
-    fields: dict[str, Any], colleagues: Colleagues, teams: dict[int, str]
+    fields: dict[str, Any], colleagues: Colleagues, teams: Mapping[int, str]
 ) -> dict[str, Any]:
     """Return the fields of a change with addresses and names in place of ids."""
     named = dict(fields)
@@ -186,7 +186,7 @@ def _named(
     return named
 
 
-def _event(one: Event, colleagues: Colleagues, teams: dict[int, str]) -> shapes.Event:
+def _event(one: Event, colleagues: Colleagues, teams: Mapping[int, str]) -> shapes.Event:
     people_in_it: dict[str, Any] = {
         name: _email(one.data[name], colleagues)
         for name in ("owner", "before")
