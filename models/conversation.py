@@ -214,6 +214,13 @@ class Conversation(Table, table=True):
             sqlite_where=text("owner_id IS NULL AND status = 'open'"),
             postgresql_where=text("owner_id IS NULL AND status = 'open'"),
         ),
+        # The list of what nobody owns.
+        Index(
+            "ix_conversations_unassigned",
+            *("status", "order_at", "urgency_rank", "id"),
+            sqlite_where=text("owner_id IS NULL"),
+            postgresql_where=text("owner_id IS NULL"),
+        ),
         Index(
             "ix_conversations_merged_into",
             "merged_into_id",
