@@ -6,7 +6,8 @@ runs and no compiled file has to be kept in step.
 
 import gettext
 import io
-from collections.abc import Callable
+import re
+from collections.abc import Callable, MutableMapping
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from jinja2.environment import TemplateModule
 from jinja2.nodes import EvalContext
 from jinja2.runtime import Context
 from jinja2.visitor import NodeTransformer
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 LANGUAGES = ("vi", "en")
 PACKAGE = Path(__file__).parent
@@ -88,8 +89,29 @@ def _speaks(language: str) -> Callable[..., str]:
     return speak
 
 
+_SPECIAL = re.compile("[&<>\"']").search
+
+
+def escaped(value: Any) -> str:
+    """Return what a template prints: as ``markupsafe.escape``, but most words as they are."""
+    kind = type(value)
+    if kind is Markup or (kind is str and not _SPECIAL(value)):
+        return value  # type: ignore[no-any-return] # both are text
+    return escape(value)
+
+
 class _Plain(Template):
-    """Is imported from without asking each time whether a page has globals of its own."""
+    """Asks for less each time: no globals of the page for an import, no object for a word."""
+
+    @classmethod
+    def _from_namespace(
+        cls,
+        environment: Environment,
+        namespace: MutableMapping[str, Any],
+        globals: MutableMapping[str, Any],
+    ) -> Template:
+        namespace["escape"] = escaped
+        return super()._from_namespace(environment, namespace, globals)
 
     def _get_default_module(self, ctx: Context | None = None) -> TemplateModule:
         return super()._get_default_module()

@@ -4,7 +4,12 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, meta
+from markupsafe import Markup, escape
+
+from inbox.templating import escaped
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "templates"
@@ -121,3 +126,18 @@ def test_a_mail_to_a_customer_never_repeats_what_the_sender_typed() -> None:
             *("number", "promise_text", "hours_text", "closed_text", "link", "company"),
             *("can_reply", "_"),
         }  # fmt: skip
+
+
+class Drawn:
+    """Something that says how it is drawn."""
+
+    def __html__(self) -> str:
+        return "<i>drawn</i>"
+
+
+@given(st.one_of(st.text(), st.integers(), st.none(), st.text().map(Markup)))
+def test_what_a_template_prints_is_escaped(value: object) -> None:
+    """The short way says what markupsafe says, of whatever it is given."""
+    assert str(escaped(value)) == str(escape(value))
+    assert str(escaped(f"<{value}&'\"")) == str(escape(f"<{value}&'\""))
+    assert str(escaped(Drawn())) == "<i>drawn</i>"
