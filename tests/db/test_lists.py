@@ -41,9 +41,9 @@ async def test_who_sees_what_and_how_many(database: Database, firm: Firm) -> Non
     assert await database.read(_numbers, firm.an) == [sales, nobodys]
     assert await database.read(_numbers, firm.chi) == [tech, nobodys]
     assert await database.read(_numbers, firm.dung) == [sales, tech]
-    assert await database.read(counts.scopes, firm.chi) == ("1", "2", "0")
-    assert await database.read(counts.scopes, firm.dung) == ("0", "3", "0")
-    assert await database.read(counts.scopes, firm.admin) == ("0", "3", "0")
+    assert (await database.read(counts.scopes_and_rail, firm.chi))[0] == ("1", "2", "0")
+    assert (await database.read(counts.scopes_and_rail, firm.dung))[0] == ("0", "3", "0")
+    assert (await database.read(counts.scopes_and_rail, firm.admin))[0] == ("0", "3", "0")
     rail = await database.read(counts.navigation, firm.chi)
     assert (rail.inbox, rail.review) == ("1", "0")
 

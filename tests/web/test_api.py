@@ -12,8 +12,17 @@ from sqlmodel import Session
 from inbox.views.security import csrf_token
 from models import ApiToken, Conversation, RawMessage
 from models.base import columns
-from tests.web.scene import BASE, NOW, OUTSIDE_TOKEN, READ_TOKEN, WRITE_TOKEN, Scene, bearer
-from tests.web.test_list import counted, fill
+from tests.web.scene import (
+    BASE,
+    NOW,
+    OUTSIDE_TOKEN,
+    READ_TOKEN,
+    WRITE_TOKEN,
+    Scene,
+    bearer,
+    counted,
+)
+from tests.web.test_list import fill
 
 tokens = columns(ApiToken)
 URL = "/api/v1/conversations"
