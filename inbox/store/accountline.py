@@ -144,16 +144,15 @@ _SAID = (
 )
 _NOTES = select(AccountNote).where(notes.id.in_(_IDS))
 _UPLOADS = select(AccountFile).where(uploads.id.in_(_IDS))
-_FILES = (
-    select(
-        attachments.message_id,
-        attachments.blob_id,
-        attachments.filename,
-        attachments.size_bytes,
-    )
-    .where(attachments.message_id.in_(_IDS))
-    .order_by(attachments.id)
-)
+_FILES = select(
+    attachments.id,
+    attachments.message_id,
+    attachments.blob_id,
+    attachments.filename,
+    attachments.size_bytes,
+).where(
+    attachments.message_id.in_(_IDS)
+)  # sorted here: asked for in their order, SQLite may walk all there are
 
 
 def load_line(
@@ -176,7 +175,7 @@ def load_line(
     found |= {(NOTE, row[0].id): row[0] for row in _rows(session, _NOTES, ids[NOTE])}
     found |= {(FILE, row[0].id): row[0] for row in _rows(session, _UPLOADS, ids[FILE])}
     files: dict[int, list[tuple[str, str, int]]] = {}
-    for message_id, *file in _rows(session, _FILES, ids[MESSAGE]):
+    for _, message_id, *file in sorted(map(tuple, _rows(session, _FILES, ids[MESSAGE]))):
         files.setdefault(message_id, []).append((file[0], file[1], file[2]))
     return Line(
         [found[one.kind, one.id] for one in shown if (one.kind, one.id) in found],
