@@ -43,9 +43,12 @@ def main() -> None:
     parser.add_argument("--random", default=",".join(map(str, RANDOM)), help="corrections")
     parser.add_argument("--chosen", default=",".join(map(str, CHOSEN)), help="corrections")
     parser.add_argument("--test", type=int, default=MOST_TESTED, help="messages measured on")
+    parser.add_argument("--draw", type=int, default=0, help="which messages come in")
     asked = parser.parse_args()
     encoder = Remembering(load_encoder()) if asked.semantic else None
-    rounds = Rounds(_numbers(asked.random), _numbers(asked.chosen), asked.test, encoder)
+    rounds = Rounds(
+        _numbers(asked.random), _numbers(asked.chosen), asked.test, encoder, asked.draw
+    )
     if not asked.corpora:
         sys.stdout.write("corrections: no data sets given, nothing measured\n")
         return
@@ -60,12 +63,13 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Rounds:
-    """After how many corrections it is measured, on how many messages, with which half."""
+    """After how many corrections it is measured, on how many and which messages, how."""
 
     random: tuple[int, ...]
     chosen: tuple[int, ...]
     test: int
     encoder: Encoder | None
+    draw: int
 
 
 def _business(corpora: Path, one: _Set, rounds: Rounds) -> None:
@@ -75,7 +79,7 @@ def _business(corpora: Path, one: _Set, rounds: Rounds) -> None:
         rows = _rows(corpora / one.folder / f"{part}.tsv")
         known = [row for row in rows if row["label"] in type_of]
         parts.append([Example(row["text"], type_of[row["label"]]) for row in known])
-    random = np.random.default_rng(0)
+    random = np.random.default_rng(rounds.draw)
     pool = [parts[0][at] for at in random.permutation(len(parts[0]))[:POOL]]
     test = [parts[1][at] for at in random.permutation(len(parts[1]))[: rounds.test]]
     types = frozenset(one.types)

@@ -1,9 +1,9 @@
 """Sparse TF-IDF of words and pieces of words; the same code trains and predicts.
 
 Words, signs and pairs of neighbours form one block, pieces of 2 to 5 letters inside a word
-another, any two words that stand in one message a third; their rows have the lengths 1.25, 1
-and 0.8. Pieces carry spelling errors and chat slang, neighbours meaning, and two words anywhere
-what neither says alone: "card" with "lost".
+another, the stems of any two words that stand in one message a third; their rows have the
+lengths 1.25, 1 and 0.8. Pieces carry spelling errors and chat slang, neighbours meaning, and
+two words anywhere what neither says alone: "card" with "lost", as "cards" with "lost".
 """
 
 import math
@@ -17,7 +17,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from inbox.triage.text import is_word
+from inbox.triage.text import LONGEST_FORM, is_word
 
 Forms = Sequence[str]
 
@@ -28,7 +28,9 @@ _TELLING_LENGTH = 4  # the mark and three letters: shorter pieces are in every l
 _CACHED_WORDS = 50_000
 _WORDS_LENGTH = 1.25  # measured on parts of four public training sets: 1 to 1.5 are alike
 _TOGETHER_LENGTH = 0.8
-_TOGETHER = " & "  # between two words of one message; no form holds it
+_TOGETHER = " + "  # between the stems of two words of one message; no form holds it
+_WHOLE = " & "  # between two whole words: earlier models
+STEM = 5  # letters; English endings go, Vietnamese syllables stay
 MOST_WORDS = 16  # different words of a message that are paired, the first ones
 MAX_TOGETHER = 50_000
 COUNTED_IN = 20_000  # messages that the pairs are learned from; more hold few new ones
@@ -83,12 +85,13 @@ def words_and_pairs(forms: Forms) -> list[str]:
     return [*forms, *(f"{one} {two}" for one, two in pairwise(forms))]
 
 
-def words_of(forms: Forms) -> dict[str, int]:
-    """Return the first different words of a message, and where each stands first."""
+def stems_of(forms: Forms, letters: int = STEM) -> dict[str, int]:
+    """Return the first different stems of a message's words, and where each stands first."""
     found: dict[str, int] = {}
     for place, form in enumerate(forms):
-        if form not in found and is_word(form):
-            found[form] = place
+        stem = form[:letters]
+        if stem not in found and is_word(form):
+            found[stem] = place
             if len(found) == MOST_WORDS:
                 break
     return found
@@ -102,7 +105,9 @@ class Features:
         self.idf = idf
         self._number = {name: number for number, name in enumerate(self.vocabulary)}
         self._pieces: dict[str, list[int]] = {}
-        self._partners = _partners(self._number)
+        joint = _WHOLE if any(_WHOLE in name for name in self._number) else _TOGETHER
+        self._partners = _partners(self._number, joint)
+        self._stem = LONGEST_FORM if joint == _WHOLE else STEM
         rarest = float(idf.max()) + 0.5 if idf.size else 1.0
         self._rarity = array("f", [*idf.tolist(), rarest])
 
@@ -168,19 +173,19 @@ class Features:
         )
 
     def _together(self, forms: Forms) -> "_Together":
-        """Return which two words of the message are known to stand in one."""
-        at = words_of(forms)
-        words = sorted(at)
+        """Return which two stems of the message are known to stand in one."""
+        at = stems_of(forms, self._stem)
+        stems = sorted(at)
         numbers: list[int] = []
         ones: list[int] = []
         others: list[int] = []
-        for place, word in enumerate(words):
-            partners = self._partners.get(word)
+        for place, stem in enumerate(stems):
+            partners = self._partners.get(stem)
             if partners is not None:
-                met = [other for other in words[place + 1 :] if other in partners]
+                met = [other for other in stems[place + 1 :] if other in partners]
                 numbers += [partners[other] for other in met]
                 others += [at[other] for other in met]
-                ones += [at[word]] * len(met)
+                ones += [at[stem]] * len(met)
         if not numbers:
             return _NOTHING
         indices = np.array(numbers, dtype=np.intp)
@@ -240,11 +245,11 @@ _NONE = np.empty(0, dtype=np.intp)
 _NOTHING = _Together(_NONE, np.empty(0, dtype=np.float32), _NONE, _NONE)
 
 
-def _partners(numbers: Mapping[str, int]) -> dict[str, dict[str, int]]:
-    """Return, for each word, the words that follow it in alphabetical order, and the pair."""
+def _partners(numbers: Mapping[str, int], joint: str) -> dict[str, dict[str, int]]:
+    """Return, for each stem, those that follow it in alphabetical order, and the pair."""
     found: dict[str, dict[str, int]] = {}
     for name, number in numbers.items():
-        one, is_pair, other = name.partition(_TOGETHER)
+        one, is_pair, other = name.partition(joint)
         if is_pair:
             found.setdefault(one, {})[other] = number
     return found
@@ -259,12 +264,16 @@ def _most_frequent(seen: Mapping[str, int], least: int, most: int) -> list[tuple
 
 
 def _count_together(messages: Sequence[Forms], seen: Mapping[str, int]) -> dict[str, int]:
-    """Count any two words of one message; of very many messages, evenly chosen ones do."""
+    """Count any two stems of one message; of very many messages, evenly chosen ones do."""
     step = max(len(messages) // COUNTED_IN, 1)
+    stems: Counter[str] = Counter()
+    for name, count in seen.items():
+        if is_word(name) and " " not in name:
+            stems[name[:STEM]] += count
     pairs: Counter[tuple[str, str]] = Counter()
     for forms in messages[::step]:
-        words = sorted(word for word in words_of(forms) if seen[word] > 1)
-        pairs.update(combinations(words, 2))
+        kept = sorted(stem for stem in stems_of(forms) if stems[stem] > 1)
+        pairs.update(combinations(kept, 2))
     return {
         f"{one}{_TOGETHER}{other}": count * step
         for (one, other), count in pairs.items()

@@ -13,7 +13,6 @@ from inbox.triage.bounds import thresholds_of
 from inbox.triage.evaluate import evaluate
 from inbox.triage.machines import Floats, Ints, Matrix, fit_logistic
 from inbox.triage.meaning import Encoder, Meaning, Vectors, readable
-from inbox.triage.model import softmax
 from inbox.triage.prediction import (
     DEFAULT_COSTS,
     UNSURE_BELOW,
@@ -21,6 +20,7 @@ from inbox.triage.prediction import (
     Thresholds,
     UrgencyCosts,
 )
+from inbox.triage.shares import softmax
 from inbox.triage.text import prepare
 from inbox.triage.training import Data, Machine, Trained, Unseen, fit_head, outcomes_of
 
@@ -105,7 +105,7 @@ def _together(trained: Trained, second: _Second) -> tuple[Ints, Floats]:
     seconds = np.array(places, dtype=np.intp)
     rows = numbers[seconds]
     firsts = np.array([first_of[row] for row in rows.tolist()], dtype=np.intp)
-    sharpness = trained.model.types.sharpness
-    shares = softmax(trained.unseen.scores[firsts] * sharpness)
+    unseen = trained.unseen
+    shares = trained.model.types.shares(unseen.scores[firsts], unseen.calm[firsts])
     meant = softmax(second.unseen.scores[seconds] * second.sharpness)
     return rows, (shares + meant) / 2

@@ -28,18 +28,23 @@ Ints = NDArray[np.intp]
 Fit = Callable[[Matrix, Ints, Floats], tuple[Floats, Floats]]
 
 
-def separating(looseness: float, *, stretched: bool = False) -> Fit:
+def separating(looseness: float, *, stretched: bool = False, joint: bool = True) -> Fit:
     """Return a linear SVM of one plane a label against the rest; ``looseness`` is its C.
 
-    ``stretched``: for up to 12 labels it is the mean of two, one of which reads features
-    stretched by how much each tells a label from the rest (Wang and Manning, ACL 2012). For
-    messages like those to come; sentences written for training tell too much.
+    ``joint``: for more than 12 labels it is the mean of two, one of which sets all labels
+    against each other at once (Crammer and Singer, JMLR 2001). ``stretched``: so it is for
+    up to 12, one of which reads features stretched by how much each tells a label from the
+    rest (Wang and Manning, ACL 2012). For messages like those to come; sentences written for
+    training tell too much.
     """
 
     def fit(matrix: Matrix, targets: Ints, weights: Floats) -> tuple[Floats, Floats]:
         svc = _svm(looseness).fit(matrix, targets, sample_weight=weights)
         coef, intercept = svc.coef_, svc.intercept_
         labels = np.unique(targets)
+        if joint and len(labels) > FEW_LABELS:
+            one = _joint_svm(looseness).fit(matrix, targets, sample_weight=weights)
+            return (coef + one.coef_) / 2, (intercept + one.intercept_) / 2
         if not stretched or len(labels) > FEW_LABELS:
             return coef, intercept
         of_planes = labels[1:] if len(labels) == 2 else labels
@@ -57,6 +62,12 @@ def separating(looseness: float, *, stretched: bool = False) -> Fit:
 
 def _svm(looseness: float) -> LinearSVC:
     return LinearSVC(C=looseness, random_state=0, tol=1e-3, max_iter=3000)
+
+
+def _joint_svm(looseness: float) -> LinearSVC:
+    return LinearSVC(
+        C=looseness, multi_class="crammer_singer", random_state=0, tol=1e-2, max_iter=1000
+    )
 
 
 def _telling(matrix: Matrix, is_label: NDArray[np.bool_], weights: Floats) -> Floats:

@@ -8,8 +8,8 @@ import hashlib
 import json
 import platform
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ from inbox.triage.machines import (
     going_on,
     separating,
 )
-from inbox.triage.model import Head, TriageModel, UrgencyPolicy, doubt, softmax
+from inbox.triage.model import Head, TriageModel, UrgencyPolicy
 from inbox.triage.prediction import (
     DEFAULT_COSTS,
     LEVELS,
@@ -42,6 +42,7 @@ from inbox.triage.prediction import (
     cheapest_level,
 )
 from inbox.triage.ratings import contradicted
+from inbox.triage.shares import OPEN_FROM, doubt, shares_of
 from inbox.triage.text import prepare
 
 N_FOLDS = 5
@@ -51,6 +52,7 @@ ONE_FOLD_FROM = 30_000
 MIN_OWN = 50  # own messages; fewer, and the starter's sentences calibrate too
 RULES_UNTIL = 200  # labelled urgencies; below, only written rules lower the urgency
 TOGETHER = range(3_000, 30_001)  # own messages; fewer hold too few pairs, more need none
+JOINT_UNTIL = 30_000  # messages; of more, a second machine costs more than it tells
 MANY_A_TYPE = 400  # messages; from there a softer machine does better
 
 
@@ -81,10 +83,14 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Unseen:
-    """Scores of the rows that a fold's model had not seen, and which rows those are."""
+    """Scores of the rows that a fold's model had not seen, and which rows those are.
+
+    ``calm`` are the factors on each row's scores that prediction will apply.
+    """
 
     rows: Ints
     scores: Floats
+    calm: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,13 +146,14 @@ def train(
     kinds = [example.request_type for example in examples]
     softness = looseness or (0.35 if len(kinds) > MANY_A_TYPE * len(set(kinds)) else 0.5)
     # What is measured never starts from weights that have seen the messages held out.
-    cold = separating(softness, stretched=measured and all(one.is_own for one in examples))
+    like_those_to_come = measured and all(one.is_own for one in examples)
+    cold = separating(softness, stretched=like_those_to_come, joint=len(kinds) <= JOINT_UNTIL)
     fit = cold if start is None else going_on(start.types, kinds, softness)
     machine = Machine(fit, cold, 2.0)
     types, unseen = fit_head(kinds, None, data, machine, calm=doubt(data.known))
     levels, unseen_levels = _levels_head(examples, data)
     said_levels = _said_levels(levels, unseen_levels, costs)
-    shares = softmax(unseen.scores * types.sharpness)
+    shares = types.shares(unseen.scores, unseen.calm)
     outcomes = outcomes_of(examples, types.labels, unseen.rows, shares, said_levels)
     zones = thresholds_of(outcomes, data.known[unseen.rows]) if measured else Thresholds()
     model = TriageModel(
@@ -230,16 +237,17 @@ def fit_head(
     names = list(order or sorted(set(labels)))
     number = {name: place for place, name in enumerate(names)}
     targets = np.array([number[label] for label in labels], dtype=np.intp)
-    unseen = _score_unseen(targets, len(names), data, machine.unseen_fit)
-    factors = np.ones(len(unseen.rows)) if calm is None else calm[unseen.rows]
-    unseen = Unseen(unseen.rows, unseen.scores * factors[:, None])
-    sharpness = _sharpness(unseen.scores, targets[unseen.rows], machine.usual_sharpness)
+    rows, scores = _score_unseen(targets, len(names), data, machine.unseen_fit)
+    unseen = Unseen(rows, scores, np.ones(len(rows)) if calm is None else calm[rows])
+    sharpness, ease = _calibrate(unseen, targets[rows], machine.usual_sharpness)
     coef, intercept = _fit_all(machine.fit, data.matrix, targets, data.weights, len(names))
-    head = Head(tuple(names), coef.astype(np.float32), intercept.astype(np.float32), sharpness)
+    head = Head(
+        tuple(names), coef.astype(np.float32), intercept.astype(np.float32), sharpness, ease
+    )
     return head, unseen
 
 
-def _score_unseen(targets: Ints, n_labels: int, data: Data, fit: Fit) -> Unseen:
+def _score_unseen(targets: Ints, n_labels: int, data: Data, fit: Fit) -> tuple[Ints, Floats]:
     rows, scores = [], []
     for fold in _used_folds(data.folds):
         seen, held = np.flatnonzero(data.folds != fold), np.flatnonzero(data.folds == fold)
@@ -251,7 +259,7 @@ def _score_unseen(targets: Ints, n_labels: int, data: Data, fit: Fit) -> Unseen:
             )
             rows.append(held)
             scores.append(np.asarray(data.matrix[held] @ coef) + intercept)
-    return Unseen(
+    return (
         np.concatenate([np.empty(0, dtype=np.intp), *rows]),
         np.concatenate([np.empty((0, n_labels)), *scores]),
     )
@@ -283,20 +291,36 @@ def _fit_all(
     return coef, intercept
 
 
-def _sharpness(scores: Floats, targets: Ints, usual: float) -> float:
-    """Return the factor on the scores that makes unseen messages likeliest.
+def _calibrate(unseen: Unseen, targets: Ints, usual: float) -> tuple[float, float | None]:
+    """Return the sharpness and the ease that make unseen messages likeliest.
 
-    A weak pull to the usual value keeps a handful of messages from claiming certainty.
+    Weak pulls to usual values keep a handful of messages from claiming certainty.
     """
+    ease = 1.0 if unseen.scores.shape[1] >= OPEN_FROM else None
+    at = np.arange(len(targets))
 
-    def surprise(log_sharpness: float) -> float:
-        shares = softmax(scores * np.exp(log_sharpness))
-        right = shares[np.arange(len(targets)), targets]
+    def of_right(log_sharpness: float) -> float:
+        shares = shares_of(unseen.scores, unseen.calm, np.exp(log_sharpness), ease)
         pull = (log_sharpness - np.log(usual)) ** 2
-        return float(2 * pull - np.log(np.maximum(right, 1e-12)).sum())
+        return float(2 * pull - np.log(np.maximum(shares[at, targets], 1e-12)).sum())
 
-    best = minimize_scalar(surprise, bounds=(-2.5, 2.5), method="bounded")
-    return float(np.exp(best.x))
+    sharpness = float(np.exp(_least(of_right, (-2.5, 2.5))))
+    if ease is None:
+        return sharpness, None
+    shares = shares_of(unseen.scores, unseen.calm, sharpness, ease)
+    right = shares.argmax(axis=1) == targets
+    sure = np.log(shares.max(axis=1))
+
+    def of_first(log_ease: float) -> float:
+        raised = sure * np.exp(log_ease)
+        wrong = np.log(np.maximum(-np.expm1(raised[~right]), 1e-12))
+        return float(2 * log_ease**2 - raised[right].sum() - wrong.sum())
+
+    return sharpness, float(np.exp(_least(of_first, (-2.5, 0.0))))
+
+
+def _least(surprise: Callable[[float], float], bounds: tuple[float, float]) -> float:
+    return float(minimize_scalar(surprise, bounds=bounds, method="bounded").x)
 
 
 def _levels_head(examples: Sequence[Example], data: Data) -> tuple[Head | None, Unseen]:
@@ -306,12 +330,12 @@ def _levels_head(examples: Sequence[Example], data: Data) -> tuple[Head | None, 
     if unknown:
         raise Invalid(f"Unknown urgency {unknown[0]!r}: it must be one of {', '.join(LEVELS)}.")
     if not rated:
-        return None, Unseen(np.empty(0, dtype=np.intp), np.empty((0, 0)))
+        return None, Unseen(np.empty(0, dtype=np.intp), np.empty((0, 0)), np.empty(0))
     order = [level for level in LEVELS if level in said]
     rows = np.array(rated, dtype=np.intp)
     machine = Machine(fit_logistic, fit_logistic, 1.0)
     head, unseen = fit_head(said, order, data.part(rows), machine)
-    return head, Unseen(rows[unseen.rows], unseen.scores)
+    return head, replace(unseen, rows=rows[unseen.rows])
 
 
 def _policy(
@@ -349,7 +373,7 @@ def _said_levels(head: Head | None, unseen: Unseen, costs: UrgencyCosts) -> dict
         return {}
     places = [LEVELS.index(label) for label in head.labels]
     shares = np.zeros((len(unseen.rows), len(LEVELS)))
-    shares[:, places] = softmax(unseen.scores * head.sharpness)
+    shares[:, places] = head.shares(unseen.scores, unseen.calm)
     return {
         row: LEVELS[cheapest_level(share, costs)]
         for row, share in zip(unseen.rows.tolist(), shares.tolist(), strict=True)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from inbox.triage.features import MOST_WORDS, Features, words_of
+from inbox.triage.features import MOST_WORDS, Features, stems_of
 from inbox.triage.text import prepare
 
 SAID = (
@@ -30,15 +30,27 @@ def names(features: Features, text: str) -> set[str]:
 def test_two_words_count_wherever_they_stand(features: Features) -> None:
     """F54: neighbours or not, in whatever order; what only one message held is not learned."""
     for text in ("card lost", "lost at noon, i fear, the card"):
-        assert "card & lost" in names(features, text)
-    assert "late & train" not in names(features, "train late")
+        assert "card + lost" in names(features, text)
+    assert "late + train" not in names(features, "train late")
     plain = Features.fit([forms(text) for text in SAID], together=False)
-    assert "card & lost" not in names(plain, "card lost")
+    assert "card + lost" not in names(plain, "card lost")
+
+
+def test_words_of_one_stem_are_one() -> None:
+    said = [forms(text) for text in ("transfer declined", "declining transfers")]
+    features = Features.fit(said)
+    assert "decli + trans" in names(features, "they decline to be transferred")
+
+
+def test_a_model_of_whole_words_reads_whole_words() -> None:
+    earlier = Features(["declined & transfer"], np.ones(1, np.float32))
+    assert names(earlier, "transfer was declined")
+    assert not names(earlier, "transfers declined")
 
 
 def test_each_block_has_its_length_and_goes_back_to_the_words(features: Features) -> None:
     row = features.row(forms("lost my card"))
-    pairs = [" & " in features.vocabulary[at] for at in row.indices]
+    pairs = [" + " in features.vocabulary[at] for at in row.indices]
     assert np.linalg.norm(row.values[pairs]) == pytest.approx(0.8, abs=1e-5)
     weights = np.arange(len(row.indices), dtype=np.float64)
     shares = row.shares(weights)
@@ -48,7 +60,7 @@ def test_each_block_has_its_length_and_goes_back_to_the_words(features: Features
 
 def test_a_long_message_is_paired_to_a_limit() -> None:
     long = forms(" ".join(f"word{chr(97 + n % 26)}{chr(97 + n // 26)}" for n in range(400)))
-    assert len(words_of(long)) == MOST_WORDS
+    assert len(stems_of(long)) == MOST_WORDS
     features = Features.fit([long, long])
     most = MOST_WORDS * (MOST_WORDS - 1) // 2
-    assert sum(" & " in name for name in features.vocabulary) == most
+    assert sum(" + " in name for name in features.vocabulary) == most
