@@ -5,7 +5,6 @@ processor time of our process, and time by the clock. `OPEN=100000` makes it sma
 """
 
 import asyncio
-import gc
 import os
 import tempfile
 import time
@@ -23,6 +22,7 @@ from inbox.db import Database
 from inbox.escalating.due import next_moment
 from inbox.escalation import fire_due_steps
 from inbox.migrations import migrate
+from inbox.processes import keep_loaded
 from models import Conversation, EscalationStep, SLAClock
 from models.base import columns
 from tests.factories import Firm, arrive, make_firm
@@ -128,7 +128,7 @@ async def measure(name: str, database: Database) -> None:
 
 async def main() -> None:
     """Measure on each database."""
-    gc.freeze()  # as a role does once it is loaded (inbox.processes)
+    keep_loaded()  # as a role does, once it is loaded
     with databases() as found:
         for name, target in found.items():
             with tempfile.TemporaryDirectory(prefix="kip-bench-") as folder:

@@ -1,6 +1,5 @@
 """An installation for benchmarks, with the sample company, and a browser for it."""
 
-import gc
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -13,6 +12,7 @@ from litestar.types import ASGIApp
 from inbox.db import Database
 from inbox.demo.seed import seed
 from inbox.migrations import migrate
+from inbox.processes import keep_loaded
 from inbox.settings import Settings, ensure_secret
 from tests.machine import postgres_programs
 
@@ -62,7 +62,7 @@ async def sample_company(
         try:
             await migrate(database)
             await seed(database, settings)
-            gc.freeze()  # as a role does once it is loaded (inbox.processes)
+            keep_loaded()  # as a role does, once it is loaded
             yield database, settings
         finally:
             await database.close()
@@ -77,6 +77,7 @@ class Browser:
         self._app = app
         self.cookie = cookie
         self._headers = dict(headers or {})
+        self._kept: dict[bytes, None] = {}  # cookies that it was given
         self._mark = b""  # of the last page, asked for again
 
     async def get(self, path: str) -> tuple[int, bytes]:
@@ -94,7 +95,7 @@ class Browser:
             "query_string": query.encode(),
             "headers": [
                 (b"host", b"127.0.0.1:8000"),
-                (b"cookie", self.cookie.encode()),
+                (b"cookie", b"; ".join((self.cookie.encode(), *self._kept))),
                 (b"accept-language", b"vi"),
                 (b"if-none-match", self._mark),
                 *self._headers.items(),
@@ -112,6 +113,9 @@ class Browser:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 self._mark = dict(message["headers"]).get(b"etag", b"")
+                for name, value in message["headers"]:
+                    if name == b"set-cookie":
+                        self._kept[value.partition(b";")[0]] = None
             else:
                 parts.append(message.get("body", b""))
 

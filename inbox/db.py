@@ -36,6 +36,7 @@ LONGEST_TURN_S = 10.0
 # An index of words keeps those that were deleted until it is written anew.
 _FULL_TEXT = "SELECT name FROM sqlite_master WHERE sql LIKE 'CREATE VIRTUAL TABLE%fts5%'"
 READERS = 3  # threads; a page is milliseconds, so few suffice
+STATEMENTS = 1_000  # that a connection keeps ready: a page asks some 15 of several hundred
 # PostgreSQL's: no connection, read-only, deadlock, out of resources, shut down, broken disk.
 AWAY = ("08", "25006", "40", "53", "57P", "58")
 
@@ -318,7 +319,11 @@ def sqlite_engine(path: Path) -> Engine:
     """Make an engine whose transactions begin when we say, durable to the disk at commit."""
     engine = create_engine(
         f"sqlite:///{path}",
-        connect_args={"timeout": 10, "check_same_thread": False},
+        connect_args={
+            "timeout": 10,
+            "check_same_thread": False,
+            "cached_statements": STATEMENTS,
+        },
         pool_size=READERS + 2,
         max_overflow=2,
     )

@@ -71,6 +71,7 @@ from models.messenger import (
 )
 from models.page import AccountFile, AccountNote
 from models.people import (
+    UNSPOKEN,
     Agent,
     ApiToken,
     Contact,
@@ -138,6 +139,7 @@ from models.writing import Draft, PlannedAnswer
 
 __all__ = [
     "MESSENGERS",
+    "UNSPOKEN",
     "URGENCY_RANK",
     "Absence",
     "Account",

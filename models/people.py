@@ -8,6 +8,7 @@ from sqlalchemy import Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from models.base import Table, json_column, stored_as_value
+from models.inbox import MESSENGERS
 
 
 class Role(StrEnum):
@@ -179,6 +180,10 @@ class Contact(Table, table=True):
     restricted_at: datetime | None = None  # kept, and nothing else is done with it
     erased_at: datetime | None = None
     created_at: datetime
+
+
+# Kinds of identity that no person types or would be called by: numbers of a machine.
+UNSPOKEN = ("raw", "chat", *sorted(kind.value for kind in MESSENGERS))
 
 
 class ContactIdentity(Table, table=True):

@@ -13,7 +13,7 @@ from inbox.search.query import FIELDS
 from inbox.search.tokens import Words
 from inbox.store.search import SHIFT
 from models import (
-    MESSENGERS,
+    UNSPOKEN,
     Account,
     Agent,
     Attachment,
@@ -27,7 +27,7 @@ from models import (
     OwnValue,
     Status,
 )
-from models.base import columns, core
+from models.base import columns, core, none_of
 
 accounts = columns(Account)
 agents = columns(Agent)
@@ -42,7 +42,6 @@ values = columns(OwnValue)
 
 MOST_CHARACTERS = 200_000  # of one message's text
 MOST_PARTS = 200  # that were merged into one
-NO_ADDRESS = ("raw", "chat", *sorted(MESSENGERS))  # kinds of identity that nobody types
 
 
 @dataclass(slots=True)
@@ -187,7 +186,7 @@ def _add_people(session: Session, found: dict[int, Gathered], parts: dict[int, i
     reached = session.execute(
         select(conversations.id, identities.value)
         .join(core(ContactIdentity), identities.contact_id == conversations.contact_id)
-        .where(conversations.id.in_(list(parts)), identities.kind.not_in(NO_ADDRESS))
+        .where(conversations.id.in_(list(parts)), none_of(identities.kind, UNSPOKEN))
     )
     for number, value in reached:
         found[parts[number]].people.append(value)
@@ -313,7 +312,7 @@ def gather_contacts(session: Session, ids: Sequence[int]) -> list[Named]:
     texts = {row.id: [row.name, row.position] for row in rows}
     known = session.execute(
         select(identities.contact_id, identities.value).where(
-            identities.contact_id.in_(list(texts)), identities.kind.not_in(NO_ADDRESS)
+            identities.contact_id.in_(list(texts)), none_of(identities.kind, UNSPOKEN)
         )
     )
     for contact_id, value in known:

@@ -36,7 +36,7 @@ from models import (
     SLAClock,
     Status,
 )
-from models.base import columns, core
+from models.base import columns, core, one_of
 
 accounts = columns(Account)
 contacts = columns(Contact)
@@ -258,7 +258,7 @@ def _waiting_since(shape: Shape) -> ColumnElement[datetime]:
             conversations.status == Status.OPEN,
             clocks.met_at.is_(None),
             clocks.cancelled_at.is_(None),
-            clocks.kind.in_(REPLIES),
+            one_of(clocks.kind, REPLIES),
         )
         .correlate(None)
         .scalar_subquery()

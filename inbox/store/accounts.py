@@ -19,7 +19,7 @@ from models import (
     ContactIdentity,
     Conversation,
 )
-from models.base import columns, core
+from models.base import columns, core, one_of
 
 accounts = columns(Account)
 figures = columns(AccountFigures)
@@ -205,7 +205,7 @@ class Member:
 
 _REACHED = (
     select(func.min(identities.value))
-    .where(identities.contact_id == contacts.id, identities.kind.in_(["email", "phone"]))
+    .where(identities.contact_id == contacts.id, one_of(identities.kind, ["email", "phone"]))
     .correlate(Contact)
     .scalar_subquery()
 )

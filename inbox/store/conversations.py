@@ -27,7 +27,7 @@ from inbox.store.asks import ASKED, asked_of
 from inbox.store.counts import looker, may_open, opened_by, seen_by
 from inbox.store.people import Person
 from models import (
-    MESSENGERS,
+    UNSPOKEN,
     Account,
     Attachment,
     Contact,
@@ -42,7 +42,7 @@ from models import (
     TriageModelVersion,
     TriagePrediction,
 )
-from models.base import columns, core
+from models.base import columns, core, none_of
 
 accounts = columns(Account)
 conversations = columns(Conversation)
@@ -89,12 +89,11 @@ class Listed:
     account_name: str | None
 
 
-# Who gave no name is called by the address; these only number what has neither.
-_NO_NAME = ["raw", "chat", *sorted(MESSENGERS)]
+# Who gave no name is called by the address.
 SHOWN_NAME: ColumnElement[str] = func.coalesce(
     func.nullif(contacts.name, ""),
     select(func.min(identities.value))
-    .where(identities.contact_id == contacts.id, identities.kind.not_in(_NO_NAME))
+    .where(identities.contact_id == contacts.id, none_of(identities.kind, UNSPOKEN))
     .correlate(Contact)
     .scalar_subquery(),
     "",

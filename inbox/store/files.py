@@ -159,7 +159,21 @@ def _listing(shape: Shape, source: str, after: str) -> Any:
 
 def _of_messages(shape: Shape, source: str, after: str) -> Select[Any]:
     at = messages.created_at
-    query = (
+    newest = (
+        select(attachments.id)
+        .join(core(Message), messages.id == attachments.message_id)
+        .join(core(Conversation), conversations.id == messages.conversation_id)
+        .where(shape.conversations(), conversations.status != Status.SPAM)
+        .order_by(at.desc(), attachments.id.desc())
+        .limit(bindparam("most"))
+    )
+    if source == "received":
+        newest = newest.where(messages.direction == Direction.INBOUND)
+    elif source == "sent":
+        newest = newest.where(messages.direction != Direction.INBOUND)
+    if after:
+        newest = newest.where(follows(at, attachments.id, MESSAGE, after))
+    return (
         select(
             *(at, kind_of(MESSAGE), attachments.id.label("file_id"), attachments.blob_id),
             *(attachments.filename, attachments.size_bytes, conversations.id),
@@ -171,15 +185,8 @@ def _of_messages(shape: Shape, source: str, after: str) -> Select[Any]:
         .join(core(Message), messages.id == attachments.message_id)
         .join(core(Conversation), conversations.id == messages.conversation_id)
         .join(core(Contact), contacts.id == conversations.contact_id)
-        .where(shape.conversations(), conversations.status != Status.SPAM)
-        .order_by(at.desc(), attachments.id.desc())
-        .limit(bindparam("most"))
+        .where(attachments.id.in_(newest))
     )
-    if source == "received":
-        query = query.where(messages.direction == Direction.INBOUND)
-    elif source == "sent":
-        query = query.where(messages.direction != Direction.INBOUND)
-    return query.where(follows(at, attachments.id, MESSAGE, after)) if after else query
 
 
 def _uploaded(shape: Shape, after: str) -> Select[Any]:
