@@ -198,7 +198,7 @@
     // what somebody folded out stays so when a message arrives
     morph.callbacks.beforeAttributeUpdated = (name, node) => !(name === "open" && node.localName === "details");
   }
-  let last, had, running = 0; // had: what had the focus before a swap
+  let last, had, opening, running = 0; // had: what had the focus before a swap
   const ownToast = (xhr) => xhr?.getResponseHeader("HX-Retarget") === "#toasts";
   // What weighed in sorting, named in the panel, is painted in the customer's words; the text stays as it is.
   const paint = () => {
@@ -255,6 +255,12 @@
     if (a?.closest("#conversation, #context") && e.detail.xhr.getResponseHeader("HX-Push-Url")) { last = "-"; had = null; a.blur(); }
     // what is taken away with the focus in it has the page laid out in between, with both in it
     else if (a && from?.matches?.("a.item") && e.detail.target.contains(a)) a.blur();
+    opening = e.detail.shouldSwap && e.detail.target.id === "conversation";
+  });
+  // htmx says of each element that goes that it goes, a thousand times for a conversation, and nobody listens.
+  // Both panes go, this one first; what was being written in them is saved by now.
+  addEventListener("htmx:oobBeforeSwap", (e) => {
+    if (opening && e.detail.target.id === "context") { e.detail.target.replaceChildren(); $("#conversation").replaceChildren(); }
   });
   for (const name of ["htmx:afterSwap", "htmx:oobAfterSwap", "htmx:afterSettle"]) addEventListener(name, gather);
   // Counted from what is really sent (a preload calls its request off) to the very end, also of an
