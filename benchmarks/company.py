@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from litestar.types import ASGIApp
 
@@ -82,12 +83,24 @@ class Browser:
 
     async def get(self, path: str) -> tuple[int, bytes]:
         """Return status and body of a page."""
+        return await self._ask("GET", path, b"", {b"if-none-match": self._mark})
+
+    async def post(
+        self, path: str, fields: Mapping[str, str], headers: Mapping[bytes, bytes]
+    ) -> tuple[int, bytes]:
+        """Send a form; a redirection is not followed."""
+        kind = {b"content-type": b"application/x-www-form-urlencoded"}
+        return await self._ask("POST", path, urlencode(fields).encode(), {**kind, **headers})
+
+    async def _ask(
+        self, method: str, path: str, sent: bytes, headers: Mapping[bytes, bytes]
+    ) -> tuple[int, bytes]:
         where, _, query = path.partition("?")
         scope: Any = {
             "type": "http",
             "asgi": {"version": "3.0"},
             "http_version": "1.1",
-            "method": "GET",
+            "method": method,
             "scheme": "http",
             "path": where,
             "raw_path": where.encode(),
@@ -97,7 +110,8 @@ class Browser:
                 (b"host", b"127.0.0.1:8000"),
                 (b"cookie", b"; ".join((self.cookie.encode(), *self._kept))),
                 (b"accept-language", b"vi"),
-                (b"if-none-match", self._mark),
+                (b"content-length", str(len(sent)).encode()),
+                *headers.items(),
                 *self._headers.items(),
             ],
             "client": ("127.0.0.1", 1),
@@ -106,7 +120,7 @@ class Browser:
         status, parts = 0, []
 
         async def receive() -> Any:
-            return {"type": "http.request", "body": b"", "more_body": False}
+            return {"type": "http.request", "body": sent, "more_body": False}
 
         async def send(message: Any) -> None:
             nonlocal status

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Index, text
 from sqlmodel import Field, SQLModel
 
-from models.base import Table, json_column, stored_as_value
+from models.base import Table, empty_list, json_column, stored_as_value
 
 
 class AccountKind(StrEnum):
@@ -67,7 +67,7 @@ class Account(Table, table=True):
     )
     value: AccountValue = Field(default=AccountValue.C, sa_type=stored_as_value(AccountValue))
     tier: str = ""
-    product_groups: list[str] = Field(default_factory=list, sa_column=json_column())
+    product_groups: list[str] = Field(default_factory=empty_list, sa_column=json_column())
     language: str = ""
     since: date | None = None
     fields: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())

@@ -44,6 +44,14 @@ def json_column(*, nullable: bool = False) -> Column[Any]:
     return Column(JSON_ANYWHERE, nullable=nullable)
 
 
+def empty_list() -> list[Any]:
+    """Return a list, as the default of a column.
+
+    Pydantic looks at a default's signature for every row, which for ``list`` itself takes 80 µs.
+    """
+    return []
+
+
 @cache
 def core(table: type[SQLModel]) -> CoreTable:
     """Return a table as SQLAlchemy Core knows it, for statements that need no object.

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Index, UniqueConstraint, text
 from sqlmodel import Field
 
-from models.base import Table, json_column, stored_as_value
+from models.base import Table, empty_list, json_column, stored_as_value
 
 _WAITS = "state = 'waiting'"
 
@@ -42,7 +42,7 @@ class Webhook(Table, table=True):
 
     name: str
     url: str
-    kinds: list[str] = Field(default_factory=list, sa_column=json_column())
+    kinds: list[str] = Field(default_factory=empty_list, sa_column=json_column())
     secret: str
     old_secret: str = ""
     old_until: datetime | None = None

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Index, LargeBinary, text
 from sqlmodel import Field, SQLModel
 
-from models.base import Table, json_column, stored_as_value
+from models.base import Table, empty_list, json_column, stored_as_value
 from models.inbox import ChannelKind
 
 
@@ -126,7 +126,7 @@ class Message(Table, table=True):
     is_machine: bool = False  # an auto-responder or a bounce: answers nothing, starts nothing
     text: str = ""
     visible_text: str = ""
-    notes: list[str] = Field(default_factory=list, sa_column=json_column())
+    notes: list[str] = Field(default_factory=empty_list, sa_column=json_column())
     # What the server that received it says of its sender: {"dkim", "spf", "dmarc", "by"}.
     authentication: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
     email_message_id: str | None = Field(default=None, index=True)

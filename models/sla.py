@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Index, UniqueConstraint, event, insert, inspect, text
 from sqlmodel import Field
 
-from models.base import Table, core, json_column, stored_as_value
+from models.base import Table, core, empty_list, json_column, stored_as_value
 from models.conversation import Urgency
 
 
@@ -91,7 +91,7 @@ class Ladder(Table, table=True):
     __tablename__ = "ladders"
 
     name: str = Field(unique=True)
-    steps: list[Any] = Field(default_factory=list, sa_column=json_column())
+    steps: list[Any] = Field(default_factory=empty_list, sa_column=json_column())
     is_default: bool = False
     follow_after: int | None = None
     follow_done: int = 0
@@ -177,7 +177,9 @@ class SLAClock(Table, table=True):
     started_at: datetime
     due_at: datetime
     generation: int = 1
-    pauses: list[Any] = Field(default_factory=list, sa_column=json_column())  # [[ISO, ISO]]
+    pauses: list[Any] = Field(
+        default_factory=empty_list, sa_column=json_column()
+    )  # [[ISO, ISO]]
     paused_at: datetime | None = None
     breached_at: datetime | None = None  # a due time that passed unmet and was moved later
     met_at: datetime | None = None

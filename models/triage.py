@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Index, LargeBinary, text
 from sqlmodel import Field, SQLModel
 
-from models.base import Table, json_column, stored_as_value
+from models.base import Table, empty_list, json_column, stored_as_value
 
 
 class RequestType(SQLModel, table=True):
@@ -36,7 +36,7 @@ class ProductGroup(Table, table=True):
     __tablename__ = "product_groups"
 
     name: str = Field(unique=True)
-    terms: list[str] = Field(default_factory=list, sa_column=json_column())
+    terms: list[str] = Field(default_factory=empty_list, sa_column=json_column())
     created_at: datetime
 
 
@@ -60,7 +60,7 @@ class TriageModelVersion(Table, table=True):
     created_at: datetime
     made_by_id: int | None = Field(default=None, foreign_key="agents.id")
     data_sha256: str = ""
-    outcomes: list[Any] = Field(default_factory=list, sa_column=json_column())
+    outcomes: list[Any] = Field(default_factory=empty_list, sa_column=json_column())
     is_shadow: bool = False
     problem: str = ""
     promoted_at: datetime | None = None
