@@ -208,10 +208,10 @@ class WorkingCalendar:
         pending: tuple[int, int] | None = None
         for index in range(begin // BLOCK, limit // BLOCK + 1):
             block = self._block(index)
-            for opens, closes in zip(block.opens, block.closes, strict=True):
-                low, high = max(opens, begin), min(closes, limit)
+            for nth in range(bisect_right(block.closes, begin), len(block.opens)):
+                low, high = max(block.opens[nth], begin), min(block.closes[nth], limit)
                 if low >= high:
-                    continue
+                    break
                 if pending and pending[1] == low:
                     pending = (pending[0], high)
                     continue

@@ -113,6 +113,7 @@ async def composer(
             request,
             "inbox/_replied.html",
             code=status,
+            rail=loaded.rail,
             conversation=shown,
             row=own_row(loaded, speak, me, current=True),
             toast=toast,

@@ -26,7 +26,7 @@ from inbox.views.extras import (
 )
 from inbox.views.flash import flash
 from inbox.views.inbox import open_next, speaker_for
-from inbox.views.opened import Opened, load_acted, load_opened
+from inbox.views.opened import Opened, load_acted, load_pane
 from inbox.views.render import Toast, wants_partial, words
 from inbox.views.security import form_fields
 from inbox.views.site import HttpRequest, number_of, person, read, reader_zone
@@ -182,7 +182,7 @@ async def _again(
     request: HttpRequest, number: int, fields: dict[str, str], status: int, **said: Any
 ) -> Response[Any]:
     """Show the composer again with the text in it; its files are put by."""
-    loaded = await read(request, load_opened, number, person(request))
+    loaded = await read(request, load_pane, number, person(request))
     size = (await speaker_for(request)).size
     kept = await put_by(request, number)
     changes = {

@@ -33,7 +33,7 @@ from inbox.views.listing import (
     view_items,
 )
 from inbox.views.models import ConversationPage, ListPage, Row
-from inbox.views.opened import Opened, load_opened, own_row, shown_conversation
+from inbox.views.opened import Opened, load_opened, load_pane, own_row, shown_conversation
 from inbox.views.present_bulk import outcome_toast
 from inbox.views.present_dates import (
     end_of_day,
@@ -209,7 +209,7 @@ async def show_conversation(request: HttpRequest, number: FromPath[int]) -> Resp
     who = person(request)
     speak = await speaker_for(request)
     if wants_partial(request) or request.query_params.get("part") == "thread":
-        loaded = await read(request, load_opened, number, who)
+        loaded = await read(request, load_pane, number, who)
         response = await _part(request, loaded, speak)
     else:
         wish = await _wish(request, speak)
@@ -283,6 +283,7 @@ async def _pane(
         request,
         "inbox/_opened.html",
         active="inbox",
+        rail=loaded.rail,
         conversation=shown,
         row=row,
         toast=toast,
@@ -302,6 +303,7 @@ async def changed(
     return await page(
         request,
         "inbox/_changed.html",
+        rail=loaded.rail,
         conversation=shown_conversation(loaded, speak, who),
         row=own_row(loaded, speak, who.id, current=True),
         toast=toast,
@@ -314,7 +316,7 @@ def _load_next(session: Session, who: Person) -> Opened | None:
     for mine in (True, False):
         for row in rows.list_conversations(session, who, mine=mine):
             if row.next_due_at is not None:
-                return load_opened(session, row.id, who)
+                return load_pane(session, row.id, who)
     return None
 
 

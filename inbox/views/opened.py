@@ -63,6 +63,7 @@ class Opened:
     files: Sequence[FileRow] = ()  # the customer's newest
     marks: Marks = NO_MARKS  # tags, own fields, whether whoever looks follows it
     desk: Desk = EMPTY  # what whoever looks has begun to write
+    rail: counts.NavCounts | None = None  # where no list is loaded, which knows them too
 
 
 def load_opened(session: Session, number: int, who: Person) -> Opened:
@@ -77,12 +78,21 @@ def load_opened(session: Session, number: int, who: Person) -> Opened:
     return opened(session, conversation, who)
 
 
+def load_pane(session: Session, number: int, who: Person) -> Opened:
+    """Load a conversation that is opened beside the list, as ``load_opened`` does."""
+    return _with_rail(session, load_opened(session, number, who), who)
+
+
 def load_acted(session: Session, number: int, who: Person) -> Opened:
-    """Load a conversation's page after this person changed it.
+    """Load a conversation's pane after this person changed it.
 
     They see it this once also where they have just handed it to another team.
     """
-    return opened(session, rows.get(session, number), who)
+    return _with_rail(session, opened(session, rows.get(session, number), who), who)
+
+
+def _with_rail(session: Session, loaded: Opened, who: Person) -> Opened:
+    return replace(loaded, rail=counts.navigation(session, who))
 
 
 def opened(session: Session, conversation: Conversation, who: Person) -> Opened:
