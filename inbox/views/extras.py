@@ -91,7 +91,9 @@ async def _kept(request: HttpRequest, number: int) -> list[Kept]:
     ]
     if len(tokens) > MOST_FILES:
         raise TooLarge(TOO_MANY_FILES)
-    return await read(request, staged.find, person(request).id, number, tokens) if tokens else []
+    return (
+        await read(request, staged.find, person(request).id, number, tokens) if tokens else []
+    )
 
 
 async def put_by(request: HttpRequest, number: int) -> list[tuple[str, str, int]]:

@@ -1,6 +1,7 @@
 """The list and one conversation."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -28,6 +29,7 @@ from inbox.views.listing import (
     asked_by,
     asking_of,
     counted,
+    find_asked,
     given_in,
     load_list,
     view_items,
@@ -209,7 +211,7 @@ async def show_conversation(request: HttpRequest, number: FromPath[int]) -> Resp
     who = person(request)
     speak = await speaker_for(request)
     if wants_partial(request) or request.query_params.get("part") == "thread":
-        loaded = await read(request, load_pane, number, who)
+        loaded = await read(request, _load_beside, number, who, given_in(request.query_params))
         response = await _part(request, loaded, speak)
     else:
         wish = await _wish(request, speak)
@@ -237,6 +239,14 @@ async def _note_reading(
         await write(request, _mark_read, number, person(request))
     except DatabaseGone as error:
         log.warning("that #%d was read is not written down: %s", number, error)
+
+
+def _load_beside(
+    session: Session, number: int, who: Person, given: Mapping[str, str]
+) -> Opened:
+    """Load a conversation beside the list for which an address asks."""
+    query = find_asked(session, who, given).query
+    return replace(load_pane(session, number, who), beside=query)
 
 
 def _load_whole(session: Session, number: int, wish: Wish) -> tuple[Opened, ListRows]:
@@ -287,7 +297,7 @@ async def _pane(
         conversation=shown,
         row=row,
         toast=toast,
-        page_query=(await asked_by(request)).query,
+        page_query=loaded.beside,
     )
     # A row preloaded on mouse-down is not fetched again on the click.
     response.headers["cache-control"] = "private, max-age=10"
@@ -311,19 +321,19 @@ async def changed(
     )
 
 
-def _load_next(session: Session, who: Person) -> Opened | None:
+def _load_next(session: Session, who: Person, given: Mapping[str, str]) -> Opened | None:
     """Load what is due next of the person's own conversations, else of the team's."""
     for mine in (True, False):
         for row in rows.list_conversations(session, who, mine=mine):
             if row.next_due_at is not None:
-                return load_pane(session, row.id, who)
+                return _load_beside(session, row.id, who, given)
     return None
 
 
 async def open_next(request: HttpRequest, toast: Toast) -> Response[Any]:
     """Answer Done: the next conversation, or that nothing is left."""
     who = person(request)
-    loaded = await read(request, _load_next, who)
+    loaded = await read(request, _load_next, who, given_in(request.query_params))
     if loaded is None:
         return await page(
             request, "inbox/_nothing_open.html", active="inbox", next_up=None, toast=toast

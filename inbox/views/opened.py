@@ -64,6 +64,7 @@ class Opened:
     marks: Marks = NO_MARKS  # tags, own fields, whether whoever looks follows it
     desk: Desk = EMPTY  # what whoever looks has begun to write
     rail: counts.NavCounts | None = None  # where no list is loaded, which knows them too
+    beside: str = ""  # what the list beside it shows, as an address asks for it
 
 
 def load_opened(session: Session, number: int, who: Person) -> Opened:
