@@ -1,15 +1,18 @@
 """What every table shares: an id, named constraints, enums by value, JSON on both databases."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
 from typing import Any
 
-from sqlalchemy import JSON, Column, ColumnElement, Enum, and_, inspect, or_
+from sqlalchemy import JSON, Column, ColumnElement, Enum, and_, event, inspect, or_
 from sqlalchemy import Table as CoreTable
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlmodel import Field, SQLModel
+from sqlmodel.sql.sqltypes import UTCDateTime
 
 SQLModel.metadata.naming_convention = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -18,6 +21,35 @@ SQLModel.metadata.naming_convention = {
     "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
     "pk": "pk_%(table_name)s",
 }
+
+
+class Instant(UTCDateTime):
+    """A ``UTCDateTime`` that is read from SQLite in one step in place of three.
+
+    A page of the list reads four hundred times, a tenth of its cost.
+    """
+
+    cache_ok = True
+
+    def result_processor(
+        self, dialect: Dialect, coltype: object
+    ) -> Callable[[Any], datetime | None] | None:
+        """Return what makes an instant of what the database gives."""
+        if dialect.name != "sqlite":
+            return super().result_processor(dialect, coltype)
+        return _read_instant
+
+
+def _read_instant(stored: str | None) -> datetime | None:
+    return None if stored is None else datetime.fromisoformat(stored).replace(tzinfo=UTC)
+
+
+@event.listens_for(Column, "before_parent_attach")
+def _time_is_read_at_once(column: Column[Any], _table: object) -> None:
+    """Choose how every time of ours is stored, where a field says ``datetime``."""
+    if type(column.type) is UTCDateTime:
+        column.type = Instant()
+
 
 JSON_ANYWHERE = JSON().with_variant(JSONB(), "postgresql")
 
