@@ -6,7 +6,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
-from sqlalchemy import JSON, Column, ColumnElement, Enum, and_, event, inspect, or_
+from sqlalchemy import JSON, Column, ColumnElement, Enum, and_, event, false, inspect, or_, true
 from sqlalchemy import Table as CoreTable
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
@@ -109,9 +109,9 @@ def one_of(column: ColumnElement[Any], values: Iterable[Any]) -> ColumnElement[b
     An IN list is written out anew each time its statement runs (some 50 µs); this is not. For
     lists that vary in length use ``in_``.
     """
-    return or_(*(column == value for value in values))
+    return or_(false(), *(column == value for value in values))
 
 
 def none_of(column: ColumnElement[Any], values: Iterable[Any]) -> ColumnElement[bool]:
     """Say ``column NOT IN (values)`` of a few constants; see ``one_of``."""
-    return and_(*(column != value for value in values))
+    return and_(true(), *(column != value for value in values))

@@ -87,7 +87,7 @@ def find(
     Unclear
         If an operator names somebody or something that is not here.
     """
-    conditions = _conditions(session, query, who, now)
+    conditions, hidden = _conditions(session, query, who, now)
     if query.before is not None:
         conditions.append(conversations.created_at < _start_of(query.before, zone))
     above = 0
@@ -99,7 +99,7 @@ def find(
     for size in PORTIONS:
         portion = Portion(asked, end, above, max(size, limit + 1))
         wanted = limit + 1 - len(found)
-        found += rows.list_fitting(session, portion, who, conditions, wanted)
+        found += rows.list_fitting(session, portion, who, wanted, hidden, conditions)
         if len(found) > limit:  # one more than a page: there is a next one
             return Found(tuple(found[:limit]), found[limit - 1])
         last = rows.find_last(session, portion)
@@ -125,8 +125,11 @@ def _has(query: Query) -> list[Term]:
 
 def _conditions(
     session: Session, query: Query, who: Person, now: datetime
-) -> list[ColumnElement[bool]]:
-    """Return a condition for each operator: any of its values, none of those with a minus."""
+) -> tuple[list[ColumnElement[bool]], tuple[Status, ...]]:
+    """Return a condition for each operator, and states that nobody asked for.
+
+    Of an operator any of its values, none of those with a minus.
+    """
     found: list[ColumnElement[bool]] = []
     wanted: dict[str, list[ColumnElement[bool]]] = {}
     states: set[str] = set()
@@ -142,8 +145,7 @@ def _conditions(
         else:
             wanted.setdefault(one.name, []).append(condition)
     found += [or_(*some) for some in wanted.values()]
-    hidden = [state for state in APART if state.value not in states]
-    return [*found, conversations.status.not_in(hidden)] if hidden else found
+    return found, tuple(state for state in APART if state.value not in states)
 
 
 def _condition(

@@ -3,7 +3,7 @@
 Only the database's own language is here; what a word is, ``inbox.search`` says.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -36,8 +36,9 @@ from models import (
     SearchDoc,
     SearchMark,
     SearchName,
+    Status,
 )
-from models.base import columns, core
+from models.base import columns, core, none_of
 
 accounts = columns(Account)
 agents = columns(Agent)
@@ -113,14 +114,16 @@ class Portion:
 
 
 @cache
-def _fitting(on_sqlite: bool, with_words: bool, sees_all: bool) -> Select[int]:
+def _fitting(
+    on_sqlite: bool, with_words: bool, sees_all: bool, hidden: tuple[Status, ...]
+) -> Select[int]:
     """Return what gives the hits that a person may see, in order, ``wanted`` of them."""
     hits = _hits(on_sqlite, with_words).subquery("hits")
     number = hits.c.place.op("&")(_NUMBER)
     return (
         select(hits.c.place)
         .join(core(Conversation), conversations.id == number)
-        .where(seen_by(sees_all))
+        .where(seen_by(sees_all), none_of(conversations.status, hidden))
         .order_by(hits.c.place.desc())
         .limit(bindparam("wanted"))
     )
@@ -130,14 +133,20 @@ def list_fitting(
     session: Session,
     portion: Portion,
     who: Person,
-    conditions: Iterable[ColumnElement[bool]],
     wanted: int,
+    hidden: tuple[Status, ...],
+    conditions: Sequence[ColumnElement[bool]],
 ) -> list[int]:
-    """Return places of conversations that a person's list may show, the latest first."""
+    """Return places of conversations that a person's list may show, the latest first.
+
+    None in a state that is ``hidden``.
+    """
     on_sqlite = is_sqlite(session)
-    query = _fitting(on_sqlite, portion.asked is not None, who.sees_all)
+    query = _fitting(on_sqlite, portion.asked is not None, who.sees_all, hidden)
     values = {**portion.values(on_sqlite), **looker(who), "wanted": wanted}
-    return list(session.execute(query.where(*conditions), values).scalars())
+    if conditions:  # a statement made anew costs more than running it
+        query = query.where(*conditions)
+    return list(session.execute(query, values).scalars())
 
 
 @cache

@@ -16,6 +16,7 @@ from inbox.search.highlight import Marker, Pieces
 from inbox.search.naming import Name, find_names
 from inbox.search.query import Query, Unclear, parse
 from inbox.store import search as index
+from inbox.store.counts import NavCounts, navigation
 from inbox.store.people import Person
 from inbox.store.search import HIGHEST, SHIFT, HitRow, Written
 from inbox.store.searchmarks import list_counting
@@ -57,6 +58,7 @@ class Loaded:
     files: dict[int, str]  # whose names hold the words, where nothing else does
     names: list[Name]
     read_in: int | None  # per cent of what was there before the index; None: all
+    rail: NavCounts
 
 
 def load(
@@ -84,6 +86,7 @@ def load(
         files,
         find_names(session, query, who, NAMES) if below is None else [],
         _read_in(session) if below is None else None,
+        navigation(session, who),
     )
 
 
@@ -160,7 +163,7 @@ async def show_search(request: HttpRequest) -> Response[Any]:
     below = number_of(request.query_params.get("after", ""), HIGHEST)
     hits: list[Hit] = []
     names: list[tuple[Name, Pieces]] = []
-    following, stopped, read_in = None, False, None
+    following, stopped, read_in, rail = None, False, None, None
     if not query.is_empty:
         zone, now, marker = speak.reader_zone, utcnow(), marker_of(query)
         try:
@@ -171,13 +174,14 @@ async def show_search(request: HttpRequest) -> Response[Any]:
             hits = present(loaded, marker, speak, who.id)
             names = [(one, marker.mark(one.name)) for one in loaded.names]
             following, stopped = loaded.found.next_place, loaded.found.stopped
-            read_in = loaded.read_in
+            read_in, rail = loaded.read_in, loaded.rail
     asked = not (query.is_empty or wrong)
     return await page(
         request,
         "search/_found.html" if wants_partial(request) else "search/page.html",
         code=422 if wrong else 200,
         active="inbox",
+        rail=rail,
         text=text[:1000],
         asked=asked,
         wrong=wrong,
