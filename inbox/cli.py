@@ -8,6 +8,7 @@ import click
 
 from inbox import __version__
 from inbox.errors import InboxError
+from inbox.processes import loading
 
 # command -> the module of inbox.commands that has it, and its help line
 COMMANDS = {
@@ -47,7 +48,8 @@ class Lazy(click.Group):
         """Load one command."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"inbox.commands.{COMMANDS[cmd_name][0]}")
+        with loading():
+            module = importlib.import_module(f"inbox.commands.{COMMANDS[cmd_name][0]}")
         name = "imports" if cmd_name == "import" else cmd_name
         command: click.Command = getattr(module, name)
         return command
