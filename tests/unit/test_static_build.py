@@ -37,6 +37,14 @@ def test_scripts_and_css_of_the_inbox_stay_within_60_kb() -> None:
     assert sum(len(gzip.compress(file.read_bytes(), 9)) for file in files) <= 60_000
 
 
+@pytest.mark.parametrize("bundle", sorted(build_css.BUNDLES))
+def test_no_rule_makes_a_browser_look_at_the_whole_page_anew(bundle: str) -> None:
+    """What follows anything, whatever it is: whenever a part is put in, all is styled anew."""
+    css = (STATIC / bundle).read_text(encoding="utf-8")
+
+    assert not re.findall(r"[^{}]*[+~]\s*\*[^{}]*", css)
+
+
 def test_css_names_only_files_that_are_there() -> None:
     for bundle in build_css.BUNDLES:
         text = (STATIC / bundle).read_text(encoding="utf-8")
