@@ -102,7 +102,7 @@ def kpis(now: Sums, before: Sums, late: int, speak: Speaker, link: Link) -> list
 
 def _of(n: int, speak: Speaker) -> str:
     few = f", {speak.say(words.FEW_TEXT)}" if n < FEW else ""
-    return f"n = {n}{few}"
+    return f"n\u00a0=\u00a0{n}{few}"  # in one piece, however narrow the tile
 
 
 def _share(what: str, now: Sums, before: Sums, speak: Speaker, link: Link) -> Kpi:

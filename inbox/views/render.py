@@ -159,7 +159,7 @@ def build(
         settings_nav=_settings_nav(request, who, spoken) if active == "settings" else [],
         demo=where.settings.demo,
         flash_line=flash.waiting(request, spoken) if whole else "",
-        row_html=lambda row, query: _row_html(spoken, row, query),
+        row_html=lambda row, query, oob=False: _row_html(spoken, row, query, oob),
         **values,
     )
     response = Response(
@@ -180,16 +180,16 @@ def build(
 
 
 @lru_cache(maxsize=8)
-def _row_macro(spoken: str) -> Callable[[Row, str], Markup]:
+def _row_macro(spoken: str) -> Callable[[Row, str, bool], Markup]:
     module = environment(spoken).get_template("inbox/_row.html").make_module({"lang": spoken})
-    macro: Callable[[Row, str], Markup] = module.list_row  # type: ignore[attr-defined]
+    macro: Callable[[Row, str, bool], Markup] = module.list_row  # type: ignore[attr-defined]
     return macro
 
 
 @lru_cache(maxsize=2000)  # 2 KB each: what a team's screens show, several times over
-def _row_html(spoken: str, row: Row, query: str) -> Markup:
+def _row_html(spoken: str, row: Row, query: str, oob: bool) -> Markup:
     """Render a row of the list, once for all who see the same of it in the same minute."""
-    return _row_macro(spoken)(row, query)
+    return _row_macro(spoken)(row, query, oob)
 
 
 def _set_cookie(request: HttpRequest, response: Response[Any], name: str, value: str) -> None:
