@@ -30,6 +30,7 @@ from inbox.triage.machines import (
     fit_logistic,
     going_on,
     separating,
+    some_of,
 )
 from inbox.triage.model import Head, TriageModel, UrgencyPolicy
 from inbox.triage.prediction import (
@@ -49,7 +50,9 @@ N_FOLDS = 5
 CALIBRATED_ON = 10_000  # messages at most are held out to calibrate and to measure
 FEW_FOLDS_FROM = 5_000  # messages held out; above it three folds do, above CALIBRATED_ON two
 ONE_FOLD_FROM = 30_000
+SEEN_AT_MOST = 75_000  # messages that what is measured learns from; the model itself reads all
 MIN_OWN = 50  # own messages; fewer, and the starter's sentences calibrate too
+RATED_AT_MOST = 40_000  # messages that the urgency is learned from and measured on
 RULES_UNTIL = 200  # labelled urgencies; below, only written rules lower the urgency
 TOGETHER = range(3_000, 30_001)  # own messages; fewer hold too few pairs, more need none
 JOINT_UNTIL = 30_000  # messages; of more, a second machine costs more than it tells
@@ -143,6 +146,7 @@ def train(
         own = sum(example.is_own for example in examples) if measured else 0
         features = start.features if start else Features.fit(forms, together=own in TOGETHER)
     data = _data(features, examples, forms)
+    del forms  # not needed any more, and large
     kinds = [example.request_type for example in examples]
     softness = looseness or (0.35 if len(kinds) > MANY_A_TYPE * len(set(kinds)) else 0.5)
     # What is measured never starts from weights that have seen the messages held out.
@@ -189,9 +193,7 @@ def _forms(examples: Sequence[Example]) -> list[Forms]:
 def _data(features: Features, examples: Sequence[Example], forms: Sequence[Forms]) -> Data:
     made, known = features.rows(forms)
     shape = (len(forms), len(features))
-    # The SVM wants double precision: better once here than a copy for every fold.
-    values = made.values.astype(np.float64)
-    matrix = sparse.csr_matrix((values, made.indices, made.starts), shape=shape)
+    matrix = sparse.csr_matrix((made.values, made.indices, made.starts), shape=shape)
     weights = np.array([example.weight for example in examples])
     return Data(matrix, weights, _folds(examples, forms), known)
 
@@ -251,6 +253,7 @@ def _score_unseen(targets: Ints, n_labels: int, data: Data, fit: Fit) -> tuple[I
     rows, scores = [], []
     for fold in _used_folds(data.folds):
         seen, held = np.flatnonzero(data.folds != fold), np.flatnonzero(data.folds == fold)
+        seen = some_of(seen, SEEN_AT_MOST)
         held = held[np.isin(targets[held], targets[seen])]
         if held.size:
             given = data.part(seen)
@@ -332,7 +335,8 @@ def _levels_head(examples: Sequence[Example], data: Data) -> tuple[Head | None, 
     if not rated:
         return None, Unseen(np.empty(0, dtype=np.intp), np.empty((0, 0)), np.empty(0))
     order = [level for level in LEVELS if level in said]
-    rows = np.array(rated, dtype=np.intp)
+    rows = some_of(np.array(rated, dtype=np.intp), RATED_AT_MOST)
+    said = [str(examples[row].urgency) for row in rows.tolist()]
     machine = Machine(fit_logistic, fit_logistic, 1.0)
     head, unseen = fit_head(said, order, data.part(rows), machine)
     return head, replace(unseen, rows=rows[unseen.rows])
