@@ -8,17 +8,17 @@ import hashlib
 import json
 import platform
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import scipy
 from scipy import sparse
-from scipy.optimize import minimize_scalar
 
 from inbox.errors import Invalid
 from inbox.triage.bounds import thresholds_of
+from inbox.triage.calibrating import calibrate
 from inbox.triage.evaluate import Outcome, evaluate
 from inbox.triage.features import Features, Forms
 from inbox.triage.machines import (
@@ -27,10 +27,13 @@ from inbox.triage.machines import (
     Floats,
     Ints,
     Matrix,
+    apart,
     fit_logistic,
     going_on,
+    rejoined,
     separating,
     some_of,
+    with_alone,
 )
 from inbox.triage.model import Head, TriageModel, UrgencyPolicy
 from inbox.triage.prediction import (
@@ -43,7 +46,7 @@ from inbox.triage.prediction import (
     cheapest_level,
 )
 from inbox.triage.ratings import contradicted
-from inbox.triage.shares import OPEN_FROM, doubt, shares_of
+from inbox.triage.shares import doubt
 from inbox.triage.text import prepare
 
 N_FOLDS = 5
@@ -51,10 +54,11 @@ CALIBRATED_ON = 10_000  # messages at most are held out to calibrate and to meas
 FEW_FOLDS_FROM = 5_000  # messages held out; above it three folds do, above CALIBRATED_ON two
 ONE_FOLD_FROM = 30_000
 SEEN_AT_MOST = 75_000  # messages that what is measured learns from; the model itself reads all
-MIN_OWN = 50  # own messages; fewer, and the starter's sentences calibrate too
+MIN_OWN = 50  # own messages; fewer, and the starter's sentences calibrate too, as so many
 RATED_AT_MOST = 40_000  # messages that the urgency is learned from and measured on
 RULES_UNTIL = 200  # labelled urgencies; below, only written rules lower the urgency
 TOGETHER = range(3_000, 30_001)  # own messages; fewer hold too few pairs, more need none
+APART_UNTIL = 3_000  # own messages beside the starter's; more outweigh these anyway
 JOINT_UNTIL = 30_000  # messages; of more, a second machine costs more than it tells
 MANY_A_TYPE = 400  # messages; from there a softer machine does better
 
@@ -154,7 +158,17 @@ def train(
     cold = separating(softness, stretched=like_those_to_come, joint=len(kinds) <= JOINT_UNTIL)
     fit = cold if start is None else going_on(start.types, kinds, softness)
     machine = Machine(fit, cold, 2.0)
-    types, unseen = fit_head(kinds, None, data, machine, calm=doubt(data.known))
+    is_own = np.array([example.is_own for example in examples])
+    if start is None and 0 < is_own.sum() <= min(APART_UNTIL, len(examples) - 1):
+        given = replace(data, matrix=apart(data.matrix, is_own))
+        machine = Machine(with_alone(fit), with_alone(cold), 2.0)
+        counts = np.where(is_own, 1.0, MIN_OWN / (~is_own).sum())
+        types, unseen = fit_head(
+            kinds, None, given, machine, calm=doubt(data.known), counts=counts
+        )
+        types = replace(types, coef=rejoined(types.coef))
+    else:
+        types, unseen = fit_head(kinds, None, data, machine, calm=doubt(data.known))
     levels, unseen_levels = _levels_head(examples, data)
     said_levels = _said_levels(levels, unseen_levels, costs)
     shares = types.shares(unseen.scores, unseen.calm)
@@ -231,17 +245,21 @@ def fit_head(
     machine: Machine,
     *,
     calm: Floats | None = None,
+    counts: Floats | None = None,
 ) -> tuple[Head, Unseen]:
     """Fit one head, after fitting it without each fold in turn to see how sure it may be.
 
-    ``calm`` are factors on the scores of each message, as prediction will apply them.
+    ``calm`` are factors on the scores of each message, as prediction will apply them,
+    ``counts`` how much each that is held out says of how sure it may be, 1 by default.
     """
     names = list(order or sorted(set(labels)))
     number = {name: place for place, name in enumerate(names)}
     targets = np.array([number[label] for label in labels], dtype=np.intp)
     rows, scores = _score_unseen(targets, len(names), data, machine.unseen_fit)
     unseen = Unseen(rows, scores, np.ones(len(rows)) if calm is None else calm[rows])
-    sharpness, ease = _calibrate(unseen, targets[rows], machine.usual_sharpness)
+    weighty = np.ones(len(rows)) if counts is None else counts[rows]
+    usual = machine.usual_sharpness
+    sharpness, ease = calibrate(scores, unseen.calm, targets[rows], usual, weighty)
     coef, intercept = _fit_all(machine.fit, data.matrix, targets, data.weights, len(names))
     head = Head(
         tuple(names), coef.astype(np.float32), intercept.astype(np.float32), sharpness, ease
@@ -292,38 +310,6 @@ def _fit_all(
     coef[:, present] = found.T
     intercept[present] = bias
     return coef, intercept
-
-
-def _calibrate(unseen: Unseen, targets: Ints, usual: float) -> tuple[float, float | None]:
-    """Return the sharpness and the ease that make unseen messages likeliest.
-
-    Weak pulls to usual values keep a handful of messages from claiming certainty.
-    """
-    ease = 1.0 if unseen.scores.shape[1] >= OPEN_FROM else None
-    at = np.arange(len(targets))
-
-    def of_right(log_sharpness: float) -> float:
-        shares = shares_of(unseen.scores, unseen.calm, np.exp(log_sharpness), ease)
-        pull = (log_sharpness - np.log(usual)) ** 2
-        return float(2 * pull - np.log(np.maximum(shares[at, targets], 1e-12)).sum())
-
-    sharpness = float(np.exp(_least(of_right, (-2.5, 2.5))))
-    if ease is None:
-        return sharpness, None
-    shares = shares_of(unseen.scores, unseen.calm, sharpness, ease)
-    right = shares.argmax(axis=1) == targets
-    sure = np.log(shares.max(axis=1))
-
-    def of_first(log_ease: float) -> float:
-        raised = sure * np.exp(log_ease)
-        wrong = np.log(np.maximum(-np.expm1(raised[~right]), 1e-12))
-        return float(2 * log_ease**2 - raised[right].sum() - wrong.sum())
-
-    return sharpness, float(np.exp(_least(of_first, (-2.5, 0.0))))
-
-
-def _least(surprise: Callable[[float], float], bounds: tuple[float, float]) -> float:
-    return float(minimize_scalar(surprise, bounds=bounds, method="bounded").x)
 
 
 def _levels_head(examples: Sequence[Example], data: Data) -> tuple[Head | None, Unseen]:

@@ -7,7 +7,17 @@ import pytest
 from scipy import sparse
 
 from inbox.triage import machines, training
-from inbox.triage.machines import Floats, Ints, Matrix, separating, some_of
+from inbox.triage.machines import (
+    APART,
+    Floats,
+    Ints,
+    Matrix,
+    apart,
+    rejoined,
+    separating,
+    some_of,
+    with_alone,
+)
 from inbox.triage.prediction import Example
 
 
@@ -41,6 +51,44 @@ def test_a_feature_stretches_by_how_much_it_tells() -> None:
     assert np.allclose(stretches[0], stretches[1])  # of two labels both are told by the same
     assert stretches[0, 0] == pytest.approx(stretches[0, 1])
     assert stretches[0, 2] < stretches[0, 0]
+
+
+def test_own_messages_have_planes_of_their_own() -> None:
+    """The starter says x for a feature, the company's messages y: both keep their say."""
+    matrix = sparse.csr_matrix(np.array([[1.0, 0], [0, 1], [0, 1], [1, 0]]))
+    is_own = np.array([False, False, True, True])
+    double = apart(matrix, is_own)
+    assert double.shape == (4, 4)
+    assert not double[:2, 2:].nnz
+    assert np.array_equal(double[2:, 2:].toarray(), APART * matrix[2:].toarray())
+    targets = np.array([0, 1, 0, 1])
+    planes, _ = separating(5.0)(double, targets, np.ones(4))
+    of_starter, of_own = planes[0, :2], rejoined(planes.T.astype(np.float32))[:, 0]
+    assert of_starter[0] < of_starter[1]  # the plane is that of the second label
+    assert of_own[0] > of_own[1]
+
+
+@pytest.mark.parametrize("n_labels", [2, 4])
+@pytest.mark.parametrize("n_own", [0, 1, 8, 60])
+def test_what_own_messages_teach_alone_is_added(n_labels: int, n_own: int) -> None:
+    matrix, targets, weights = drawn(100, 30, n_labels)
+    is_own = np.arange(100) < n_own
+    double = apart(matrix, is_own)
+    before, _ = separating(0.5)(double, targets, weights)
+    planes, offsets = with_alone(separating(0.5))(double, targets, weights)
+    assert planes.shape == before.shape
+    assert len(offsets) == len(planes)
+    assert np.array_equal(planes[:, :30], before[:, :30])  # the starter's stay
+    assert np.array_equal(planes[:, 30:], before[:, 30:]) == (n_own < 2)
+
+
+def test_a_label_that_no_own_message_has_is_as_likely_as_the_others() -> None:
+    matrix, targets, weights = drawn(100, 30, 4)
+    is_own = (np.arange(100) < 40) & (targets != 2)
+    double = apart(matrix, is_own)
+    fit = separating(0.5)
+    added = with_alone(fit)(double, targets, weights)[0] - fit(double, targets, weights)[0]
+    assert np.allclose(added[2], added[[0, 1, 3]].mean(axis=0))
 
 
 def test_some_rows_are_the_same_ones_in_order() -> None:
