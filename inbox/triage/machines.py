@@ -86,8 +86,9 @@ def rejoined(coef: NDArray[np.float32]) -> NDArray[np.float32]:
 def with_alone(fit: Fit) -> Fit:
     """Return a fit that adds some of what own messages teach alone, of a matrix ``apart``.
 
-    The more of them there are, the more of it, ``MOST_ALONE`` at most. A label that none of
-    them has is held for as likely as the others are on average.
+    The more of them there are, the more of it, ``MOST_ALONE`` at most; but not how many have
+    which label: those that people were asked about are not drawn at random. A label that
+    none has gets the mean of the others' planes.
     """
 
     def both(matrix: Matrix, targets: Ints, weights: Floats) -> tuple[Floats, Floats]:
@@ -102,14 +103,12 @@ def with_alone(fit: Fit) -> Fit:
         given = sparse.csr_matrix(second[own] / APART)
         svm = _svm(ALONE_LOOSENESS).fit(_double(given), targets[own])
         share = MOST_ALONE * len(own) / (len(own) + HALF_ALONE)
-        if len(labels) == 2:
-            alone, alone_offsets = svm.coef_, svm.intercept_
-        else:
+        alone = svm.coef_
+        if len(labels) > 2:
             alone = np.tile(svm.coef_.mean(axis=0), (len(labels), 1))
-            alone_offsets = np.full(len(labels), svm.intercept_.mean())
-            alone[met], alone_offsets[met] = svm.coef_, svm.intercept_
+            alone[met] = svm.coef_
         planes[:, half:] += share / APART * alone
-        return planes, offsets + share * alone_offsets
+        return planes, offsets
 
     return both
 

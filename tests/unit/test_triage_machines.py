@@ -74,15 +74,15 @@ def test_what_own_messages_teach_alone_is_added(n_labels: int, n_own: int) -> No
     matrix, targets, weights = drawn(100, 30, n_labels)
     is_own = np.arange(100) < n_own
     double = apart(matrix, is_own)
-    before, _ = separating(0.5)(double, targets, weights)
+    before, at = separating(0.5)(double, targets, weights)
     planes, offsets = with_alone(separating(0.5))(double, targets, weights)
     assert planes.shape == before.shape
-    assert len(offsets) == len(planes)
+    assert np.array_equal(offsets, at)
     assert np.array_equal(planes[:, :30], before[:, :30])  # the starter's stay
     assert np.array_equal(planes[:, 30:], before[:, 30:]) == (n_own < 2)
 
 
-def test_a_label_that_no_own_message_has_is_as_likely_as_the_others() -> None:
+def test_a_label_that_no_own_message_has_gets_the_mean_of_the_others() -> None:
     matrix, targets, weights = drawn(100, 30, 4)
     is_own = (np.arange(100) < 40) & (targets != 2)
     double = apart(matrix, is_own)
