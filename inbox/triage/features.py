@@ -283,7 +283,7 @@ def _count_together(messages: Sequence[Forms], seen: Mapping[str, int]) -> dict[
 
 def _block(numbers: NDArray[np.intp], idf: NDArray[np.float32], length: float) -> _Block:
     """Weigh the features of one block; -1 is a feature that is not known."""
-    indices, inverse, counts = np.unique(numbers, return_inverse=True, return_counts=True)
+    indices, inverse, counts = _different(numbers)
     if indices.size and indices[0] < 0:
         indices, counts, inverse = indices[1:], counts[1:], inverse - 1
     values = (1 + np.log(counts)) * idf[indices]
@@ -292,6 +292,22 @@ def _block(numbers: NDArray[np.intp], idf: NDArray[np.float32], length: float) -
         values = values * (length / whole)
     each = (1 / counts)[inverse] if counts.size else np.zeros(len(inverse))
     return _Block(indices, values.astype(np.float32), inverse, each)
+
+
+def _different(
+    numbers: NDArray[np.intp],
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    """Return what ``np.unique`` does, with inverse and counts, in less time for so few."""
+    if not numbers.size:
+        return _NONE, _NONE, _NONE
+    order = numbers.argsort(kind="stable")
+    ordered = numbers[order]
+    is_first = np.ones(len(ordered), dtype=np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=is_first[1:])
+    starts = np.append(is_first.nonzero()[0], len(ordered))
+    inverse = np.empty(len(ordered), dtype=np.intp)
+    inverse[order] = is_first.cumsum() - 1
+    return ordered[starts[:-1]], inverse, starts[1:] - starts[:-1]
 
 
 def _joined(

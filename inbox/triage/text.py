@@ -6,6 +6,7 @@ lỗi" and "don hang bi loi" are the same message to every later step.
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import NamedTuple
 
 from inbox.triage.letter import evidence
@@ -72,12 +73,12 @@ class Token(NamedTuple):
     @property
     def is_word(self) -> bool:
         """Whether it is a word, not a mask such as ``_money``, a sign or an emoji."""
-        return is_word(self.form)
+        return self.form[0].isalnum()
 
     @property
     def is_said(self) -> bool:
         """Whether written rules read it: words, masks, ? and !, no commas and no faces."""
-        return self.is_word or self.form in _SAID
+        return self.form[0].isalnum() or self.form in _SAID
 
 
 class Document(NamedTuple):
@@ -105,7 +106,7 @@ class Document(NamedTuple):
             if not token.is_said:
                 continue
             between = self.original[last_end : token.start]
-            gap = " . " if _BREAK.search(between) else " "
+            gap = " . " if between != " " and _BREAK.search(between) else " "
             pieces.append(gap + token.form)
             owners.extend([number] * (len(gap) + len(token.form)))
             last_end = token.end
@@ -184,10 +185,15 @@ def _cut(text: str, head: int, tail: int) -> str:
 
 def _form(kind: str, matched: str) -> str:
     if kind == "word":
-        return _REPEATS.sub(r"\1", matched[: 4 * LONGEST_FORM])[:LONGEST_FORM]
+        return _squeezed(matched[: 4 * LONGEST_FORM])
     if kind == "face":
         return "_sad" if matched in _SAD else "_glad" if matched in _GLAD else matched
     return matched if kind == "mark" else f"_{kind}"
+
+
+@lru_cache(maxsize=20_000)  # words come again
+def _squeezed(word: str) -> str:
+    return _REPEATS.sub(r"\1", word)[:LONGEST_FORM]
 
 
 def _places(original: str) -> list[int] | None:

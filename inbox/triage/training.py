@@ -8,17 +8,17 @@ import hashlib
 import json
 import platform
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import scipy
 from scipy import sparse
-from scipy.optimize import minimize_scalar
 
 from inbox.errors import Invalid
 from inbox.triage.bounds import thresholds_of
+from inbox.triage.calibrating import calibrate
 from inbox.triage.evaluate import Outcome, evaluate
 from inbox.triage.features import Features, Forms
 from inbox.triage.machines import (
@@ -27,9 +27,13 @@ from inbox.triage.machines import (
     Floats,
     Ints,
     Matrix,
+    apart,
     fit_logistic,
     going_on,
+    rejoined,
     separating,
+    some_of,
+    with_alone,
 )
 from inbox.triage.model import Head, TriageModel, UrgencyPolicy
 from inbox.triage.prediction import (
@@ -42,16 +46,19 @@ from inbox.triage.prediction import (
     cheapest_level,
 )
 from inbox.triage.ratings import contradicted
-from inbox.triage.shares import OPEN_FROM, doubt, shares_of
+from inbox.triage.shares import doubt
 from inbox.triage.text import prepare
 
 N_FOLDS = 5
 CALIBRATED_ON = 10_000  # messages at most are held out to calibrate and to measure
 FEW_FOLDS_FROM = 5_000  # messages held out; above it three folds do, above CALIBRATED_ON two
 ONE_FOLD_FROM = 30_000
-MIN_OWN = 50  # own messages; fewer, and the starter's sentences calibrate too
+SEEN_AT_MOST = 75_000  # messages that what is measured learns from; the model itself reads all
+MIN_OWN = 50  # own messages; fewer, and the starter's sentences calibrate too, as so many
+RATED_AT_MOST = 40_000  # messages that the urgency is learned from and measured on
 RULES_UNTIL = 200  # labelled urgencies; below, only written rules lower the urgency
 TOGETHER = range(3_000, 30_001)  # own messages; fewer hold too few pairs, more need none
+APART_UNTIL = 3_000  # own messages beside the starter's; more outweigh these anyway
 JOINT_UNTIL = 30_000  # messages; of more, a second machine costs more than it tells
 MANY_A_TYPE = 400  # messages; from there a softer machine does better
 
@@ -143,6 +150,7 @@ def train(
         own = sum(example.is_own for example in examples) if measured else 0
         features = start.features if start else Features.fit(forms, together=own in TOGETHER)
     data = _data(features, examples, forms)
+    del forms  # not needed any more, and large
     kinds = [example.request_type for example in examples]
     softness = looseness or (0.35 if len(kinds) > MANY_A_TYPE * len(set(kinds)) else 0.5)
     # What is measured never starts from weights that have seen the messages held out.
@@ -150,7 +158,17 @@ def train(
     cold = separating(softness, stretched=like_those_to_come, joint=len(kinds) <= JOINT_UNTIL)
     fit = cold if start is None else going_on(start.types, kinds, softness)
     machine = Machine(fit, cold, 2.0)
-    types, unseen = fit_head(kinds, None, data, machine, calm=doubt(data.known))
+    is_own = np.array([example.is_own for example in examples])
+    if start is None and 0 < is_own.sum() <= min(APART_UNTIL, len(examples) - 1):
+        given = replace(data, matrix=apart(data.matrix, is_own))
+        machine = Machine(with_alone(fit), with_alone(cold), 2.0)
+        counts = np.where(is_own, 1.0, MIN_OWN / (~is_own).sum())
+        types, unseen = fit_head(
+            kinds, None, given, machine, calm=doubt(data.known), counts=counts
+        )
+        types = replace(types, coef=rejoined(types.coef))
+    else:
+        types, unseen = fit_head(kinds, None, data, machine, calm=doubt(data.known))
     levels, unseen_levels = _levels_head(examples, data)
     said_levels = _said_levels(levels, unseen_levels, costs)
     shares = types.shares(unseen.scores, unseen.calm)
@@ -189,9 +207,7 @@ def _forms(examples: Sequence[Example]) -> list[Forms]:
 def _data(features: Features, examples: Sequence[Example], forms: Sequence[Forms]) -> Data:
     made, known = features.rows(forms)
     shape = (len(forms), len(features))
-    # The SVM wants double precision: better once here than a copy for every fold.
-    values = made.values.astype(np.float64)
-    matrix = sparse.csr_matrix((values, made.indices, made.starts), shape=shape)
+    matrix = sparse.csr_matrix((made.values, made.indices, made.starts), shape=shape)
     weights = np.array([example.weight for example in examples])
     return Data(matrix, weights, _folds(examples, forms), known)
 
@@ -229,17 +245,21 @@ def fit_head(
     machine: Machine,
     *,
     calm: Floats | None = None,
+    counts: Floats | None = None,
 ) -> tuple[Head, Unseen]:
     """Fit one head, after fitting it without each fold in turn to see how sure it may be.
 
-    ``calm`` are factors on the scores of each message, as prediction will apply them.
+    ``calm`` are factors on the scores of each message, as prediction will apply them,
+    ``counts`` how much each that is held out says of how sure it may be, 1 by default.
     """
     names = list(order or sorted(set(labels)))
     number = {name: place for place, name in enumerate(names)}
     targets = np.array([number[label] for label in labels], dtype=np.intp)
     rows, scores = _score_unseen(targets, len(names), data, machine.unseen_fit)
     unseen = Unseen(rows, scores, np.ones(len(rows)) if calm is None else calm[rows])
-    sharpness, ease = _calibrate(unseen, targets[rows], machine.usual_sharpness)
+    weighty = np.ones(len(rows)) if counts is None else counts[rows]
+    usual = machine.usual_sharpness
+    sharpness, ease = calibrate(scores, unseen.calm, targets[rows], usual, weighty)
     coef, intercept = _fit_all(machine.fit, data.matrix, targets, data.weights, len(names))
     head = Head(
         tuple(names), coef.astype(np.float32), intercept.astype(np.float32), sharpness, ease
@@ -251,6 +271,7 @@ def _score_unseen(targets: Ints, n_labels: int, data: Data, fit: Fit) -> tuple[I
     rows, scores = [], []
     for fold in _used_folds(data.folds):
         seen, held = np.flatnonzero(data.folds != fold), np.flatnonzero(data.folds == fold)
+        seen = some_of(seen, SEEN_AT_MOST)
         held = held[np.isin(targets[held], targets[seen])]
         if held.size:
             given = data.part(seen)
@@ -291,38 +312,6 @@ def _fit_all(
     return coef, intercept
 
 
-def _calibrate(unseen: Unseen, targets: Ints, usual: float) -> tuple[float, float | None]:
-    """Return the sharpness and the ease that make unseen messages likeliest.
-
-    Weak pulls to usual values keep a handful of messages from claiming certainty.
-    """
-    ease = 1.0 if unseen.scores.shape[1] >= OPEN_FROM else None
-    at = np.arange(len(targets))
-
-    def of_right(log_sharpness: float) -> float:
-        shares = shares_of(unseen.scores, unseen.calm, np.exp(log_sharpness), ease)
-        pull = (log_sharpness - np.log(usual)) ** 2
-        return float(2 * pull - np.log(np.maximum(shares[at, targets], 1e-12)).sum())
-
-    sharpness = float(np.exp(_least(of_right, (-2.5, 2.5))))
-    if ease is None:
-        return sharpness, None
-    shares = shares_of(unseen.scores, unseen.calm, sharpness, ease)
-    right = shares.argmax(axis=1) == targets
-    sure = np.log(shares.max(axis=1))
-
-    def of_first(log_ease: float) -> float:
-        raised = sure * np.exp(log_ease)
-        wrong = np.log(np.maximum(-np.expm1(raised[~right]), 1e-12))
-        return float(2 * log_ease**2 - raised[right].sum() - wrong.sum())
-
-    return sharpness, float(np.exp(_least(of_first, (-2.5, 0.0))))
-
-
-def _least(surprise: Callable[[float], float], bounds: tuple[float, float]) -> float:
-    return float(minimize_scalar(surprise, bounds=bounds, method="bounded").x)
-
-
 def _levels_head(examples: Sequence[Example], data: Data) -> tuple[Head | None, Unseen]:
     rated = [place for place, example in enumerate(examples) if example.urgency is not None]
     said = [str(examples[place].urgency) for place in rated]
@@ -332,7 +321,8 @@ def _levels_head(examples: Sequence[Example], data: Data) -> tuple[Head | None, 
     if not rated:
         return None, Unseen(np.empty(0, dtype=np.intp), np.empty((0, 0)), np.empty(0))
     order = [level for level in LEVELS if level in said]
-    rows = np.array(rated, dtype=np.intp)
+    rows = some_of(np.array(rated, dtype=np.intp), RATED_AT_MOST)
+    said = [str(examples[row].urgency) for row in rows.tolist()]
     machine = Machine(fit_logistic, fit_logistic, 1.0)
     head, unseen = fit_head(said, order, data.part(rows), machine)
     return head, replace(unseen, rows=rows[unseen.rows])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from inbox.triage.features import MOST_WORDS, Features, stems_of
+from inbox.triage.features import MOST_WORDS, Features, _different, stems_of
 from inbox.triage.text import prepare
 
 SAID = (
@@ -64,3 +64,13 @@ def test_a_long_message_is_paired_to_a_limit() -> None:
     features = Features.fit([long, long])
     most = MOST_WORDS * (MOST_WORDS - 1) // 2
     assert sum(" + " in name for name in features.vocabulary) == most
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 300])
+def test_different_numbers_are_those_of_numpy(n: int) -> None:
+    numbers = np.random.default_rng(n).integers(-1, 40, size=n).astype(np.intp)
+    found, inverse, counts = _different(numbers)
+    true = np.unique(numbers, return_inverse=True, return_counts=True)
+    assert np.array_equal(found, true[0])
+    assert np.array_equal(inverse, true[1])
+    assert np.array_equal(counts, true[2])

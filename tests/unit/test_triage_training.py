@@ -1,6 +1,7 @@
 """Training: tiny classes, any labels, honest calibration, the same result every time."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +104,23 @@ def test_corrections_outweigh_the_rest() -> None:
     new = [Example(text="gói cước", request_type="new", weight=20)]
     other = [Example(text="khác hẳn", request_type="third")]
     assert train(old + new + other).model.predict("", "gói cước").request_type == "new"
+
+
+@pytest.mark.parametrize("n_own", [1, 12, 80])
+def test_a_company_may_mean_something_else_than_the_starter(n_own: int) -> None:
+    """Beside 400 sentences of others: its words for each topic, after few messages."""
+    starter = [replace(one, is_own=False) for one in made_up(400)]
+    moved = dict(zip(TOPICS, (*TOPICS[1:], TOPICS[0]), strict=True))
+    own = [
+        replace(one, request_type=moved[one.request_type], weight=20.0)
+        for one in made_up(n_own, seed=8)
+    ]
+    trained = train([*starter, *own])
+    assert trained.model.types.coef.shape[0] == len(trained.model.features)
+    said = [trained.model.predict("", one.text).request_type for one in own]
+    assert said == [one.request_type for one in own]
+    again = train([*starter, *own])
+    assert np.array_equal(again.model.types.coef, trained.model.types.coef)
 
 
 def test_clean_data_earns_an_automatic_zone() -> None:
