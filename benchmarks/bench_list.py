@@ -221,7 +221,8 @@ async def views_ms(app: Litestar, browser: Browser) -> None:
     figure("list_that_counts_ten_views", value, "cpu_ms/page", "-")
     app.state.site.lists.on = True
     again = Browser(app, browser.cookie, {b"hx-request": b"true", b"hx-trigger": b"live-list"})
-    await again.get("/inbox?for=team")
+    for _ in range(2):  # the first is given a cookie, so the second is another answer
+        await again.get("/inbox?for=team")
     took = []
     for _ in range(500):
         start = time.process_time()
