@@ -1,16 +1,14 @@
 """What an account's page costs whose people wrote 2,000 messages, beside 50 other accounts."""
 
 import asyncio
-import statistics
-import time
 from datetime import datetime, timedelta
 
 from sqlalchemy import select, text
 from sqlmodel import Session
 
 from benchmarks.bench_list import COOKIE, sign_in, watch_plans
-from benchmarks.company import Browser, sample_company
-from benchmarks.measure import LETTERS, figure, loop_ms
+from benchmarks.company import Browser, page_costs, sample_company
+from benchmarks.measure import LETTERS, figure
 from inbox.app import create_app
 from inbox.clock import utcnow
 from models import (
@@ -173,21 +171,8 @@ def _files(session: Session, first: int, talks: int) -> None:
     session.flush()
 
 
-async def page_ms(browser: Browser, path: str, pages: int, sign: bytes) -> float:
-    """Return the median processor time of getting a page."""
-    took = []
-    for _ in range(pages):
-        start = time.process_time()
-        status, body = await browser.get(path)
-        took.append(time.process_time() - start)
-        assert status == 200
-        assert sign in body
-    return statistics.median(took) * 1000
-
-
 async def main() -> None:
     """Print what the pages cost who looks after the account, and a supervisor."""
-    figure("python_loop", loop_ms(), "cpu_ms")
     async with sample_company() as (database, settings):
         account, person, middle = await database.write(fill)
         middle = middle.replace("+", "%2B")
@@ -207,12 +192,12 @@ async def main() -> None:
                 await database.write(sign_in, email)
                 browser = Browser(app, f"kip={COOKIE}{email}")
                 for name, (path, sign, goal) in paths.items():
-                    await page_ms(browser, path, 10, sign)
-                    value = await page_ms(browser, path, PAGES, sign)
-                    figure(f"{name}_{role}", value, "cpu_ms/page", goal)
+                    await page_costs(browser, path, 10, sign)
+                    costs = await page_costs(browser, path, PAGES, sign)
+                    costs.tell(f"{name}_{role}", "cpu_ms/page", goal)
             bad = watch_plans(app.state.site.database, GROWING, sorts=False)
             for path, sign, _ in paths.values():
-                await page_ms(browser, path, 1, sign)
+                await page_costs(browser, path, 1, sign)
             figure("account_scans", len(bad), "queries", "0")
             for plan in sorted(bad):
                 print("#", plan)

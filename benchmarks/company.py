@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from litestar.types import ASGIApp
 
+from benchmarks.measure import Costs
 from inbox.db import Database
 from inbox.demo.seed import seed
 from inbox.migrations import migrate
@@ -135,3 +136,17 @@ class Browser:
 
         await self._app(scope, receive, send)
         return status, b"".join(parts)
+
+
+async def page_costs(
+    browser: Browser, path: str, pages: int, sign: bytes = b"", least: int = 1
+) -> Costs:
+    """Get a page again and again; each has to hold ``sign`` so often."""
+    costs = Costs()
+    for _ in range(pages):
+        costs.begin()
+        status, body = await browser.get(path)
+        costs.end()
+        assert status == 200, (path, body[:400])
+        assert body.count(sign) >= least, path
+    return costs

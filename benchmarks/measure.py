@@ -4,6 +4,7 @@ Processor time and memory come from ``/proc``, so the benchmarks need Linux.
 """
 
 import os
+import statistics
 import time
 from collections.abc import Iterable
 from email.message import EmailMessage
@@ -12,17 +13,56 @@ from pathlib import Path
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
-def loop_ms() -> float:
+LOOPS = 200_000
+PIECE = 10_000  # of them between two measured pieces of work
+
+
+def loop_ms(loops: int = LOOPS) -> float:
     """Return the processor time of a fixed piece of Python, to compare runs by.
 
     Where the cores are shared, everything here costs more in the same proportion.
     """
     start = time.process_time()
     found: dict[str, int] = {}
-    for n in range(200_000):
+    for n in range(loops):
         key = f"{n % 5000}"
         found[key] = found.get(key, 0) + 1
-    return (time.process_time() - start) * 1000
+    return (time.process_time() - start) * 1000 * LOOPS / loops
+
+
+class Costs:
+    """Processor times of one thing done again and again, in milliseconds.
+
+    A piece of the loop is run between every two, so that the machine of that very moment is
+    known: neighbours come and go within a second.
+    """
+
+    def __init__(self) -> None:
+        self._took: list[float] = []
+        self._loops: list[float] = []
+
+    def begin(self) -> None:
+        """Note where the next one begins."""
+        self._loops.append(loop_ms(PIECE))
+        self._begun = time.process_time()
+
+    def end(self) -> None:
+        """Note where it ends."""
+        self._took.append((time.process_time() - self._begun) * 1000)
+
+    @property
+    def median(self) -> float:
+        """What one costs."""
+        return statistics.median(self._took)
+
+    @property
+    def loop(self) -> float:
+        """``python_loop`` as it was meanwhile."""
+        return statistics.median(self._loops)
+
+    def tell(self, name: str, unit: str, goal: str = "-") -> None:
+        """Print the median, and the loop as it was meanwhile."""
+        figure(name, self.median, unit, f"{goal} (python_loop {self.loop:.0f})")
 
 
 def figure(name: str, value: float, unit: str, goal: str = "-") -> None:
