@@ -4,7 +4,7 @@ The same is asked twice: before anybody has said yes, and again in the transacti
 the rows in, for the world may have changed in between.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -119,25 +119,32 @@ def load_known(session: Session) -> Known:
     return Known({row.email: row.id for row in staff}, products, dialling.region(session))
 
 
-def judge(
-    session: Session, lines: Sequence[Line], known: Known, seen: Seen, *, again: bool = False
-) -> list[Judged]:
-    """Say of each row what it would do; ``seen`` remembers them for those that follow.
+def read_cells(
+    lines: Iterable[Line], known: Known, *, again: bool = False
+) -> list[tuple[Line, list[Fault]]]:
+    """Return each row with its cells as we keep them, and the faults of those we cannot use.
 
     ``again``: these cells were found good before.
     """
-    read = []
+    found = []
     for one in lines:
         kept, faults = (check_again if again else check)(one.cells, known)
         if one.is_long:
             faults.append(("", "too_many_cells", ""))
-        read.append(Judged(one.line, kept if not faults else one.cells, faults))
-    good = [one.cells for one in read if not one.wrong]
-    there = There(session, good)
-    for row in read:
+        found.append((one if faults else Line(one.line, kept), faults))
+    return found
+
+
+def judge(
+    session: Session, read: Sequence[tuple[Line, list[Fault]]], known: Known, seen: Seen
+) -> list[Judged]:
+    """Say of each row what it would do; ``seen`` remembers them for those that follow."""
+    there = There(session, [line.cells for line, faults in read if not faults])
+    rows = [Judged(line.line, line.cells, list(faults)) for line, faults in read]
+    for row in rows:
         if not row.wrong:
             _judge(row, there, known, seen)
-    return read
+    return rows
 
 
 def _judge(row: Judged, there: There, known: Known, seen: Seen) -> None:

@@ -8,10 +8,10 @@ the same file once more changes nothing.
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Any
+from typing import NamedTuple
 
 from sqlalchemy import delete, insert, select, update
 from sqlmodel import Session
@@ -19,7 +19,8 @@ from sqlmodel import Session
 from inbox.clock import utcnow
 from inbox.db import Database, is_away
 from inbox.errors import Conflict, NotFound
-from inbox.sheets.judging import Seen, judge, load_known
+from inbox.sheets.fields import Fault, Known
+from inbox.sheets.judging import Seen, judge, load_known, read_cells
 from inbox.sheets.reading import Line, Sheet, SheetError, open_sheet
 from inbox.sheets.writing import write
 from inbox.store.audit import add_entry
@@ -202,18 +203,33 @@ async def _judge_all(
 ) -> None:
     await database.write(_start_over, number, sheet)
     lines, seen = sheet.lines(), Seen()
-    while some := await asyncio.to_thread(_next, lines):
-        renewed = utcnow() + LEASE
-        if not await database.write(_keep, number, some, seen, lease, renewed):
-            return  # another has it in hand
-        lease = renewed
-        if tell is not None:
-            tell(len(some))
+    coming = asyncio.create_task(_read_next(database, lines))
+    try:
+        while (some := await coming).rows:
+            # The database has its own work with these; we read on meanwhile.
+            coming = asyncio.create_task(_read_next(database, lines))
+            renewed = utcnow() + LEASE
+            if not await database.write(_keep, number, some, seen, lease, renewed):
+                return  # another has it in hand
+            lease = renewed
+            if tell is not None:
+                tell(len(some.rows))
+    finally:
+        coming.cancel()
+        await asyncio.wait([coming])
     await database.write(_end_check, number)
 
 
-def _next(lines: Any) -> list[Line]:
-    return list(islice(lines, TOGETHER))
+class _Read(NamedTuple):
+    """Rows as their cells alone say, and whom and what these could name at that moment."""
+
+    rows: list[tuple[Line, list[Fault]]]
+    known: Known
+
+
+async def _read_next(database: Database, lines: Iterator[Line]) -> _Read:
+    known = await database.read(load_known)
+    return _Read(await asyncio.to_thread(read_cells, islice(lines, TOGETHER), known), known)
 
 
 def _claim(session: Session, number: int, lease: datetime) -> tuple[bytes | None, str]:
@@ -245,13 +261,13 @@ def _start_over(session: Session, number: int, sheet: Sheet) -> None:
 def _keep(
     session: Session,
     number: int,
-    lines: Sequence[Line],
+    some: _Read,
     seen: Seen,
     lease: datetime,
     renewed: datetime,
 ) -> bool:
     """Write down what some rows would do; False if it is another's turn by now."""
-    judged = judge(session, lines, load_known(session), seen)
+    judged = judge(session, some.rows, some.known, seen)
     counts = Counter(one.outcome.value for one in judged)
     found = session.execute(
         select(SheetImport)
@@ -261,7 +277,7 @@ def _keep(
     if found is None or found.leased_until != lease:
         return False
     found.counts = dict(Counter(found.counts) + counts)
-    found.done, found.leased_until = found.done + len(lines), renewed
+    found.done, found.leased_until = found.done + len(some.rows), renewed
     session.add(found)
     session.execute(
         insert(core(SheetRow)),
@@ -345,7 +361,8 @@ def _bring(session: Session, number: int, now: datetime) -> int:
         session.add(found)
         return 0
     lines = [Line(row.line, row.cells) for row in some]
-    judged = judge(session, lines, load_known(session), Seen(), again=True)
+    known = load_known(session)
+    judged = judge(session, read_cells(lines, known, again=True), known, Seen())
     write(session, judged, by=found.made_by_id, now=now)
     late = {row.id: one.wrong for row, one in zip(some, judged, strict=True) if one.wrong}
     for row_id, wrong in late.items():
