@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Index, text
 from sqlmodel import Field, SQLModel
 
-from models.base import Table, empty_list, json_column, stored_as_value
+from models.base import Table, json_column, stored_as_value
 
 
 class AccountKind(StrEnum):
@@ -67,10 +67,10 @@ class Account(Table, table=True):
     )
     value: AccountValue = Field(default=AccountValue.C, sa_type=stored_as_value(AccountValue))
     tier: str = ""
-    product_groups: list[str] = Field(default_factory=empty_list, sa_column=json_column())
+    product_groups: list[str] = Field(default=[], sa_column=json_column())
     language: str = ""
     since: date | None = None
-    fields: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
+    fields: dict[str, Any] = Field(default={}, sa_column=json_column())
     created_at: datetime
     changed_at: datetime
     version: int = 1
@@ -101,7 +101,7 @@ class AccountFigures(SQLModel, table=True):
     account_id: int = Field(foreign_key="accounts.id", primary_key=True)
     need: int = 0
     place: str = ""
-    reasons: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
+    reasons: dict[str, Any] = Field(default={}, sa_column=json_column())
     open_count: int = 0
     late_count: int = 0
     oldest_waiting_at: datetime | None = None  # the customer has waited since
@@ -130,7 +130,7 @@ class ContactJoin(Table, table=True):
     joined_id: int = Field(foreign_key="contacts.id")
     state: str = "proposed"  # or joined, parted, refused
     reason: str = ""
-    moved: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
+    moved: dict[str, Any] = Field(default={}, sa_column=json_column())
     proposed_at: datetime
     decided_at: datetime | None = None
     decided_by_id: int | None = Field(default=None, foreign_key="agents.id")

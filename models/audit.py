@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Index
 from sqlmodel import Field
 
-from models.base import Table, empty_list, json_column, stored_as_value
+from models.base import Table, json_column, stored_as_value
 
 
 class AuditThing(StrEnum):
@@ -83,8 +83,8 @@ class AuditEntry(Table, table=True):
     thing: AuditThing = Field(sa_type=stored_as_value(AuditThing))
     thing_id: str
     action: AuditAction = Field(sa_type=stored_as_value(AuditAction))
-    before: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
-    after: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
+    before: dict[str, Any] = Field(default={}, sa_column=json_column())
+    after: dict[str, Any] = Field(default={}, sa_column=json_column())
 
 
 class AuditSeal(Table, table=True):
@@ -98,5 +98,5 @@ class AuditSeal(Table, table=True):
 
     at: datetime
     source: str
-    rows: list[Any] = Field(default_factory=empty_list, sa_column=json_column())
+    rows: list[Any] = Field(default=[], sa_column=json_column())
     hash: str = Field(unique=True)

@@ -336,4 +336,4 @@ class Event(Table, table=True):
     kind: EventKind = Field(sa_type=stored_as_value(EventKind))
     at: datetime
     actor_id: int | None = Field(default=None, foreign_key="agents.id")
-    data: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
+    data: dict[str, Any] = Field(default={}, sa_column=json_column())

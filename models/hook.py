@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Index, UniqueConstraint, text
 from sqlmodel import Field
 
-from models.base import Table, empty_list, json_column, stored_as_value
+from models.base import Table, json_column, stored_as_value
 
 _WAITS = "state = 'waiting'"
 
@@ -42,7 +42,7 @@ class Webhook(Table, table=True):
 
     name: str
     url: str
-    kinds: list[str] = Field(default_factory=empty_list, sa_column=json_column())
+    kinds: list[str] = Field(default=[], sa_column=json_column())
     secret: str
     old_secret: str = ""
     old_until: datetime | None = None
@@ -82,7 +82,7 @@ class WebhookDelivery(Table, table=True):
     conversation_id: int | None = Field(default=None, foreign_key="conversations.id")
     actor_id: int | None = Field(default=None, foreign_key="agents.id")
     at: datetime
-    details: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
+    details: dict[str, Any] = Field(default={}, sa_column=json_column())
     body: str = ""
     state: HookState = Field(default=HookState.WAITING, sa_type=stored_as_value(HookState))
     next_at: datetime

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Index, LargeBinary, text
 from sqlmodel import Field, SQLModel
 
-from models.base import Table, empty_list, json_column, stored_as_value
+from models.base import Table, json_column, stored_as_value
 
 
 class SheetState(StrEnum):
@@ -51,9 +51,9 @@ class SheetImport(Table, table=True):
     filename: str
     encoding: str
     state: SheetState = Field(default=SheetState.CHECKING, sa_type=stored_as_value(SheetState))
-    columns: list[Any] = Field(default_factory=empty_list, sa_column=json_column())
-    counts: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
-    error: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
+    columns: list[Any] = Field(default=[], sa_column=json_column())
+    counts: dict[str, Any] = Field(default={}, sa_column=json_column())
+    error: dict[str, Any] = Field(default={}, sa_column=json_column())
     total: int = 0
     done: int = 0
     after: int = 0
@@ -86,7 +86,7 @@ class SheetRow(Table, table=True):
 
     import_id: int = Field(foreign_key="sheet_imports.id")
     line: int
-    cells: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
+    cells: dict[str, Any] = Field(default={}, sa_column=json_column())
     outcome: RowOutcome = Field(sa_type=stored_as_value(RowOutcome))
-    says: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
-    wrong: list[Any] = Field(default_factory=empty_list, sa_column=json_column())
+    says: dict[str, Any] = Field(default={}, sa_column=json_column())
+    wrong: list[Any] = Field(default=[], sa_column=json_column())

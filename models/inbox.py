@@ -40,7 +40,7 @@ class Company(Table, table=True):
     time_zone: str = "Asia/Ho_Chi_Minh"
     language: str = "vi"
     instance_id: str
-    settings: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
+    settings: dict[str, Any] = Field(default={}, sa_column=json_column())
     created_at: datetime
 
 
@@ -71,7 +71,7 @@ class Inbox(Table, table=True):
     name: str
     team_id: int | None = Field(default=None, foreign_key="teams.id")
     is_active: bool = True
-    settings: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
+    settings: dict[str, Any] = Field(default={}, sa_column=json_column())
     created_at: datetime
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Index
 from sqlmodel import Field, SQLModel
 
-from models.base import Table, empty_list, json_column, stored_as_value
+from models.base import Table, json_column, stored_as_value
 
 
 class SavedView(Table, table=True):
@@ -22,7 +22,7 @@ class SavedView(Table, table=True):
     name: str
     agent_id: int = Field(foreign_key="agents.id")
     is_shared: bool = False
-    filters: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
+    filters: dict[str, Any] = Field(default={}, sa_column=json_column())
     created_at: datetime
     changed_at: datetime
 
@@ -84,7 +84,7 @@ class OwnField(Table, table=True):
     name: str
     folded: str = Field(unique=True)
     kind: FieldKind = Field(default=FieldKind.TEXT, sa_type=stored_as_value(FieldKind))
-    choices: list[str] = Field(default_factory=empty_list, sa_column=json_column())
+    choices: list[str] = Field(default=[], sa_column=json_column())
     is_active: bool = True
     created_at: datetime
 
@@ -117,6 +117,6 @@ class Deed(Table, table=True):
     agent_id: int = Field(foreign_key="agents.id")
     at: datetime
     action: str
-    did: list[dict[str, Any]] = Field(default_factory=empty_list, sa_column=json_column())
-    said: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
+    did: list[dict[str, Any]] = Field(default=[], sa_column=json_column())
+    said: dict[str, Any] = Field(default={}, sa_column=json_column())
     undone_at: datetime | None = None

@@ -59,7 +59,7 @@ class Mailbox(Table, table=True):
     uidvalidity: int | None = Field(default=None, sa_type=BigInteger)
     fresh_uid: int = Field(default=0, sa_type=BigInteger)
     last_uid: int = Field(default=0, sa_type=BigInteger)
-    left: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
+    left: dict[str, Any] = Field(default={}, sa_column=json_column())
     next_at: datetime
     leased_until: datetime
     failures: int = 0
@@ -79,7 +79,7 @@ class Mailbox(Table, table=True):
     watched_until: datetime | None = None
     alarm_after_min: int = 15
     sent_folder: str = ""
-    sent: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
+    sent: dict[str, Any] = Field(default={}, sa_column=json_column())
     ledger_from: int = Field(default=0, sa_type=BigInteger)
     reconciled_at: datetime | None = None
-    tally: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
+    tally: dict[str, Any] = Field(default={}, sa_column=json_column())

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Index, LargeBinary, text
 from sqlmodel import Field, SQLModel
 
-from models.base import Table, empty_list, json_column, stored_as_value
+from models.base import Table, json_column, stored_as_value
 from models.inbox import ChannelKind
 
 
@@ -90,7 +90,7 @@ class RawMessage(Table, table=True):
     kind: ChannelKind = Field(sa_type=stored_as_value(ChannelKind))
     dedupe_key: str = Field(unique=True)
     body: bytes = Field(sa_type=LargeBinary)
-    meta: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
+    meta: dict[str, Any] = Field(default={}, sa_column=json_column())
     public_token: str | None = Field(default=None, unique=True)
     received_at: datetime
     state: RawState = Field(default=RawState.PENDING, sa_type=stored_as_value(RawState))
@@ -126,9 +126,9 @@ class Message(Table, table=True):
     is_machine: bool = False  # an auto-responder or a bounce: answers nothing, starts nothing
     text: str = ""
     visible_text: str = ""
-    notes: list[str] = Field(default_factory=empty_list, sa_column=json_column())
+    notes: list[str] = Field(default=[], sa_column=json_column())
     # What the server that received it says of its sender: {"dkim", "spf", "dmarc", "by"}.
-    authentication: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
+    authentication: dict[str, Any] = Field(default={}, sa_column=json_column())
     email_message_id: str | None = Field(default=None, index=True)
     client_key: str | None = Field(default=None, unique=True)
     raw_id: int | None = Field(default=None, foreign_key="raw_messages.id")
@@ -223,4 +223,4 @@ class Outbox(Table, table=True):
     receipt: str = ""
     sent_at: datetime | None = None
     asked_at: datetime | None = None
-    copies: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
+    copies: dict[str, Any] = Field(default={}, sa_column=json_column())

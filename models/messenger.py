@@ -24,7 +24,7 @@ class Messenger(Table, table=True):
     inbox_id: int = Field(foreign_key="inboxes.id", unique=True)
     account: str = ""
     account_name: str = ""
-    facts: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
+    facts: dict[str, Any] = Field(default={}, sa_column=json_column())
     secrets: str = ""
     access_token: str = ""
     access_until: datetime | None = None

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-from models.base import Table, empty_list, json_column, stored_as_value
+from models.base import Table, json_column, stored_as_value
 from models.inbox import MESSENGERS
 
 
@@ -63,8 +63,8 @@ class Agent(Table, table=True):
     backup_id: int | None = Field(default=None, foreign_key="agents.id")
     calendar_id: int | None = Field(default=None, foreign_key="calendars.id")  # own hours
     weight: int = 1
-    skills: list[str] = Field(default_factory=empty_list, sa_column=json_column())
-    alerts: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
+    skills: list[str] = Field(default=[], sa_column=json_column())
+    alerts: dict[str, Any] = Field(default={}, sa_column=json_column())
     alerted_at: datetime | None = None  # when alerts last went out: the next ones gather
     day_mail_on: str = ""  # the date of the last mail of what a day holds, ISO
     signature: str = ""  # under their answers; else the inbox's

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Index, LargeBinary, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-from models.base import Table, empty_list, json_column, stored_as_value
+from models.base import Table, json_column, stored_as_value
 from models.conversation import Status
 
 UNFINISHED = "state IN ('waiting', 'running')"
@@ -48,8 +48,8 @@ class Erasure(Table, table=True):
     wiped_at: datetime | None = None
     finished_at: datetime | None = None
     error: str = ""
-    counts: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
-    checked: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
+    counts: dict[str, Any] = Field(default={}, sa_column=json_column())
+    checked: dict[str, Any] = Field(default={}, sa_column=json_column())
 
 
 class Redaction(Table, table=True):
@@ -111,7 +111,7 @@ class PersonExport(Table, table=True):
     size_bytes: int = 0
     sha256: str = ""
     error: str = ""
-    counts: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
+    counts: dict[str, Any] = Field(default={}, sa_column=json_column())
 
 
 class PersonExportPart(SQLModel, table=True):
@@ -164,7 +164,7 @@ class RetentionRun(Table, table=True):
     made_at: datetime
     cutoff_at: datetime
     acts_at: datetime
-    numbers: list[Any] = Field(default_factory=empty_list, sa_column=json_column())
+    numbers: list[Any] = Field(default=[], sa_column=json_column())
     done: int = 0
     erased: int = 0
     finished_at: datetime | None = None

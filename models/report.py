@@ -143,8 +143,8 @@ class ReportDay(Table, table=True):
     backup_s: int = 0
     department_s: int = 0
     customer_s: int = 0
-    answered_in: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
-    solved_in: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
+    answered_in: dict[str, Any] = Field(default={}, sa_column=json_column())
+    solved_in: dict[str, Any] = Field(default={}, sa_column=json_column())
 
 
 class ReportClosing(SQLModel, table=True):
@@ -167,4 +167,4 @@ class Outlook(Table, table=True):
     __tablename__ = "outlooks"
 
     made_at: datetime
-    data: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
+    data: dict[str, Any] = Field(default={}, sa_column=json_column())

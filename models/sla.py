@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Index, UniqueConstraint, event, insert, inspect, text
 from sqlmodel import Field
 
-from models.base import Table, core, empty_list, json_column, stored_as_value
+from models.base import Table, core, json_column, stored_as_value
 from models.conversation import Urgency
 
 
@@ -91,7 +91,7 @@ class Ladder(Table, table=True):
     __tablename__ = "ladders"
 
     name: str = Field(unique=True)
-    steps: list[Any] = Field(default_factory=empty_list, sa_column=json_column())
+    steps: list[Any] = Field(default=[], sa_column=json_column())
     is_default: bool = False
     follow_after: int | None = None
     follow_done: int = 0
@@ -110,7 +110,7 @@ class Rehearsal(Table, table=True):
     total: int = 0
     finished_at: datetime | None = None
     error: str = ""
-    result: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
+    result: dict[str, Any] = Field(default={}, sa_column=json_column())
 
 
 class Following(Table, table=True):
@@ -177,9 +177,7 @@ class SLAClock(Table, table=True):
     started_at: datetime
     due_at: datetime
     generation: int = 1
-    pauses: list[Any] = Field(
-        default_factory=empty_list, sa_column=json_column()
-    )  # [[ISO, ISO]]
+    pauses: list[Any] = Field(default=[], sa_column=json_column())  # [[ISO, ISO]]
     paused_at: datetime | None = None
     breached_at: datetime | None = None  # a due time that passed unmet and was moved later
     met_at: datetime | None = None
@@ -267,4 +265,4 @@ class Notice(Table, table=True):
     outside_hours: bool = False  # goes out at once, also when the person does not work
     mailed_at: datetime | None = None  # went out, or was found to need no more than the page
     told_by: str = ""  # by what it went out, comma between: mail, telegram, push
-    data: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
+    data: dict[str, Any] = Field(default={}, sa_column=json_column())

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Index, LargeBinary, text
 from sqlmodel import Field, SQLModel
 
-from models.base import Table, empty_list, json_column, stored_as_value
+from models.base import Table, json_column, stored_as_value
 
 
 class RequestType(SQLModel, table=True):
@@ -36,7 +36,7 @@ class ProductGroup(Table, table=True):
     __tablename__ = "product_groups"
 
     name: str = Field(unique=True)
-    terms: list[str] = Field(default_factory=empty_list, sa_column=json_column())
+    terms: list[str] = Field(default=[], sa_column=json_column())
     created_at: datetime
 
 
@@ -56,11 +56,11 @@ class TriageModelVersion(Table, table=True):
     sha256: str
     is_starter: bool = False
     is_live: bool = False
-    metrics: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
+    metrics: dict[str, Any] = Field(default={}, sa_column=json_column())
     created_at: datetime
     made_by_id: int | None = Field(default=None, foreign_key="agents.id")
     data_sha256: str = ""
-    outcomes: list[Any] = Field(default_factory=empty_list, sa_column=json_column())
+    outcomes: list[Any] = Field(default=[], sa_column=json_column())
     is_shadow: bool = False
     problem: str = ""
     promoted_at: datetime | None = None
@@ -147,7 +147,7 @@ class TriageTraining(Table, table=True):
     finished_at: datetime | None = None
     error: str = ""
     version_id: int | None = Field(default=None, foreign_key="triage_model_versions.id")
-    result: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
+    result: dict[str, Any] = Field(default={}, sa_column=json_column())
 
 
 class TriageSample(SQLModel, table=True):
@@ -188,7 +188,7 @@ class TriageReview(SQLModel, table=True):
     taken_at: datetime | None = None
     checked_by_id: int | None = Field(default=None, foreign_key="agents.id")
     checked_at: datetime | None = None
-    undo: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
+    undo: dict[str, Any] = Field(default={}, sa_column=json_column())
 
 
 class ShadowPrediction(Table, table=True):

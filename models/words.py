@@ -25,7 +25,7 @@ class SavedReply(Table, table=True):
     name: str
     shortcut: str = ""
     folded: str = ""
-    texts: dict[str, str] = Field(default_factory=dict, sa_column=json_column())
+    texts: dict[str, str] = Field(default={}, sa_column=json_column())
     owner_id: int | None = Field(default=None, foreign_key="agents.id")
     team_id: int | None = Field(default=None, foreign_key="teams.id")
     used: int = 0
@@ -51,8 +51,8 @@ class Macro(Table, table=True):
 
     name: str
     folded: str = ""
-    texts: dict[str, str] = Field(default_factory=dict, sa_column=json_column())
-    does: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
+    texts: dict[str, str] = Field(default={}, sa_column=json_column())
+    does: dict[str, Any] = Field(default={}, sa_column=json_column())
     owner_id: int | None = Field(default=None, foreign_key="agents.id")
     team_id: int | None = Field(default=None, foreign_key="teams.id")
     used: int = 0
@@ -73,7 +73,7 @@ class MacroRun(Table, table=True):
 
     conversation_id: int = Field(foreign_key="conversations.id")
     agent_id: int = Field(foreign_key="agents.id")
-    before: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
+    before: dict[str, Any] = Field(default={}, sa_column=json_column())
     version: int
     at: datetime = Field(index=True)
     undone_at: datetime | None = None

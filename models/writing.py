@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Index, UniqueConstraint, text
 from sqlmodel import Field
 
-from models.base import Table, empty_list, json_column
+from models.base import Table, json_column
 
 
 class Draft(Table, table=True):
@@ -26,7 +26,7 @@ class Draft(Table, table=True):
     cc: str = ""
     bcc: str = ""
     to_address: str = ""  # another than the customer's first
-    files: list[str] = Field(default_factory=empty_list, sa_column=json_column())
+    files: list[str] = Field(default=[], sa_column=json_column())
     page: str = ""
     seen: int = 0
     version: int = 1
@@ -59,7 +59,7 @@ class PlannedAnswer(Table, table=True):
     text: str
     cc: str = ""
     bcc: str = ""
-    files: list[str] = Field(default_factory=empty_list, sa_column=json_column())
+    files: list[str] = Field(default=[], sa_column=json_column())
     then: str = ""
     to_address: str = ""  # another than the customer's first
     quotes: bool = True

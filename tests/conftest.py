@@ -1,7 +1,6 @@
 """Databases for tests: a fresh copy of a migrated one for each, on SQLite and PostgreSQL."""
 
 import asyncio
-import gc
 import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -15,6 +14,7 @@ import pytest
 from inbox import courier, delivery, escalation, jobs, loops, smtpd
 from inbox.db import Database
 from inbox.migrations import migrate
+from inbox.processes import keep_loaded
 from inbox.sending import lanes
 from inbox.settings import Settings
 from tests.engines import share_statements
@@ -77,7 +77,7 @@ def _shared_statements() -> Iterator[None]:
 
 def pytest_collection_finish() -> None:
     """Look no more for garbage among what is loaded: a run would do so again and again."""
-    gc.freeze()
+    keep_loaded()
 
 
 def aside(work: Callable[[], Awaitable[None]]) -> None:

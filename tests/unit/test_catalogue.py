@@ -3,9 +3,9 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
-import pytest
 from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po
 from jinja2.ext import babel_extract
@@ -39,23 +39,36 @@ def singular(message: object) -> str:
     return first
 
 
-def from_templates() -> Iterator[tuple[str, str]]:
+@cache
+def from_templates() -> list[tuple[str, str]]:
+    """Return every sentence of a template, and which it is."""
+    found: list[tuple[str, str]] = []
     folder = ROOT / "templates"
     for path in sorted(file for file in folder.rglob("*") if file.is_file()):
         with path.open("rb") as file:
             for _, _, message, _ in babel_extract(
                 file, ("_", "gettext", "ngettext"), [], JINJA
             ):
-                yield singular(message), path.relative_to(ROOT).as_posix()
+                found.append((singular(message), path.relative_to(ROOT).as_posix()))
+    return found
+
+
+@cache
+def python() -> dict[Path, list[ast.AST]]:
+    """Return the nodes of each of our files."""
+    return {
+        path: list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        for path in sorted((ROOT / "inbox").rglob("*.py"))
+    }
 
 
 def from_python() -> Iterator[tuple[str, str]]:
-    for path in sorted((ROOT / "inbox").rglob("*.py")):
+    for path, nodes in python().items():
         place = path.relative_to(ROOT).as_posix()
         if place.startswith(COMMANDS):
             continue
         marks = SPOKEN if place.startswith("inbox/views/") else MARKS | REFUSALS
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes:
             if not isinstance(node, ast.Call) or not node.args:
                 continue
             # also words(request)("…"), which says a text at once
@@ -72,21 +85,19 @@ def from_python() -> Iterator[tuple[str, str]]:
 
 def constants() -> set[str]:
     """Return every text of the code, also of those that only a table holds."""
-    trees = [
-        ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "inbox").rglob("*.py")
-    ]
-    nodes = (node for tree in trees for node in ast.walk(tree))
     return {
         node.value
+        for nodes in python().values()
         for node in nodes
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
 
 
-def catalogue(language: str = "vi") -> Catalog:
-    path = ROOT / "inbox" / "locale" / language / "LC_MESSAGES" / "kip.po"
+@cache
+def catalogue() -> Catalog:
+    path = ROOT / "inbox" / "locale" / "vi" / "LC_MESSAGES" / "kip.po"
     with path.open("rb") as file:
-        return read_po(file, locale=language, abort_invalid=True)
+        return read_po(file, locale="vi", abort_invalid=True)
 
 
 def placeholders(text: str) -> set[str]:
@@ -107,18 +118,20 @@ def test_every_sentence_is_translated() -> None:
     assert not missing, "\n".join(missing)
 
 
-@pytest.mark.parametrize("message", entries(), ids=lambda message: singular(message.id)[:40])
-def test_a_translation_is_there_and_keeps_its_placeholders(message: Message) -> None:
-    """F108: a lost placeholder would lose a number, a name or a time."""
+def is_whole(message: Message) -> bool:
+    """Tell whether a translation is there, sure, and has what its sentence puts in."""
     english = message.id if isinstance(message.id, tuple | list) else (message.id,)
     vietnamese = (
         message.string if isinstance(message.string, tuple | list) else (message.string,)
     )
+    there = not message.fuzzy and all(text and text.strip() for text in vietnamese)
+    wanted = placeholders(english[-1])
+    return there and all(placeholders(text or "") == wanted for text in vietnamese)
 
-    assert not message.fuzzy
-    assert all(text and text.strip() for text in vietnamese)
-    for text in vietnamese:
-        assert placeholders(text or "") == placeholders(english[-1])
+
+def test_a_translation_is_there_and_keeps_its_placeholders() -> None:
+    """F108: a lost placeholder would lose a number, a name or a time."""
+    assert [singular(message.id) for message in entries() if not is_whole(message)] == []
 
 
 def test_no_translation_lost_its_sentence() -> None:
