@@ -236,19 +236,20 @@ def _told(session: Session, ids: Sequence[int]) -> dict[int, dict[str, int]]:
     return found
 
 
+_LIVE = select(SLAClock).where(
+    clocks.conversation_id == bindparam("number"),
+    clocks.met_at.is_(None),
+    clocks.cancelled_at.is_(None),
+)
+
+
 def list_live(
-    session: Session, conversation_id: int, kinds: Iterable[ClockKind]
+    session: Session, conversation_id: int, kinds: Iterable[ClockKind] = ClockKind
 ) -> list[SLAClock]:
-    """Return the running clocks of these kinds."""
-    rows = session.execute(
-        select(SLAClock).where(
-            clocks.conversation_id == conversation_id,
-            clocks.kind.in_(list(kinds)),
-            clocks.met_at.is_(None),
-            clocks.cancelled_at.is_(None),
-        )
-    )
-    return list(rows.scalars())
+    """Return the live clocks of these kinds."""
+    wanted = set(kinds)
+    found = session.execute(_LIVE, {"number": conversation_id}).scalars()
+    return [clock for clock in found if clock.kind in wanted]
 
 
 _SILENCE = (

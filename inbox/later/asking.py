@@ -1,21 +1,22 @@
 """An answer is owed: since when, and how often somebody had to ask for it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlmodel import Session
 
-from inbox import chat, corrections, record
+from inbox import chat, clocks, corrections, record
 from inbox.acknowledgement import House
 from inbox.db import after_commit
 from inbox.queue import conversation_name
 from inbox.rulebook import Rulebook, promise_of
 from inbox.sla.history import Wait
-from inbox.store.changes import moved
+from inbox.store.changes import add_happened, moved
 from inbox.store.conversations import change, get_to_change
 from inbox.timeline import Happened
-from models import Conversation, EventKind, Status
+from models import ClockKind, Conversation, EventKind, SLAClock, Status
 from models.base import columns
 
 conversations = columns(Conversation)
@@ -24,7 +25,11 @@ THIRD_TIME = 2  # asked again so often: the urgency goes up
 _END_OF = {Status.WAITING: EventKind.RESUMED, Status.SNOOZED: EventKind.RESUMED}
 _OLDEST_OWED = (
     select(conversations.id)
-    .where(conversations.status == Status.OPEN, conversations.next_due_at.is_not(None))
+    .where(
+        conversations.contact_id == bindparam("contact_id"),
+        conversations.status == Status.OPEN,
+        conversations.next_due_at.is_not(None),
+    )
     .order_by(conversations.created_at, conversations.id)
     .limit(1)
 )
@@ -47,13 +52,17 @@ def owe_answer(
     number = conversation.id
     values: dict[str, Any] = {"last_inbound_at": arrived, "thanked_at": None}
     asked = Happened(EventKind.ASKED, arrived, {}, by)
-    waits = conversation.status is Status.OPEN and record.owes_answer(session, number)
+    owed = _list_owed(session, conversation)
+    waits = any(clock.kind in clocks.REPLY_KINDS for clock in owed)
     promise = None
     if stricter or not waits:
         promise = promise_of(session, rulebook, conversation)
         promise = chat.for_chat(session, conversation, promise, now=now, wrote_at=arrived)
     if waits:
         values["asked_again"] = conversations.asked_again + 1
+        if promise is None and _stay(owed):
+            add_happened(session, [(number, *asked)])
+            return values
         return values | record.keep(
             session,
             number,
@@ -81,10 +90,27 @@ def hint_at_unanswered(session: Session, contact_id: int) -> dict[str, Any]:
 
     On any channel; its number is None if there is none.
     """
-    found = session.execute(
-        _OLDEST_OWED.where(conversations.contact_id == contact_id)
-    ).scalar_one_or_none()
+    found = session.execute(_OLDEST_OWED, {"contact_id": contact_id}).scalar_one_or_none()
     return {"number": found, "asks_again": True}
+
+
+def _list_owed(session: Session, conversation: Conversation) -> list[SLAClock]:
+    """Return the live clocks of what is open."""
+    if conversation.status is not Status.OPEN:
+        return []
+    return clocks.list_live(session, conversation.id)
+
+
+def _stay(live: Sequence[SLAClock]) -> bool:
+    """Tell whether one more question changes none of these clocks.
+
+    Nothing stands still that it would let run again, and there is nothing to start: an
+    answer is owed already, and so is the solution.
+    """
+    kinds = {ClockKind.FIRST_RESPONSE, ClockKind.NEXT_RESPONSE}
+    is_answer = any(clock.kind in kinds for clock in live)
+    is_solution = any(clock.kind is ClockKind.RESOLUTION for clock in live)
+    return is_answer and is_solution and all(clock.paused_at is None for clock in live)
 
 
 def asked_elsewhere(
@@ -99,12 +125,15 @@ def asked_elsewhere(
     Return it if an answer was owed there.
     """
     theirs = get_to_change(session, unanswered)
-    if theirs is None or theirs.status is not Status.OPEN:
-        return None
-    if not record.owes_answer(session, unanswered):
+    owed = _list_owed(session, theirs) if theirs is not None else []
+    if not any(clock.kind in clocks.REPLY_KINDS for clock in owed):
         return None
     asked = Happened(EventKind.ASKED, arrived, {"number": number})
-    values = record.keep(session, unanswered, asked, now=now)
+    values: dict[str, Any] = {}
+    if _stay(owed):
+        add_happened(session, [(unanswered, *asked)])
+    else:
+        values = record.keep(session, unanswered, asked, now=now)
     change(session, unanswered, asked_again=conversations.asked_again + 1, **values)
     after_commit(session, conversation_name(unanswered))
     return theirs
