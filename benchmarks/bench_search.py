@@ -186,8 +186,7 @@ async def measure(kind: str, url: str | None, messages: int) -> None:
                     took = sorted([await _ask(browser, query, costs) for _ in range(ROUNDS)])
                     slow = took[int(0.95 * ROUNDS)]
                     print(
-                        f"# {kind} {role} {query}: {costs.median:.2f} ms cpu"
-                        f" at python_loop {costs.loop:.0f}, p95 {slow:.1f} ms"
+                        f"# {kind} {role} {query}: {costs.median:.2f} ms cpu, p95 {slow:.1f} ms"
                     )
                     cpus.append(costs.median)
                     walls += took

@@ -15,6 +15,8 @@ _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 LOOPS = 200_000
 PIECE = 10_000  # of them between two measured pieces of work
+QUIET_MS = 31  # what the loop takes where nobody disturbs, and a tenth
+ENOUGH = 20  # moments
 
 
 def loop_ms(loops: int = LOOPS) -> float:
@@ -56,13 +58,23 @@ class Costs:
         return statistics.median(self._took)
 
     @property
-    def loop(self) -> float:
-        """``python_loop`` as it was meanwhile."""
-        return statistics.median(self._loops)
+    def quiet(self) -> float | None:
+        """What one costs at moments when nobody disturbs; None where there were too few."""
+        some = [
+            took for took, loop in zip(self._took, self._loops, strict=True) if loop < QUIET_MS
+        ]
+        return statistics.median(some) if len(some) >= ENOUGH else None
 
     def tell(self, name: str, unit: str, goal: str = "-") -> None:
-        """Print the median, and the loop as it was meanwhile."""
-        figure(name, self.median, unit, f"{goal} (python_loop {self.loop:.0f})")
+        """Print the median, the loop as it was meanwhile, and what quiet moments say."""
+        figure(
+            name,
+            self.median,
+            unit,
+            f"{goal} (python_loop {statistics.median(self._loops):.0f})",
+        )
+        if self.quiet is not None:
+            figure(f"{name}_undisturbed", self.quiet, unit, goal)
 
 
 def figure(name: str, value: float, unit: str, goal: str = "-") -> None:
