@@ -20,8 +20,7 @@ from inbox.channels.webhook import make_secret
 from inbox.chatting.greeting import ASKS
 from inbox.chatting.identity import identity_place
 from inbox.company import phones
-from inbox.company.installation import readable_key
-from inbox.company.profile import MOST_NAME
+from inbox.company.installation import MOST_NAME, readable_key
 from inbox.company.sites import read_sites
 from inbox.company.staff import FILL_IN, LOOK_AGAIN
 from inbox.db import after_commit

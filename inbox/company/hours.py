@@ -14,8 +14,8 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
-from inbox.company.installation import WEEKDAYS, is_zone
-from inbox.company.profile import MOST_NAME, WRONG_ZONE
+from inbox.company.installation import MOST_NAME, WEEKDAYS, is_zone
+from inbox.company.profile import WRONG_ZONE
 from inbox.company.staff import FILL_IN, LOOK_AGAIN
 from inbox.errors import Conflict, Invalid, NotFound
 from inbox.sla.calendar import CalendarError, WorkingCalendar

@@ -4,7 +4,7 @@ import re
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from sqlmodel import Session
 
@@ -45,6 +45,9 @@ STARTER_TYPES = (
     ("account_access", "Tài khoản, bảo mật", "Account access"),
     ("general", "Khác", "General"),
 )
+MOST_NAME = 120  # characters of the company's
+# Whatever the machine's own is, what some programs take for it, and none at all.
+_OF_A_MACHINE = frozenset({"localtime", "posixrules", "Factory"})
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -79,6 +82,8 @@ def check_first_visit(answers: FirstVisit) -> None:
         for field in ("support_address", "email")
         if not is_strict(getattr(answers, field).strip())
     }
+    if len(answers.company.strip()) > MOST_NAME:
+        wrong["company"] = "This is too long."
     if len(answers.password) < MIN_PASSWORD:
         wrong["password"] = TOO_SHORT
     if answers.language not in ("vi", "en"):
@@ -89,8 +94,15 @@ def check_first_visit(answers: FirstVisit) -> None:
         raise Invalid("Please look at the marked answers.", wrong)
 
 
+def list_zones() -> list[str]:
+    """Return the time zones there are, but those that mean another one on another machine."""
+    return sorted(available_timezones() - _OF_A_MACHINE)
+
+
 def is_zone(name: str) -> bool:
-    """Tell whether this machine knows a time zone."""
+    """Tell whether this is a time zone, the same one on every machine."""
+    if name in _OF_A_MACHINE:
+        return False
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):

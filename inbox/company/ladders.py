@@ -16,7 +16,7 @@ from sqlmodel import Session
 
 from inbox import record
 from inbox.clock import utcnow
-from inbox.company.profile import MOST_NAME
+from inbox.company.installation import MOST_NAME
 from inbox.company.staff import FILL_IN, LOOK_AGAIN
 from inbox.db import Database, after_commit
 from inbox.errors import Conflict, Invalid, NotFound

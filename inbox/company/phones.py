@@ -9,8 +9,8 @@ from sqlmodel import Session
 from inbox.calling.taking import EXTENSIONS
 from inbox.channels.phone import FIELDS, Reading, Step, Way, reading_of
 from inbox.company import policies
+from inbox.company.installation import MOST_NAME
 from inbox.company.policies import TAKEN, Draft
-from inbox.company.profile import MOST_NAME
 from inbox.company.staff import LOOK_AGAIN
 from inbox.errors import Invalid, NotFound
 from inbox.sla.policy import STARTER_TARGETS

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import distinct, func, select
 from sqlmodel import Session
 
-from inbox.company.profile import MOST_NAME
+from inbox.company.installation import MOST_NAME
 from inbox.company.staff import FILL_IN, LOOK_AGAIN
 from inbox.errors import Conflict, Invalid, NotFound
 from inbox.rulebook import BETWEEN, NOTHING, About, Promise, Rulebook, load_rulebook

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlmodel import Session
 
-from inbox.company.installation import is_zone
+from inbox.company.installation import MOST_NAME, is_zone
 from inbox.company.staff import FILL_IN, LOOK_AGAIN
 from inbox.errors import Invalid, NotFound
 from inbox.store.audit import add_entry
@@ -15,7 +15,6 @@ from inbox.templating import N_
 from models import AuditAction, AuditThing, Company
 
 WRONG_ZONE = N_("This time zone is not known, try Asia/Ho_Chi_Minh.")
-MOST_NAME = 120
 
 
 @dataclass(frozen=True, slots=True)

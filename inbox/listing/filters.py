@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, Select, bindparam, exists, func, select
 from sqlmodel import Session
 
+from inbox.clock import read_day
 from inbox.errors import NotFound
 from inbox.store.conversations import LIST_SIZE, Cursor, Listed, beyond, list_by_number
 from inbox.store.counts import MOST, looker, seen_by
@@ -126,7 +127,7 @@ def _text(name: str, text: str) -> str:
         _number(text)
     if name in ("since", "until"):
         try:
-            wrong |= not 1900 < date.fromisoformat(text).year < 9900
+            read_day(text)
         except ValueError as error:
             raise NotFound(UNKNOWN) from error
     if wrong:

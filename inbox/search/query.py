@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
+from inbox.clock import read_day
 from inbox.errors import Invalid
 from inbox.search.tokens import parts_of, phone_at, squeezed, telephone, words_of
 from inbox.templating import N_
@@ -290,9 +291,9 @@ def _date(said: str, today: date, typed: str) -> date:
         return today - timedelta(days=_DAYS[bare])
     try:
         if match := _ISO.match(bare):
-            return date(int(match[1]), int(match[2]), int(match[3]))
+            return read_day(f"{match[1]}-{match[2]:0>2}-{match[3]:0>2}")
         if match := _OURS.match(bare):
-            return date(int(match[3]), int(match[2]), int(match[1]))
+            return read_day(f"{match[3]}-{match[2]:0>2}-{match[1]:0>2}")
     except ValueError:
         pass  # there is no such day: said below
     raise Unclear(NEEDS_DATE, operator=f"{typed}:")

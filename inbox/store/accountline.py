@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 from sqlmodel import Session
 
+from inbox.clock import read_time
 from inbox.errors import NotFound
 from inbox.store.accountpage import Shape, Whose
 from inbox.store.conversations import SHOWN_NAME
@@ -80,8 +81,8 @@ class Place:
         """
         try:
             at, kind, number = text.split("~")
-            when, found = datetime.fromisoformat(at), int(number)
-            if when.tzinfo is None or kind not in KINDS or not 1900 < when.year < 9900:
+            when, found = read_time(at), int(number)
+            if when.tzinfo is None or kind not in KINDS:
                 raise ValueError(text)
             if not 0 < found < 2**31:
                 raise ValueError(text)

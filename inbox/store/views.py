@@ -68,6 +68,13 @@ def chosen(session: Session, who: Person) -> int | None:
     return _chosen(session).get(who.id)
 
 
+def account_called(session: Session, folded: str) -> int | None:
+    """Return the one account whose name compares like this; None if none or several do."""
+    query = select(accounts.id).where(accounts.folded == folded).limit(2)
+    found = session.execute(query).scalars().all()
+    return found[0] if len(found) == 1 else None
+
+
 def list_few_accounts(session: Session, limit: int = 300) -> list[tuple[int, str]]:
     """Return accounts to choose from, the first by name; more are asked for by number."""
     query = (

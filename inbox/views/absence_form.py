@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 from sqlmodel import Session
 
+from inbox.clock import read_time
 from inbox.company.absences import WRONG_TIME, Plan
 from inbox.company.covering import count_covered
 from inbox.company.swaps import list_offers
@@ -70,7 +71,7 @@ def moment_of(text: str, name: str, zone: ZoneInfo) -> datetime:
         If it is none.
     """
     try:
-        found = datetime.fromisoformat(text)
+        found = read_time(text)
         return found if found.tzinfo is not None else found.replace(tzinfo=zone)
     except ValueError as error:
         raise Invalid(WRONG_TIME, {name: WRONG_TIME}) from error

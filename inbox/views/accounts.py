@@ -22,7 +22,7 @@ from inbox.store.people import Colleague, Person
 from inbox.templating import N_
 from inbox.triage.text import fold
 from inbox.views import present_accounts as show
-from inbox.views.formdata import fields_of, read_as
+from inbox.views.formdata import Number, fields_of, read_as
 from inbox.views.inbox import speaker_for
 from inbox.views.present_account import STATUS_TEXT
 from inbox.views.render import page
@@ -122,8 +122,8 @@ async def show_accounts(request: HttpRequest) -> Response[Any]:
 class HandOverForm(Struct, forbid_unknown_fields=True):
     """Which accounts go to whom; ``next`` is the list that it was done in."""
 
-    to: int
-    accounts: tuple[int, ...] = ()
+    to: Number
+    accounts: tuple[Number, ...] = ()
     next: str = "/accounts"
 
 

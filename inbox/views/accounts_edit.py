@@ -1,7 +1,6 @@
 """An account entered or changed, its people, and who they are."""
 
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 from litestar import Response, get, post
@@ -13,7 +12,7 @@ from inbox import dialling
 from inbox.accounts import contacts, keeping
 from inbox.accounts.contacts import NewContact
 from inbox.accounts.keeping import Draft
-from inbox.clock import utcnow
+from inbox.clock import read_day, utcnow
 from inbox.errors import Conflict, Invalid
 from inbox.store import accounts as rows
 from inbox.store import people
@@ -66,7 +65,7 @@ def draft_of(form: AccountForm) -> Draft:
     since = None
     if form.since.strip():
         try:
-            since = date.fromisoformat(form.since.strip())
+            since = read_day(form.since.strip())
         except ValueError:
             wrong["since"] = NO_DATE
     own = {}

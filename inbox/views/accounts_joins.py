@@ -15,7 +15,7 @@ from inbox.store.accountpage import whose_contact
 from inbox.store.joins import JoinState, Why
 from inbox.store.people import Person
 from inbox.templating import N_
-from inbox.views.formdata import fields_of, read_as
+from inbox.views.formdata import Number, fields_of, read_as
 from inbox.views.inbox import speaker_for
 from inbox.views.render import page
 from inbox.views.security import safe_next
@@ -91,7 +91,7 @@ async def decide(request: HttpRequest, join_id: FromPath[int]) -> AnyResponse:
 class OtherForm(Struct, forbid_unknown_fields=True):
     """Who else is the same person, by number."""
 
-    other: int
+    other: Number
 
 
 def _join(session: Session, contact_id: int, other: int, who: Person) -> None:

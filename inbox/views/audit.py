@@ -11,6 +11,7 @@ from litestar import Response, get
 from litestar.response import Stream
 from sqlmodel import Session
 
+from inbox.clock import read_day, read_time
 from inbox.spreadsheet import BOM, as_csv
 from inbox.store import people, seals, setup, trail
 from inbox.store.trail import NOBODY, Change, Place, Wanted
@@ -51,7 +52,7 @@ def _load(
 
 def _day(text: str) -> date | None:
     try:
-        return date.fromisoformat(text)
+        return read_day(text)
     except ValueError:
         return None
 
@@ -82,7 +83,7 @@ def _place(text: str) -> Place | None:
     source, _, row = rest.partition("~")
     number = number_of(row)
     try:
-        moment_ = datetime.fromisoformat(at)
+        moment_ = read_time(at)
     except ValueError:
         return None
     if number is None or source not in ("event", "entry") or moment_.tzinfo is None:

@@ -5,7 +5,6 @@ import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
-from zoneinfo import available_timezones
 
 from litestar import Response, get, post
 from litestar.response import Redirect
@@ -178,7 +177,7 @@ async def _setup_page(
         values=values,
         errors={field: say(text) for field, text in errors.items()},
         token=token,
-        time_zones=sorted(available_timezones()),
+        time_zones=installation.list_zones(),
     )
 
 

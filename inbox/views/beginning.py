@@ -177,7 +177,9 @@ async def common(
         "follow_up": f"{speak.here(loaded.follow_up):%Y-%m-%dT%H:%M}",
         "key": random_token(),
     }
-    given = {name: text for name, text in values.items() if text or name not in usual}
+    # A link leaves out what is usual; from a form that was refused "none" comes back as none.
+    sent = request.method == "POST"
+    given = {name: text for name, text in values.items() if text or sent or name not in usual}
     return {
         "whom": loaded.whom,
         "messengers": offered(loaded.whom.messengers, speak),

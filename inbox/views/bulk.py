@@ -13,7 +13,7 @@ from sqlmodel import Session
 
 from inbox import closing, corrections
 from inbox import conversations as service
-from inbox.clock import utcnow
+from inbox.clock import read_time, utcnow
 from inbox.closing import ReasonNeeded
 from inbox.errors import Conflict, Invalid
 from inbox.house import load_house
@@ -176,7 +176,7 @@ def _do(
 
 def _moment(text: str) -> datetime | None:
     try:
-        found = datetime.fromisoformat(text)
+        found = read_time(text)
     except ValueError:
         return None
     return found if found.tzinfo is not None else None

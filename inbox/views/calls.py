@@ -70,6 +70,7 @@ def _logged(session: Session, who: Person, fields: Mapping[str, str]) -> Logged:
 
 async def _choices(request: HttpRequest, values: Mapping[str, str]) -> dict[str, Any]:
     speak = await speaker_for(request)
+    sent = request.method == "POST"  # what is empty there was emptied
     usual = {
         "direction": CallDirection.OUTBOUND.value,
         "outcome": CallState.ANSWERED.value,
@@ -77,10 +78,11 @@ async def _choices(request: HttpRequest, values: Mapping[str, str]) -> dict[str,
         "key": random_token(),
         **{name: "" for name in ("number", "minutes", "note")},
     }
+    given = {name: text for name, text in values.items() if text or sent or name not in usual}
     return {
         "directions": [(key.value, speak.say(text)) for key, text in DIRECTION_TEXT.items()],
         "outcomes": [(key.value, speak.say(text)) for key, text in OUTCOME_TEXT.items()],
-        "values": {**usual, **{name: text for name, text in values.items() if text}},
+        "values": {**usual, **given},
     }
 
 

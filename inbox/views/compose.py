@@ -9,7 +9,7 @@ from litestar.params import FromPath
 from litestar.response import Redirect
 from sqlmodel import Session
 
-from inbox.clock import utcnow
+from inbox.clock import read_time, utcnow
 from inbox.conversations import NewerMessage, NoDelivery
 from inbox.errors import Conflict, Invalid, TooLarge
 from inbox.outgoing.messengers import Closed
@@ -141,7 +141,7 @@ async def send_time(request: HttpRequest, fields: Mapping[str, str]) -> datetime
         morning = utcnow().astimezone(zone) + timedelta(days=1)
         return morning.replace(hour=MORNING, minute=0, second=0, microsecond=0)
     try:
-        found = datetime.fromisoformat(fields.get("send_at", ""))
+        found = read_time(fields.get("send_at", ""))
     except ValueError as error:
         raise Invalid(planned.WRONG_TIME, {"send_at": planned.WRONG_TIME}) from error
     return found if found.tzinfo is not None else found.replace(tzinfo=zone)

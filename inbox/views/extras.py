@@ -6,7 +6,7 @@ from typing import Any
 
 from litestar.datastructures import UploadFile
 
-from inbox.clock import utcnow
+from inbox.clock import read_time, utcnow
 from inbox.conversations import NewerMessage, NoDelivery
 from inbox.errors import InboxError, Invalid, TooLarge
 from inbox.outgoing import staged
@@ -119,7 +119,7 @@ async def _time(request: HttpRequest, text: str) -> datetime | None:
     if not text:
         return None
     try:
-        found = datetime.fromisoformat(text)
+        found = read_time(text)
     except ValueError as error:
         raise Invalid(WRONG_TIME) from error
     return found.replace(tzinfo=await reader_zone(request)) if found.tzinfo is None else found

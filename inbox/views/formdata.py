@@ -1,15 +1,17 @@
 """A posted form as one of our structs: nothing else gets in, and nothing comes twice."""
 
-from typing import Any, TypeVar, get_origin
+from typing import Annotated, Any, TypeVar, get_origin
 
 import msgspec
 from msgspec import Struct
 
 from inbox.errors import Invalid
 from inbox.views.security import read_form
-from inbox.views.site import HttpRequest
+from inbox.views.site import MOST_INT, HttpRequest
 
 S = TypeVar("S", bound=Struct)
+Number = Annotated[int, msgspec.Meta(ge=0, le=MOST_INT)]
+"""Of a row: no more than a database holds."""
 
 
 def fields_of(kind: type[Struct]) -> tuple[str, ...]:

@@ -38,6 +38,7 @@ from models import Conversation
 
 ANSWER = N_("The answer below is sent to %(name)s.")
 TYPE = N_("The topic becomes “%(name)s”.")
+NO_TYPE = N_("The topic “%(name)s” cannot be chosen any more: the macro has to be changed.")
 URGENCY = N_("The priority becomes “%(name)s”.")
 TAG = N_("It gets the tag “%(name)s”.")
 TEAM = N_("It goes to the team %(name)s.")
@@ -60,8 +61,10 @@ def sentences(
 ) -> list[str]:
     """Return what a macro will do to a conversation, in the reader's words."""
     does, found = macro.does, []
-    if kind := named_types(session).get(does.get("request_type", "")):
-        found.append(say(TYPE) % {"name": kind.name(language)})
+    if key := does.get("request_type"):
+        kind = named_types(session).get(key)
+        there = TYPE if kind is not None and kind.is_active else NO_TYPE
+        found.append(say(there) % {"name": kind.name(language) if kind is not None else key})
     if urgency := does.get("urgency"):
         found.append(say(URGENCY) % {"name": say(URGENCY_NAMES[urgency])})
     tags = {str(number): name for number, name in list_tags(session)}

@@ -1,7 +1,6 @@
 """One's own account: how pages speak and look for one, signature and password."""
 
 from typing import Any
-from zoneinfo import available_timezones
 
 from litestar import Response, get, post
 from litestar.response import Redirect
@@ -14,7 +13,7 @@ from inbox.clock import utcnow
 from inbox.company import own as service
 from inbox.company import senders
 from inbox.company import staff as staff_service
-from inbox.company.installation import TOO_SHORT
+from inbox.company.installation import TOO_SHORT, list_zones
 from inbox.errors import Invalid
 from inbox.store import people, staff
 from inbox.store.company import list_doors
@@ -85,7 +84,7 @@ async def _my_page(
         agent=agent,
         own=typed or agent,
         company_zone=company.time_zone if company is not None else "UTC",
-        time_zones=sorted(available_timezones()),
+        time_zones=list_zones(),
         copies=copies,
         names=" ".join(f"{{{name}}}" for name in FIELDS),
         errors={field: say(text) for field, text in errors.items()},

@@ -11,6 +11,7 @@ from litestar import Response, get
 from litestar.response import Redirect, Stream
 from sqlmodel import Session
 
+from inbox.clock import read_day
 from inbox.reporting import report, words
 from inbox.reporting.closing import open_facts
 from inbox.spreadsheet import BOM, as_csv
@@ -64,7 +65,7 @@ class Asked:
 
 def _day(text: str) -> date | None:
     try:
-        return date.fromisoformat(text)
+        return read_day(text)
     except ValueError:
         return None
 

@@ -9,7 +9,7 @@ from msgspec import Struct, defstruct
 from sqlmodel import Session
 
 from inbox.clock import utcnow
-from inbox.errors import Invalid
+from inbox.errors import Invalid, NotFound
 from inbox.listing import filters as finding
 from inbox.listing import views as service
 from inbox.listing.filters import NAMES, STATES
@@ -21,6 +21,7 @@ from inbox.store.people import Person
 from inbox.store.products import list_names
 from inbox.store.teams import active_team_names
 from inbox.templating import N_
+from inbox.triage.text import fold
 from inbox.views import list_csv
 from inbox.views.formdata import read_as
 from inbox.views.listing import Asked, asked_by, view_items, views_of
@@ -31,6 +32,8 @@ from inbox.views.words import MESSENGER_NAMES, URGENCY_NAMES
 from models import ChannelKind
 
 VIEWS = "/views"
+MISFIT = N_("This filter does not fit. Look at what was typed.")
+NO_ACCOUNT = N_("There is no account of this name, or there are several: type its number.")
 STATE_NAMES = dict(
     zip(STATES, (N_("Open"), N_("Waiting"), N_("Snoozed"), N_("Done")), strict=True)
 )
@@ -70,7 +73,7 @@ def _choices(session: Session) -> dict[str, Any]:
         "inbox": [(one.id, one.name or one.handle) for one in list_doors(session)],
         "types": setup.named_types(session),
         "product": [(name, name) for name in list_names(session)],
-        "tag": tags.list_tags(session),
+        "tag": list(tags.list_tags(session)),
         "field": [(one.id, one.name) for one in ownfields.list_fields(session)],
         "account": rows.list_few_accounts(session),
     }
@@ -126,7 +129,11 @@ async def save_view(request: HttpRequest) -> AnyResponse:
     """Keep what is filtered for under a name; shared where a supervisor says so."""
     form = await read_as(request, ViewForm)
     texts = {name: getattr(form, name) for name in ViewForm.__struct_fields__}
-    filters = finding.read(texts)
+    try:
+        filters = finding.read(await read(request, _with_account, texts))
+    except (Invalid, NotFound) as error:
+        wrong = spoken_errors(request, error if isinstance(error, Invalid) else Invalid(MISFIT))
+        return await _page(request, Asked(), texts, wrong, 422)
     if texts["then"] == "show":
         return Redirect("/inbox" + (Asked(extra=filters).query or "?for=team"), status_code=303)
     try:
@@ -135,6 +142,17 @@ async def save_view(request: HttpRequest) -> AnyResponse:
         wrong = spoken_errors(request, error)
         return await _page(request, Asked(), texts, wrong, error.status)
     return done(request, f"/inbox?view={view_id}", N_("The view is kept."))
+
+
+def _with_account(session: Session, texts: dict[str, str]) -> dict[str, str]:
+    """Read an account's name as its number; whoever fills in a form knows the name."""
+    typed = texts["account"].strip()
+    if not typed or typed.isdigit():
+        return texts
+    found = rows.account_called(session, fold(typed))
+    if found is None:
+        raise Invalid(MISFIT, {"account": NO_ACCOUNT})
+    return {**texts, "account": str(found)}
 
 
 def _save(

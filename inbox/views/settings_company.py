@@ -1,7 +1,6 @@
 """The company's own page, and where the settings begin."""
 
 from datetime import datetime
-from zoneinfo import available_timezones
 
 from litestar import get, post
 from litestar.response import Redirect
@@ -9,6 +8,7 @@ from sqlmodel import Session
 
 from inbox.clock import utcnow
 from inbox.company import profile
+from inbox.company.installation import list_zones
 from inbox.company.profile import Profile
 from inbox.errors import Invalid
 from inbox.house import undo_seconds
@@ -49,7 +49,7 @@ async def _company_page(
         active="settings",
         values=values,
         errors=errors,
-        time_zones=sorted(available_timezones()),
+        time_zones=list_zones(),
     )
 
 

@@ -3,17 +3,16 @@
 import asyncio
 from datetime import date, datetime
 from typing import Any
-from zoneinfo import available_timezones
 
 from litestar import get, post
 from litestar.params import FromPath
 from litestar.response import Redirect
 from sqlmodel import Session
 
-from inbox.clock import utcnow
+from inbox.clock import read_day, utcnow
 from inbox.company import following, hours, open_work
 from inbox.company.hours import COUNTRY_OF, Week
-from inbox.company.installation import WEEKDAYS
+from inbox.company.installation import WEEKDAYS, list_zones
 from inbox.company.staff import LOOK_AGAIN
 from inbox.errors import Conflict, Invalid
 from inbox.sla.calendar import WorkingCalendar
@@ -102,7 +101,7 @@ async def _hours_page(
         moved=len(effects.numbers),
         beyond=beyond,
         errors=errors,
-        time_zones=sorted(available_timezones()),
+        time_zones=list_zones(),
     )
 
 
@@ -192,7 +191,7 @@ def read_week(fields: dict[str, str]) -> Week:
 
 def _date(text: str, field: str) -> date:
     try:
-        return date.fromisoformat(text)
+        return read_day(text)
     except ValueError as error:
         raise Invalid(LOOK_AGAIN, {field: hours.WRONG_DAY}) from error
 

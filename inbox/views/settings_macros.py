@@ -94,12 +94,20 @@ def _one(
     return lines[0], teams, options
 
 
-def _choices(options: dict[str, Options], say: Any) -> dict[str, Options]:
-    """Return what each field offers, that it stays as it is among it."""
+def _choices(
+    options: dict[str, Options], values: Mapping[str, str], say: Any
+) -> dict[str, Options]:
+    """Return what each field offers, that it stays as it is among it.
+
+    What was chosen and is gone by now is offered still, so that nothing goes unseen.
+    """
     fixed = {name: [(key, say(text)) for key, text in FIXED[name]] for name in FIXED}
-    names = {*options, *fixed}
-    stays = [("", say(N_("as it is")))]
-    return {name: stays + fixed.get(name, []) + options.get(name, []) for name in names}
+    stays, found = [("", say(N_("as it is")))], {}
+    for name in {*options, *fixed}:
+        found[name] = stays + fixed.get(name, []) + options.get(name, [])
+        if values[name] not in dict(found[name]):
+            found[name].append((values[name], say(N_("(cannot be chosen any more)"))))
+    return found
 
 
 async def _page(
@@ -125,7 +133,7 @@ async def _page(
         values=values,
         errors=errors or {},
         options=whose_options(who, teams, say),
-        choices=_choices(options, say),
+        choices=_choices(options, values, say),
         can_change=line is None or may_change(line, who),
         variables=[(name, say(text)) for name, text in VARIABLES.items()],
     )

@@ -13,6 +13,7 @@ from inbox.company import first_day
 from inbox.company.first_day import Arrived, TestMail
 from inbox.errors import Conflict, TooMany
 from inbox.house import load_house
+from inbox.rulebook import load_rulebook
 from inbox.settings import Settings
 from inbox.store import people
 from inbox.store.company import list_doors
@@ -71,9 +72,15 @@ def _load(session: Session, settings: Settings) -> dict[str, Any]:
         "mail": first_day.find_test_mail(session),
         "arrived": first_day.find_arrived(session),
         "addresses": addresses(session, base),
+        "has_holidays": _has_holidays(session),
         "email_ids": [row.id for row in inboxes if row.kind is ChannelKind.EMAIL],
         "snippets": [one for row in inboxes for one in snippets_of(row.kind, row.handle, base)],
     }
+
+
+def _has_holidays(session: Session) -> bool:
+    book = load_rulebook(session)
+    return bool(book.calendars[book.default_calendar_id].holidays)
 
 
 @get(START, opt={"access": "supervisor"})
@@ -99,6 +106,7 @@ async def show_start(request: HttpRequest) -> AnyResponse:
         arrived=arrived,
         addresses=loaded["addresses"],
         email_ids=loaded["email_ids"],
+        has_holidays=loaded["has_holidays"],
         snippets=[(speak.say(label), text) for label, text in loaded["snippets"]],
         administers=person(request).role is Role.ADMIN,
     )

@@ -9,6 +9,7 @@ from litestar.params import FromPath
 from sqlmodel import Session
 
 from inbox import waits
+from inbox.clock import read_time
 from inbox.conversations import NewerMessage, check_seen
 from inbox.errors import Invalid
 from inbox.rulebook import load_rulebook
@@ -47,7 +48,7 @@ def local_time(session: Session, text: str, field: str, who: Person) -> datetime
     company = find_company(session)
     zone = ZoneInfo(who.time_zone or (company.time_zone if company is not None else "UTC"))
     try:
-        found = datetime.fromisoformat(text)
+        found = read_time(text)
     except ValueError as error:
         raise Invalid(waits.WRONG_UNTIL, {field: waits.WRONG_UNTIL}) from error
     return found if found.tzinfo is not None else found.replace(tzinfo=zone)

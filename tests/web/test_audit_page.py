@@ -13,6 +13,7 @@ from inbox.sealing import Seal
 from inbox.spreadsheet import defused
 from inbox.store.audit import add_entry
 from inbox.store.changes import add_event
+from inbox.views.present_audit import DONE
 from models import AuditAction, AuditThing, EventKind, RawMessage, RawState
 from tests.web.scene import NOW, Scene
 
@@ -179,3 +180,9 @@ async def test_a_held_message_tried_again_is_on_the_list(scene: Scene) -> None:
         f"24/11/2026 10:00:00 Lê Thu Hà Held message {raw.id}: changed "
         "state: in quarantine → in the line"
     ]
+
+
+def test_every_event_has_words_in_the_trail() -> None:
+    """DECISIONS 36: no word of the code stands on a page."""
+    assert [one for one in EventKind if one.value not in DONE] == []
+    assert [one for one in AuditAction if one.value not in DONE] == []

@@ -271,3 +271,18 @@ async def test_files_go_along_and_are_asked_for_again(scene: Scene) -> None:
     assert mail.state == DeliveryState.QUEUED
     kinds = [one.kind for one in await scene.all(Event)]
     assert kinds[:2] == [EventKind.BEGUN, EventKind.ASSIGNED]
+
+
+async def test_what_was_taken_away_stays_away_when_the_form_comes_back(scene: Scene) -> None:
+    """F116: after an error, also no team and no follow-up."""
+    browser = await scene.signed_in("binh")
+    given = await form(browser, to="nobody", team="", follow_up="")
+    answer = await browser.post("/inbox/new", given)
+    assert answer.status_code == 422
+    assert chosen(answer.text)["team"] == ""
+    assert chosen(answer.text)["follow_up"] == ""
+    call = {name: text for name, text in given.items() if name not in ("body", "to", "inbox")}
+    call |= {"number": "abc", "outcome": "answered", "direction": "outbound"}
+    answer = await browser.post("/calls", call)
+    assert answer.status_code == 422, answer.text
+    assert chosen(answer.text)["team"] == ""

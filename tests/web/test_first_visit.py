@@ -115,3 +115,16 @@ async def test_pages_before_the_first_visit(start: Callable[..., Any]) -> None:
     assert (await browser.get("/health/ready")).status_code == 200
     vietnamese = await browser.get("/login?lang=vi")
     assert 'lang="vi"' in vietnamese.text
+
+
+async def test_what_setup_takes_the_settings_take_too(start: Callable[..., Any]) -> None:
+    """A name that is too long, and a time zone that each machine reads otherwise."""
+    scene: Scene = await start("empty")
+    browser, token = scene.browser(), await link(scene)
+    for wrong in ({"company": "An " * 60}, {"time_zone": "localtime"}):
+        answer = await send(browser, token, **wrong)
+        assert answer.status_code == 422, wrong
+    assert (await send(browser, token, time_zone="America/New_York")).status_code == 303
+    page = (await browser.get("/settings/start")).text
+    assert "no public holiday is entered yet" in page
+    assert "with the public holidays" not in page

@@ -198,3 +198,19 @@ async def test_what_cannot_be_chosen_is_refused(scene: Scene) -> None:
         answer = await ha.post("/settings/macros", {"name": "X", "whose": "me", **wrong})
         assert answer.status_code == 422, wrong
     assert await scene.all(Macro) == []
+
+
+async def test_a_topic_that_is_gone_is_said_before_anybody_runs_the_macro(
+    scene: Scene,
+) -> None:
+    """F66: nor does it go from the macro without a word."""
+    number, binh, ha = await ready(scene)
+    macro_id = await keep(ha, **ALL)
+    admin = await scene.signed_in("viet")
+    off = await admin.post("/settings/types/complaint/state", {"on": ""})
+    assert off.status_code == 303, off.text
+    page = (await binh.get(f"/inbox/{number}/macros/{macro_id}")).text
+    assert "cannot be chosen any more" in page
+    assert "The topic becomes" not in page
+    shown = (await ha.get(f"/settings/macros/{macro_id}")).text
+    assert '<option value="complaint" selected>(cannot be chosen any more)</option>' in shown

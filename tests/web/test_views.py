@@ -284,3 +284,20 @@ async def test_an_unchanged_list_is_not_made_again(
     scene.site.lists.hear("list")
     assert await code(binh) == 200
     assert await code(binh, marks[-1]) == 200
+
+
+async def test_the_page_of_filters_offers_the_tags(scene: Scene) -> None:
+    """F81: and a choice that an own field no longer has stays to be seen where it was made."""
+    number = await scene.arrive()
+    ha, binh = await scene.signed_in("ha"), await scene.signed_in("binh")
+    assert (await ha.post("/settings/marks/tags", {"name": "Gấp lắm"})).status_code == 303
+    page = await binh.get("/views")
+    assert page.status_code == 200
+    assert "Gấp lắm" in page.text
+    field = {"name": "Cỡ", "kind": "choice", "choices": "Nhỏ\nVừa"}
+    assert (await ha.post("/settings/marks/fields", field)).status_code == 303
+    chosen = {"field": "1", "value": "Nhỏ"}
+    assert (await binh.post(f"/inbox/{number}/fields", chosen)).status_code == 303
+    field = {"name": "Cỡ", "choices": "Vừa\nTo"}
+    assert (await ha.post("/settings/marks/fields/1", field)).status_code == 303
+    assert "<option selected>Nhỏ</option>" in (await binh.get(f"/inbox/{number}")).text

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -9,7 +10,7 @@ from litestar import Response
 from msgspec import Struct
 from sqlmodel import Session
 
-from inbox.clock import utcnow
+from inbox.clock import is_near, utcnow
 from inbox.errors import InboxError, Invalid
 from inbox.failpoints import failpoint
 from inbox.store import idempotency
@@ -61,6 +62,8 @@ async def read_body(request: HttpRequest, kind: type[S]) -> S:
         value = getattr(body, name)
         if isinstance(value, str) and "\0" in value:
             raise Invalid(f"{name} has a zero character in it.", {name: "has a zero character"})
+        if isinstance(value, datetime) and not is_near(value):
+            raise Invalid(f"{name} is too far away.", {name: "is too far away"})
     return body
 
 
