@@ -272,7 +272,8 @@ def tell_foreseen(
         told |= {owner_id: "owner"} if owner_id is not None else {}
         for one, audience in told.items():
             if one in who and who[one].is_active:
-                reason = _words(expected[clock.conversation_id], who[one].language, house, now)
+                answered_at = _told_time(expected[clock.conversation_id], now)
+                reason = _words(answered_at, who[one].language, house, now)
                 tellings.append(
                     Telling(
                         {one: audience},
@@ -281,13 +282,20 @@ def tell_foreseen(
                         "forecast",
                         Alert.FORECAST,
                         reason,
+                        {"foreseen": answered_at.isoformat() if answered_at else ""},
                     )
                 )
     tell_all(session, tellings, now)
 
 
-def _words(one: Foreseen, language: str, house: House, now: datetime) -> str:
+def _told_time(one: Foreseen, now: datetime) -> datetime | None:
+    """Return when it will be answered; None where nobody can, or nobody believes the time."""
+    at = one.answered_at
+    return None if at is None or at - now > timedelta(days=60) else at
+
+
+def _words(at: datetime | None, language: str, house: House, now: datetime) -> str:
     say = translator(language).gettext
-    if one.answered_at is None or one.answered_at - now > timedelta(days=60):
+    if at is None:
         return say(NOBODY_SAID)
-    return say(SAID) % {"time": spoken_moment(one.answered_at, house.time_zone, now, language)}
+    return say(SAID) % {"time": spoken_moment(at, house.time_zone, now, language)}

@@ -28,7 +28,7 @@ from inbox.views.flash import flash
 from inbox.views.forms import check_page_token, page_token
 from inbox.views.inbox import speaker_for
 from inbox.views.present_alerts import ICON, alert_kind, alert_text, by_what
-from inbox.views.render import Toast, page, words
+from inbox.views.render import Toast, page
 from inbox.views.security import form_fields
 from inbox.views.site import HttpRequest, number_of, person, read, site, write
 from inbox.views.words import speaker
@@ -107,9 +107,8 @@ async def show_notices(request: HttpRequest) -> Response[Any]:
     if request.query_params.get("part") == "count":
         newest = await read(request, _newest_notice, who)
         who_is = await read(request, people.list_colleagues) if newest else {}
-        return await page(
-            request, "notices/_count.html", toast=_toast(newest, words(request), who_is)
-        )
+        toast = _toast(newest, await speaker_for(request), who_is)
+        return await page(request, "notices/_count.html", toast=toast)
     found = await read(request, _notices, who)
     who_is = await read(request, people.list_colleagues)
     speak = await speaker_for(request)
@@ -122,7 +121,7 @@ async def show_notices(request: HttpRequest) -> Response[Any]:
 
 def _item(notice: Notice, subject: str, speak: Any, who_is: Mapping[int, Any]) -> NoticeItem:
     kind = alert_kind(notice.kind, notice.step)
-    text = alert_text(notice.kind, notice.step, notice.data, speak.say, who_is)
+    text = alert_text(notice.kind, notice.step, notice.data, speak, who_is)
     taken = notice.taken_at
     return NoticeItem(
         id=notice.id,
@@ -143,15 +142,15 @@ def _about(number: int | None, subject: str | None, text: str) -> str:
     return text if number is None else f"#{number} {subject}: {text}"
 
 
-def _toast(newest: Any, say: Any, who_is: Mapping[int, Any]) -> Toast | None:
+def _toast(newest: Any, speak: Any, who_is: Mapping[int, Any]) -> Toast | None:
     if newest is None:
         return None
-    text = alert_text(newest.kind, newest.step, newest.data, say, who_is)
+    text = alert_text(newest.kind, newest.step, newest.data, speak, who_is)
     return Toast(
         _about(newest.conversation_id, newest.subject, text),
         "late",
         href=page_of(newest.conversation_id, newest.data),
-        link_text=say("Open"),
+        link_text=speak.say("Open"),
     )
 
 
@@ -216,7 +215,7 @@ async def show_told(request: HttpRequest, token: FromPath[str]) -> Response[Any]
             one.id,
             one.number,
             one.subject,
-            alert_text(one.kind, one.step, one.data, speak.say, {}),
+            alert_text(one.kind, one.step, one.data, speak, {}),
             speak.clock(one.due_at),
             page_of(one.number, one.data),
             one.is_taken,

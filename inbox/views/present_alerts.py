@@ -1,11 +1,12 @@
 """What somebody was told, by what, and whether they took note of it, in words."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from inbox.alerting.words import LEFT_STEP
+from inbox.foresight import NOBODY_SAID, SAID
 from inbox.store.people import Colleague
 from inbox.telling import Alert
 from inbox.templating import N_
@@ -57,10 +58,15 @@ def alert_text(
     kind: str,
     step: str,
     data: Mapping[str, Any],
-    say: Callable[[str], str],
+    speak: Speaker,
     colleagues: Mapping[int, Colleague],
 ) -> str:
     """Return what a notice says after its request's subject."""
+    say = speak.say
+    if "foreseen" in data:  # said to whoever looks, not as it was said to whoever was told
+        if not data["foreseen"]:
+            return say(NOBODY_SAID)
+        return say(SAID) % {"time": speak.clock(datetime.fromisoformat(data["foreseen"]))}
     if data.get("reason"):
         return str(data["reason"])
     if step.startswith(LEFT_STEP) and "count" in data:
@@ -144,7 +150,7 @@ def other_tellings(
 
 def _told_text(some: list[Notice], speak: Speaker, colleagues: Mapping[int, Colleague]) -> str:
     one = some[0]
-    what = alert_text(one.kind, one.step, one.data, speak.say, colleagues).rstrip(".")
+    what = alert_text(one.kind, one.step, one.data, speak, colleagues).rstrip(".")
     names = who_by_what(some, speak, colleagues)
     return f"{what}. " + speak.say(TOLD) % {"names": names}
 

@@ -61,6 +61,7 @@ async def test_what_does_not_fit_is_foreseen_and_told_once(
     )
     assert {one.kind for one in told} == {"forecast"}
     assert all(one.data["reason"] for one in told)
+    assert all("foreseen" in one.data for one in told)
     (outlook,) = await database.read(everything, Outlook)
     assert [one[0] for one in outlook.data["late"]] == numbers[4:]
     room = outlook.data["room"]

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 from sqlmodel import Session
 
 from inbox.db import DatabaseGone
@@ -280,3 +281,20 @@ async def test_odd_requests(scene: Scene) -> None:
         raw = {name: value.encode("latin-1") for name, value in headers.items()}
         answer = await browser.client.request(method, path, headers=raw)
         assert answer.status_code < 500, (method, path[:40], headers)
+
+
+async def test_what_is_foreseen_is_said_in_the_language_of_whoever_looks(scene: Scene) -> None:
+    """DECISIONS 36: also where it was told to somebody in another one."""
+    number = await scene.arrive()
+    await tell(scene, number, "ha", "forecast")
+    data = {"reason": "Không ai đang trực kịp trả lời đúng hạn.", "foreseen": ""}
+
+    def said(session: Session) -> None:
+        session.execute(update(Notice).values(kind="forecast", data=data))
+
+    await scene.write(said)
+    browser = await scene.signed_in("ha")
+    for path in (f"/inbox/{number}", "/notices"):
+        page = (await browser.get(path)).text
+        assert "Không ai" not in page
+        assert "Nobody who is on duty can answer it in time" in page
