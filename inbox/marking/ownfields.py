@@ -140,8 +140,11 @@ def fill(
     found = {one.id: one for one in rows.list_fields(session)}.get(field_id)
     if found is None:
         raise Invalid(NO_SUCH)
-    value = read_value(found, " ".join(text.split()))
+    typed = " ".join(text.split())
     before = rows.values_of(session, conversation.id).get(field_id, "")
+    if typed == before:  # perhaps a choice that is offered no more
+        return
+    value = read_value(found, typed)
     if value == before:
         return
     session.execute(

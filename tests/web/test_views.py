@@ -301,3 +301,4 @@ async def test_the_page_of_filters_offers_the_tags(scene: Scene) -> None:
     field = {"name": "Cỡ", "choices": "Vừa\nTo"}
     assert (await ha.post("/settings/marks/fields/1", field)).status_code == 303
     assert "<option selected>Nhỏ</option>" in (await binh.get(f"/inbox/{number}")).text
+    assert (await binh.post(f"/inbox/{number}/fields", chosen)).status_code == 303, "as it is"
