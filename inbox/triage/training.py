@@ -28,6 +28,7 @@ from inbox.triage.machines import (
     Ints,
     Matrix,
     apart,
+    apartness,
     fit_logistic,
     going_on,
     rejoined,
@@ -146,9 +147,15 @@ def train(
     if not examples:
         raise Invalid("There is nothing to train on: no labelled messages.")
     forms = _forms(examples)
+    is_own = np.array([example.is_own for example in examples])
+    beside = start is None and 0 < is_own.sum() <= min(APART_UNTIL, len(examples) - 1)
     if features is None:
-        own = sum(example.is_own for example in examples) if measured else 0
-        features = start.features if start else Features.fit(forms, together=own in TOGETHER)
+        together = measured and int(is_own.sum()) in TOGETHER
+        # Of own messages beside the starter's each feature counts, so they are read twice.
+        again = [forms[row] for row in np.flatnonzero(is_own)] if beside else []
+        features = (
+            start.features if start else Features.fit([*forms, *again], together=together)
+        )
     data = _data(features, examples, forms)
     del forms  # not needed any more, and large
     kinds = [example.request_type for example in examples]
@@ -158,15 +165,15 @@ def train(
     cold = separating(softness, stretched=like_those_to_come, joint=len(kinds) <= JOINT_UNTIL)
     fit = cold if start is None else going_on(start.types, kinds, softness)
     machine = Machine(fit, cold, 2.0)
-    is_own = np.array([example.is_own for example in examples])
-    if start is None and 0 < is_own.sum() <= min(APART_UNTIL, len(examples) - 1):
-        given = replace(data, matrix=apart(data.matrix, is_own))
-        machine = Machine(with_alone(fit), with_alone(cold), 2.0)
+    if beside:
+        stretch = apartness(features.idf)
+        given = replace(data, matrix=apart(data.matrix, is_own, stretch))
+        machine = Machine(with_alone(fit, stretch), with_alone(cold, stretch), 2.0)
         counts = np.where(is_own, 1.0, MIN_OWN / (~is_own).sum())
         types, unseen = fit_head(
             kinds, None, given, machine, calm=doubt(data.known), counts=counts
         )
-        types = replace(types, coef=rejoined(types.coef))
+        types = replace(types, coef=rejoined(types.coef, stretch))
     else:
         types, unseen = fit_head(kinds, None, data, machine, calm=doubt(data.known))
     levels, unseen_levels = _levels_head(examples, data)
