@@ -70,7 +70,7 @@ class Head:
     def pull(self, row: Row, column: int) -> NDArray[np.float64]:
         """Return how much each feature speaks for one label against the average label."""
         coef = self.coef[row.indices]
-        against = coef.mean(axis=1)
+        against = coef.sum(axis=1) / coef.shape[1]
         return np.asarray(row.values * (coef[:, column] - against), dtype=np.float64)
 
 
