@@ -286,7 +286,7 @@ def _block(numbers: NDArray[np.intp], idf: NDArray[np.float32], length: float) -
     indices, inverse, counts = _different(numbers)
     if indices.size and indices[0] < 0:
         indices, counts, inverse = indices[1:], counts[1:], inverse - 1
-    values = (1 + np.log(counts)) * idf[indices]
+    values = (1 + np.log(counts)) * idf.take(indices)
     whole = float(np.sqrt(values @ values))
     if whole:
         values = values * (length / whole)
