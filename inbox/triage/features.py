@@ -286,7 +286,7 @@ def _block(numbers: NDArray[np.intp], idf: NDArray[np.float32], length: float) -
     indices, inverse, counts = _different(numbers)
     if indices.size and indices[0] < 0:
         indices, counts, inverse = indices[1:], counts[1:], inverse - 1
-    values = (1 + np.log(counts)) * idf[indices]
+    values = (1 + np.log(counts)) * idf.take(indices)
     whole = float(np.sqrt(values @ values))
     if whole:
         values = values * (length / whole)
@@ -302,11 +302,11 @@ def _different(
         return _NONE, _NONE, _NONE
     order = numbers.argsort(kind="stable")
     ordered = numbers[order]
-    is_first = np.ones(len(ordered), dtype=np.bool_)
-    np.not_equal(ordered[1:], ordered[:-1], out=is_first[1:])
-    starts = np.append(is_first.nonzero()[0], len(ordered))
+    is_first = np.ones(len(ordered) + 1, dtype=np.bool_)  # and one after the last
+    np.not_equal(ordered[1:], ordered[:-1], out=is_first[1:-1])
+    starts = is_first.nonzero()[0]
     inverse = np.empty(len(ordered), dtype=np.intp)
-    inverse[order] = is_first.cumsum() - 1
+    inverse[order] = is_first[:-1].cumsum() - 1
     return ordered[starts[:-1]], inverse, starts[1:] - starts[:-1]
 
 

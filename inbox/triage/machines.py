@@ -20,7 +20,7 @@ from inbox.triage.model import Head
 LEVELS_FROM = 30_000  # rated messages that the urgency learns from; more teach it little
 WARM_STEPS = 15
 FEW_LABELS = 12
-APART = 2.0  # of an own message's second features; 1 to 4 are alike on six public sets
+APART = 2.5  # of the rarest of an own message's second features; 2 to 4 are alike
 ALONE_LOOSENESS = 0.5
 MOST_ALONE, HALF_ALONE = 0.6, 60  # share of what own messages teach alone; of 60 half of it
 LEAST_STRETCH = 0.3
@@ -65,50 +65,58 @@ def separating(looseness: float, *, stretched: bool = False, joint: bool = True)
     return fit
 
 
-def apart(matrix: Matrix, is_own: NDArray[np.bool_]) -> Matrix:
+def apartness(idf: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return by how much each feature's second copy is stretched, of shape (n_features,).
+
+    By the root of its rarity: words that are in every message say less of what they mean
+    here than of which messages people were asked about.
+    """
+    return np.asarray(APART * np.sqrt(idf / idf.max(initial=1.0)), np.float32)
+
+
+def apart(matrix: Matrix, is_own: NDArray[np.bool_], stretch: NDArray[np.float32]) -> Matrix:
     """Return the matrix with every feature once more, which only own messages have.
 
     So the planes of the starter and those of a company are learned together, each from
     what it is about (Daumé, "Frustratingly easy domain adaptation", ACL 2007).
     """
-    own = sparse.diags_array(np.where(is_own, APART, 0.0).astype(matrix.dtype))
-    second = (own @ matrix).tocsr()
+    own = sparse.diags_array(is_own.astype(matrix.dtype))
+    second = (own @ matrix @ sparse.diags_array(stretch)).tocsr()
     second.eliminate_zeros()
     return sparse.csr_matrix(sparse.hstack([matrix, second], format="csr"))
 
 
-def rejoined(coef: NDArray[np.float32]) -> NDArray[np.float32]:
+def rejoined(coef: NDArray[np.float32], stretch: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the planes, of shape (n_features, n_labels), by which own messages score."""
-    half = len(coef) // 2
-    return coef[:half] + np.float32(APART) * coef[half:]
+    half = len(stretch)
+    return coef[:half] + stretch[:, None] * coef[half:]
 
 
-def with_alone(fit: Fit) -> Fit:
+def with_alone(fit: Fit, stretch: NDArray[np.float32]) -> Fit:
     """Return a fit that adds some of what own messages teach alone, of a matrix ``apart``.
 
     The more of them there are, the more of it, ``MOST_ALONE`` at most; but not how many have
-    which label: those that people were asked about are not drawn at random. A label that
-    none has gets the mean of the others' planes.
+    which label: those that people were asked about are not drawn at random. So the planes
+    lie about the mean of own messages; a label that none has gets the mean of the others'.
     """
 
     def both(matrix: Matrix, targets: Ints, weights: Floats) -> tuple[Floats, Floats]:
         planes, offsets = fit(matrix, targets, weights)
-        half = matrix.shape[1] // 2
-        second = matrix[:, half:]
-        own = np.flatnonzero(np.diff(second.indptr))
+        half = len(stretch)
+        own = np.flatnonzero(np.diff(matrix[:, half:].indptr))
         labels = np.unique(targets)
         met = np.isin(labels, targets[own])
         if met.sum() < min(len(labels), 3):  # nothing to tell apart by
             return planes, offsets
-        given = sparse.csr_matrix(second[own] / APART)
-        svm = _svm(ALONE_LOOSENESS).fit(_double(given), targets[own])
+        given = _double(matrix[own][:, :half])
+        svm = _svm(ALONE_LOOSENESS).fit(given, targets[own])
         share = MOST_ALONE * len(own) / (len(own) + HALF_ALONE)
         alone = svm.coef_
         if len(labels) > 2:
             alone = np.tile(svm.coef_.mean(axis=0), (len(labels), 1))
             alone[met] = svm.coef_
-        planes[:, half:] += share / APART * alone
-        return planes, offsets
+        planes[:, half:] += share * alone / stretch
+        return planes, offsets - share * (given @ alone.T).mean(axis=0)
 
     return both
 

@@ -64,13 +64,13 @@ class Head:
 
         ``calm`` below 1 makes them more alike.
         """
-        scores = row.values @ self.coef[row.indices] + self.intercept
+        scores = row.values @ self.coef.take(row.indices, axis=0) + self.intercept
         return self.shares(scores[list(columns)].astype(np.float64), calm)
 
     def pull(self, row: Row, column: int) -> NDArray[np.float64]:
         """Return how much each feature speaks for one label against the average label."""
-        coef = self.coef[row.indices]
-        against = coef.mean(axis=1)
+        coef = self.coef.take(row.indices, axis=0)
+        against = coef.sum(axis=1) / coef.shape[1]
         return np.asarray(row.values * (coef[:, column] - against), dtype=np.float64)
 
 

@@ -6,6 +6,7 @@ lỗi" and "don hang bi loi" are the same message to every later step.
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -90,27 +91,28 @@ class Document(NamedTuple):
     @property
     def forms(self) -> tuple[str, ...]:
         """What the classifier reads: the forms of all tokens, in order."""
-        return tuple(token.form for token in self.tokens)
+        return tuple([token.form for token in self.tokens])
 
     @property
     def plain(self) -> str:
         """The forms in order, one space between, sentence ends as `` . ``: for rules."""
-        return self.line()[0]
+        return "".join([gap + form for _, gap, form in self._said()]) + " "
 
     def line(self) -> tuple[str, list[int]]:
         """Return ``plain`` and, for each of its characters, the number of its token."""
-        pieces: list[str] = []
         owners: list[int] = []
+        for number, gap, form in self._said():
+            owners.extend([number] * (len(gap) + len(form)))
+        return self.plain, [*owners, max(len(self.tokens) - 1, 0)]
+
+    def _said(self) -> Iterator[tuple[int, str, str]]:
+        """Yield the number and form of each token that rules read, and what is before it."""
         last_end = 0
-        for number, token in enumerate(self.tokens):
-            if not token.is_said:
-                continue
-            between = self.original[last_end : token.start]
-            gap = " . " if between != " " and _BREAK.search(between) else " "
-            pieces.append(gap + token.form)
-            owners.extend([number] * (len(gap) + len(token.form)))
-            last_end = token.end
-        return "".join(pieces) + " ", [*owners, max(len(self.tokens) - 1, 0)]
+        for number, (form, start, end) in enumerate(self.tokens):
+            if form[0].isalnum() or form in _SAID:
+                between = self.original[last_end:start]
+                yield number, " . " if between != " " and _BREAK.search(between) else " ", form
+                last_end = end
 
 
 _SAID = frozenset({"?", "!", "_url", "_mail", "_money", "_code", "_num"})
@@ -164,10 +166,11 @@ def prepare(subject: str, text: str) -> Document:
     for part in parts:
         for match in _TOKEN.finditer(folded, *part):
             start, end = match.span()
-            form = _form(str(match.lastgroup), match.group())
+            kind = match.lastgroup
+            form = _form(str(kind), match.group())
             if places is not None:
                 start, end = places[start], places[end - 1] + 1
-            if not (tokens and tokens[-1].form == form and match.lastgroup in _ONCE):
+            if kind not in _ONCE or not tokens or tokens[-1].form != form:
                 tokens.append(Token(form, start, end))
     return Document(original, tuple(tokens))
 
@@ -198,7 +201,7 @@ def _squeezed(word: str) -> str:
 
 def _places(original: str) -> list[int] | None:
     """Map positions of the folded text to the original; None when they are the same."""
-    if all(len(_FOLD[ord(character)]) == 1 for character in set(original)):
+    if original.isascii() or all(len(_FOLD[ord(one)]) == 1 for one in set(original)):
         return None
     return [
         place

@@ -21,6 +21,7 @@ from inbox.triage.bounds import thresholds_of
 from inbox.triage.calibrating import calibrate
 from inbox.triage.evaluate import Outcome, evaluate
 from inbox.triage.features import Features, Forms
+from inbox.triage.folding import CALIBRATED_ON, MIN_OWN, N_FOLDS, folds_of
 from inbox.triage.machines import (
     LIBRARY,
     Fit,
@@ -28,6 +29,7 @@ from inbox.triage.machines import (
     Ints,
     Matrix,
     apart,
+    apartness,
     fit_logistic,
     going_on,
     rejoined,
@@ -49,12 +51,9 @@ from inbox.triage.ratings import contradicted
 from inbox.triage.shares import doubt
 from inbox.triage.text import prepare
 
-N_FOLDS = 5
-CALIBRATED_ON = 10_000  # messages at most are held out to calibrate and to measure
 FEW_FOLDS_FROM = 5_000  # messages held out; above it three folds do, above CALIBRATED_ON two
 ONE_FOLD_FROM = 30_000
 SEEN_AT_MOST = 75_000  # messages that what is measured learns from; the model itself reads all
-MIN_OWN = 50  # own messages; fewer, and the starter's sentences calibrate too, as so many
 RATED_AT_MOST = 40_000  # messages that the urgency is learned from and measured on
 RULES_UNTIL = 200  # labelled urgencies; below, only written rules lower the urgency
 TOGETHER = range(3_000, 30_001)  # own messages; fewer hold too few pairs, more need none
@@ -146,9 +145,15 @@ def train(
     if not examples:
         raise Invalid("There is nothing to train on: no labelled messages.")
     forms = _forms(examples)
+    is_own = np.array([example.is_own for example in examples])
+    beside = start is None and 0 < is_own.sum() <= min(APART_UNTIL, len(examples) - 1)
     if features is None:
-        own = sum(example.is_own for example in examples) if measured else 0
-        features = start.features if start else Features.fit(forms, together=own in TOGETHER)
+        together = measured and int(is_own.sum()) in TOGETHER
+        # Of own messages beside the starter's each feature counts, so they are read twice.
+        again = [forms[row] for row in np.flatnonzero(is_own)] if beside else []
+        features = (
+            start.features if start else Features.fit([*forms, *again], together=together)
+        )
     data = _data(features, examples, forms)
     del forms  # not needed any more, and large
     kinds = [example.request_type for example in examples]
@@ -158,15 +163,15 @@ def train(
     cold = separating(softness, stretched=like_those_to_come, joint=len(kinds) <= JOINT_UNTIL)
     fit = cold if start is None else going_on(start.types, kinds, softness)
     machine = Machine(fit, cold, 2.0)
-    is_own = np.array([example.is_own for example in examples])
-    if start is None and 0 < is_own.sum() <= min(APART_UNTIL, len(examples) - 1):
-        given = replace(data, matrix=apart(data.matrix, is_own))
-        machine = Machine(with_alone(fit), with_alone(cold), 2.0)
+    if beside:
+        stretch = apartness(features.idf)
+        given = replace(data, matrix=apart(data.matrix, is_own, stretch))
+        machine = Machine(with_alone(fit, stretch), with_alone(cold, stretch), 2.0)
         counts = np.where(is_own, 1.0, MIN_OWN / (~is_own).sum())
         types, unseen = fit_head(
             kinds, None, given, machine, calm=doubt(data.known), counts=counts
         )
-        types = replace(types, coef=rejoined(types.coef))
+        types = replace(types, coef=rejoined(types.coef, stretch))
     else:
         types, unseen = fit_head(kinds, None, data, machine, calm=doubt(data.known))
     levels, unseen_levels = _levels_head(examples, data)
@@ -209,33 +214,7 @@ def _data(features: Features, examples: Sequence[Example], forms: Sequence[Forms
     shape = (len(forms), len(features))
     matrix = sparse.csr_matrix((made.values, made.indices, made.starts), shape=shape)
     weights = np.array([example.weight for example in examples])
-    return Data(matrix, weights, _folds(examples, forms), known)
-
-
-def _folds(examples: Sequence[Example], forms: Sequence[Forms]) -> Ints:
-    """Deal the groups of each type out to the folds, the same way every time.
-
-    Equal texts are one group. The starter's sentences are never held out (-1) once there
-    are enough messages of the company's own.
-    """
-    groups = [
-        example.group or " ".join(said) for example, said in zip(examples, forms, strict=True)
-    ]
-    own = sum(example.is_own for example in examples)
-    held = {
-        group: example.request_type
-        for group, example in zip(reversed(groups), reversed(examples), strict=True)
-        if example.is_own or own < MIN_OWN
-    }
-    random = np.random.default_rng(0)
-    fold_of: dict[str, int] = {}
-    n_folds = max(N_FOLDS, -(-len(held) // CALIBRATED_ON))
-    for label in sorted(set(held.values())):
-        members = [group for group, of in held.items() if of == label]
-        start = int(random.integers(n_folds))
-        for place, member in enumerate(random.permutation(len(members)).tolist()):
-            fold_of[members[member]] = (start + place) % n_folds
-    return np.array([fold_of.get(group, -1) for group in groups], dtype=np.intp)
+    return Data(matrix, weights, folds_of(examples, forms), known)
 
 
 def fit_head(

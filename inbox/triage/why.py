@@ -26,7 +26,7 @@ def strongest_terms(
     things (codes, sums, links) are never shown: the next message has others.
     """
     tokens = document.tokens
-    free = {at for at, token in enumerate(tokens) if weights[at] > 0 and token.is_word}
+    free = {at for at, weight in enumerate(weights) if weight > 0 and tokens[at].is_word}
     terms: dict[str, Term] = {}
     for at in sorted(free, key=lambda place: -weights[place]):
         if len(terms) == n:

@@ -13,6 +13,7 @@ from inbox.triage.machines import (
     Ints,
     Matrix,
     apart,
+    apartness,
     rejoined,
     separating,
     some_of,
@@ -57,15 +58,25 @@ def test_own_messages_have_planes_of_their_own() -> None:
     """The starter says x for a feature, the company's messages y: both keep their say."""
     matrix = sparse.csr_matrix(np.array([[1.0, 0], [0, 1], [0, 1], [1, 0]]))
     is_own = np.array([False, False, True, True])
-    double = apart(matrix, is_own)
+    stretch = np.array([APART, 1], np.float32)
+    double = apart(matrix, is_own, stretch)
     assert double.shape == (4, 4)
     assert not double[:2, 2:].nnz
-    assert np.array_equal(double[2:, 2:].toarray(), APART * matrix[2:].toarray())
+    assert np.array_equal(double[2:, 2:].toarray(), stretch * matrix[2:].toarray())
     targets = np.array([0, 1, 0, 1])
     planes, _ = separating(5.0)(double, targets, np.ones(4))
-    of_starter, of_own = planes[0, :2], rejoined(planes.T.astype(np.float32))[:, 0]
+    of_starter, of_own = planes[0, :2], rejoined(planes.T.astype(np.float32), stretch)[:, 0]
     assert of_starter[0] < of_starter[1]  # the plane is that of the second label
     assert of_own[0] > of_own[1]
+
+
+def test_rare_features_of_own_messages_stretch_most() -> None:
+    stretch = apartness(np.array([1, 4, 9], np.float32))
+    assert np.allclose(stretch, [APART / 3, APART * 2 / 3, APART])
+    assert apartness(np.empty(0, np.float32)).size == 0
+
+
+STRETCH = np.linspace(0.5, 2, 30, dtype=np.float32)
 
 
 @pytest.mark.parametrize("n_labels", [2, 4])
@@ -73,11 +84,12 @@ def test_own_messages_have_planes_of_their_own() -> None:
 def test_what_own_messages_teach_alone_is_added(n_labels: int, n_own: int) -> None:
     matrix, targets, weights = drawn(100, 30, n_labels)
     is_own = np.arange(100) < n_own
-    double = apart(matrix, is_own)
+    double = apart(matrix, is_own, STRETCH)
     before, at = separating(0.5)(double, targets, weights)
-    planes, offsets = with_alone(separating(0.5))(double, targets, weights)
+    planes, offsets = with_alone(separating(0.5), STRETCH)(double, targets, weights)
     assert planes.shape == before.shape
-    assert np.array_equal(offsets, at)
+    added = double[is_own] @ (planes - before).T + offsets - at
+    assert np.allclose(added.sum(axis=0), 0, atol=1e-5)  # none is said more often
     assert np.array_equal(planes[:, :30], before[:, :30])  # the starter's stay
     assert np.array_equal(planes[:, 30:], before[:, 30:]) == (n_own < 2)
 
@@ -85,9 +97,10 @@ def test_what_own_messages_teach_alone_is_added(n_labels: int, n_own: int) -> No
 def test_a_label_that_no_own_message_has_gets_the_mean_of_the_others() -> None:
     matrix, targets, weights = drawn(100, 30, 4)
     is_own = (np.arange(100) < 40) & (targets != 2)
-    double = apart(matrix, is_own)
+    double = apart(matrix, is_own, STRETCH)
     fit = separating(0.5)
-    added = with_alone(fit)(double, targets, weights)[0] - fit(double, targets, weights)[0]
+    both, _ = with_alone(fit, STRETCH)(double, targets, weights)
+    added = both - fit(double, targets, weights)[0]
     assert np.allclose(added[2], added[[0, 1, 3]].mean(axis=0))
 
 

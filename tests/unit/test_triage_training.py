@@ -123,6 +123,14 @@ def test_a_company_may_mean_something_else_than_the_starter(n_own: int) -> None:
     assert np.array_equal(again.model.types.coef, trained.model.types.coef)
 
 
+def test_a_word_of_one_own_message_beside_the_starter_is_known() -> None:
+    starter = [replace(one, is_own=False) for one in made_up(600)]
+    own = Example(text="zyxwv one", request_type=TOPICS[0])
+    assert "zyxwv" in train([*starter, own]).model.features.vocabulary
+    known = train([*starter, replace(own, is_own=False)]).model.features.vocabulary
+    assert "zyxwv" not in known
+
+
 def test_clean_data_earns_an_automatic_zone() -> None:
     trained = train(made_up(400))
     assert trained.model.thresholds.auto_from is not None

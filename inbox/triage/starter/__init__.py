@@ -26,7 +26,8 @@ _SOURCES = (
         _HERE.parent / name
         for name in (
             *("keywords.py", "letter.py", "text.py", "features.py", "bounds.py"),
-            *("calibrating.py", "machines.py", "model.py", "shares.py", "training.py"),
+            *("calibrating.py", "folding.py", "machines.py", "model.py"),
+            *("shares.py", "training.py"),
         )
     ),
 )
