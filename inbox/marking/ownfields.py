@@ -154,7 +154,7 @@ def fill(
     )
     if value:
         session.execute(insert_into(session, OwnValue), _row(conversation.id, field_id, value))
-    data = {"field": field_id, "name": found.name, "new": value}
+    data = {"field": field_id, "name": found.name, "kind": found.kind, "new": value}
     add_event(session, conversation.id, EventKind.FILLED, now, data, by=by.id)
     talks.change(session, conversation.id)
     searchmarks.mark(session, [conversation.id])

@@ -1,7 +1,7 @@
 """Events as one line each, in the reader's language. What needs no line returns None."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import date, datetime, time
 from typing import Any
 
 from inbox.closing import REASONS
@@ -13,7 +13,7 @@ from inbox.templating import N_
 from inbox.views import cover_lines, present_ladder, present_mail, present_written
 from inbox.views.models import Entry
 from inbox.views.words import PRIORITY, URGENCY_NAMES, URGENCY_RULES, Speaker
-from models import Event, EventKind
+from models import Event, EventKind, FieldKind
 
 ICON = {
     EventKind.SORTED: "sparkles",
@@ -310,7 +310,7 @@ def _values(
         "into": str(data.get("into", "")),
         "likely": str(round(100 * data.get("likely", 0))),
         "why": speak.say(URGENCY_RULES.get(data.get("reason", ""), "")),
-        "new": new or "–",
+        "new": _entered(data, new, speak) if event.kind is EventKind.FILLED else new or "–",
         "rule": str(data.get("policy", "")),
         "team": str(data.get("team", "")),
         "type": _type(data.get("request_type", ""), types, speak.language)
@@ -328,6 +328,17 @@ def _values(
         **_passing(data, speak),
         "reason": str(data.get("reason", "")),
     }
+
+
+def _entered(data: Mapping[str, Any], text: str, speak: Speaker) -> str:
+    """Say what an own field got as its reader writes it; "–" where it was emptied."""
+    kind = data.get("kind")  # events of before do not say it
+    if text and kind == FieldKind.DATE:
+        noon = datetime.combine(date.fromisoformat(text), time(12), speak.reader_zone)
+        return speak.date(noon)
+    if kind == FieldKind.NUMBER and speak.language == "vi":
+        return text.replace(".", ",") or "–"
+    return text or "–"
 
 
 def _passing(data: Mapping[str, Any], speak: Speaker) -> dict[str, str]:

@@ -186,6 +186,7 @@ async def test_own_fields(scene: Scene) -> None:
     page = (await binh.get(f"/inbox/{one}")).text
     assert 'value="1250.5"' in page
     assert "set Mã đơn: Đơn 77" in page
+    assert "set Ngày mua: 20 November 2026" in page
     await binh.post(f"/inbox/{one}/fields", {"field": "1", "value": ""})
     assert await listed(binh, "?field=1&value=don+77") == []
     assert (await ha.post("/settings/marks/fields/4/removal")).status_code == 303
