@@ -20,6 +20,7 @@ from inbox.demo.letters import Predict
 from inbox.demo.texts import Story
 from inbox.demo.thread import plan
 from inbox.errors import InboxError
+from inbox.learning.trainings import take_night
 from inbox.rulebook import load_rulebook
 from inbox.settings import Settings
 from inbox.sla.holidays import public_holidays
@@ -66,6 +67,8 @@ async def seed(
     if left:
         await database.write(accounts.create, now)
         await database.write(said.create, now)
+        # Told between two and three at night, it is nothing to learn from at once.
+        await database.write(take_night, now)
 
 
 async def _create(database: Database, now: datetime) -> None:

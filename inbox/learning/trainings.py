@@ -220,11 +220,15 @@ def begin_by_itself(session: Session, now: datetime) -> bool:
     reason = is_time(session, now)
     if not reason:
         return False
-    if reason == "night":
-        company = find_company(session)
-        zone = ZoneInfo(company.time_zone if company is not None else "UTC")
-        night, end = now.astimezone(zone).date().isoformat(), now + timedelta(days=2)
-        if not people.take_turn(session, f"training:{night}", 1, expires_at=end, now=now):
-            return False
+    if reason == "night" and not take_night(session, now):
+        return False
     ask(session, reason, now)
     return True
+
+
+def take_night(session: Session, now: datetime) -> bool:
+    """Take this night's training for oneself; False if it was taken."""
+    company = find_company(session)
+    zone = ZoneInfo(company.time_zone if company is not None else "UTC")
+    night, end = now.astimezone(zone).date().isoformat(), now + timedelta(days=2)
+    return people.take_turn(session, f"training:{night}", 1, expires_at=end, now=now)

@@ -20,7 +20,7 @@ from tests.slow.chatting import (
     number_of,
     stored,
 )
-from tests.slow.product import PATIENCE_S, Product
+from tests.slow.product import PATIENCE_S, Product, until
 
 pytestmark = [
     pytest.mark.slow,
@@ -197,7 +197,9 @@ def test_the_web_process_dies_during_a_chat(product: Product, come: Come) -> Non
     answer(product, number, "Here again.")
     visitor.hears("Here again.")
     expect(visitor.part(".me")).to_have_count(2)
-    assert stored(product, "Written while it was away.") == 1
+    text = "Written while it was away."  # taken for sure; in the conversation in a moment
+    until(lambda: stored(product, text), PATIENCE_S, "the message is there")
+    assert stored(product, text) == 1
 
 
 def test_the_keyboard_alone(product: Product, come: Come) -> None:
