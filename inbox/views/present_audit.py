@@ -210,8 +210,6 @@ FIELDS = {
     "rows": N_("rows"),
     "shadow": N_("model on trial"),
     "position": N_("position"),
-    "settings": N_("settings"),
-    "department_id": N_("department"),
     "filters": N_("filters"),
     "terms": N_("names and codes"),
     "does": N_("what it does"),

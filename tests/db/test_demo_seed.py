@@ -21,6 +21,7 @@ from inbox.demo import seed as module
 from inbox.demo import texts
 from inbox.demo.seed import seed
 from inbox.escalating.due import next_moment
+from inbox.learning.trainings import begin_by_itself, is_time
 from inbox.migrations import migrate
 from inbox.settings import Settings
 from inbox.starter_model import find_starter, register_starter
@@ -123,6 +124,16 @@ async def test_the_sample_company_has_the_sign_ins_that_scripts_rely_on(
         ("api", "api"),
         ("chat", "demo"),
     }
+
+
+async def test_its_story_is_nothing_to_learn_from_in_the_night_it_is_told(
+    sample: Database,
+) -> None:
+    """A demo that is started between two and three does not begin with a training."""
+    tonight = datetime(2026, 11, 22, 19, 30, tzinfo=UTC)  # Monday 02:30 there
+    assert await sample.read(is_time, tonight) == "night"
+    assert not await sample.write(begin_by_itself, tonight)
+    assert await sample.write(begin_by_itself, tonight + timedelta(days=1))
 
 
 async def test_the_agent_is_in_every_team_and_the_supervisor_leads_each(
