@@ -6,11 +6,24 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
-from sqlalchemy import JSON, Column, ColumnElement, Enum, and_, event, false, inspect, or_, true
+from sqlalchemy import (
+    JSON,
+    Column,
+    ColumnElement,
+    Enum,
+    and_,
+    event,
+    false,
+    insert,
+    inspect,
+    or_,
+    true,
+)
 from sqlalchemy import Table as CoreTable
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
+from sqlalchemy.sql.dml import ReturningInsert
 from sqlmodel import Field, SQLModel
 from sqlmodel._compat import SQLModelConfig
 from sqlmodel.sql.sqltypes import UTCDateTime
@@ -94,6 +107,15 @@ def core(table: type[SQLModel]) -> CoreTable:
     """
     found: CoreTable = inspect(table).local_table
     return found
+
+
+def insert_many(table: type[SQLModel]) -> ReturningInsert[Any]:
+    """Return an INSERT for hundreds of rows, which writes them by few statements.
+
+    Only one that returns something does; what it returns is of no use.
+    """
+    plain = core(table)
+    return insert(plain).returning(next(iter(plain.primary_key)))
 
 
 @cache

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import select, update
@@ -208,8 +209,8 @@ def _change(
     return True
 
 
-def facts_of(account: Account) -> dict[str, Any]:
-    """Return what the audit trail says of an account."""
+def facts_of(account: Account | SimpleNamespace) -> dict[str, Any]:
+    """Return what the audit trail says of an account, or of the values of a new one."""
     return {
         "name": account.name,
         "kind": account.kind.value,

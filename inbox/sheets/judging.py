@@ -7,6 +7,7 @@ the rows in, for the world may have changed in between.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import repeat
 from typing import Any
 
 from sqlalchemy import select
@@ -16,6 +17,7 @@ from inbox import dialling
 from inbox.sheets.fields import (
     ACCOUNT_FIELDS,
     CONTACT_FIELDS,
+    NAMES,
     OWN,
     Fault,
     Known,
@@ -160,8 +162,8 @@ def _account(row: Judged, there: There, known: Known, seen: Seen) -> Plan | None
     key = "" if row.wrong else _key_of(row, found, seen)
     if not key:
         return None
-    said = tuple(cells.get(name, "") for name in ACCOUNT_FIELDS)
-    own = sorted(name for name in cells if name.startswith(OWN))
+    said = tuple(map(cells.get, ACCOUNT_FIELDS, repeat("")))
+    own = sorted(cells.keys() - NAMES.keys())
     said += tuple(f"{name}={cells[name]}" for name in own)
     first = seen.accounts.get(key)
     if first is not None and first[0] != row.line:  # its own, where a unit of work ran again
@@ -291,7 +293,7 @@ def account_values(cells: Mapping[str, str], known: Known) -> Changes:
         values["product_groups"] = cells["product_groups"].split(";")
     if "since" in cells:
         values["since"] = date.fromisoformat(cells["since"])
-    own = {name[len(OWN) :]: text for name, text in cells.items() if name.startswith(OWN)}
+    own = {name[len(OWN) :]: cells[name] for name in sorted(cells.keys() - NAMES.keys())}
     return values | ({"fields": own} if own else {})
 
 
@@ -311,7 +313,7 @@ def _contact(row: Judged, there: There, seen: Seen) -> Plan | None:
         row.wrong.append((addresses[0][0], "restricted", ""))
         return None
     whose = row.account.key if row.account is not None else ""
-    said = (*(cells.get(name, "") for name in CONTACT_FIELDS), whose)
+    said = (*map(cells.get, CONTACT_FIELDS, repeat("")), whose)
     keys = [f"{kind}:{value}" for kind, value in addresses]
     keys += [f"id:{number}"] if number is not None else []
     firsts = {one for one in keys if seen.contacts.get(one, (row.line, ()))[0] != row.line}

@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import or_, select
 from sqlmodel import Session
 
+from inbox.db import among
 from inbox.store.erased import find_erased
 from inbox.triage.text import fold
 from models import Account, Contact, ContactIdentity
-from models.base import columns, core
+from models.base import columns
 
 accounts = columns(Account)
 contacts = columns(Contact)
@@ -31,12 +32,12 @@ class There:
         self.by_reference: dict[str, Any] = {}
         self.by_name: dict[str, list[Any]] = {}
         if references or names:
-            found = session.execute(
-                select(*(accounts[name] for name in _ACCOUNT)).where(
-                    or_(accounts.reference.in_(references), accounts.folded.in_(names))
-                )
+            meant = or_(
+                among(session, accounts.reference, references),
+                among(session, accounts.folded, names),
             )
-            for row in found:
+            found = select(*(accounts[name] for name in _ACCOUNT)).where(meant)
+            for row in session.execute(found):
                 if row.reference is not None:
                     self.by_reference[row.reference] = row
                 self.by_name.setdefault(row.folded, []).append(row)
@@ -46,23 +47,19 @@ class There:
         self._load_contacts(session, _values(rows, "email"), _values(rows, "phone"))
 
     def _load_contacts(self, session: Session, emails: set[str], phones: set[str]) -> None:
-        if not emails and not phones:
-            return
-        found = session.execute(
-            select(identities.kind, identities.value, *(contacts[name] for name in _CONTACT))
-            .join(core(Contact), contacts.id == identities.contact_id)
-            .where(
-                or_(
-                    and_(identities.kind == "email", identities.value.in_(emails)),
-                    and_(identities.kind == "phone", identities.value.in_(phones)),
-                )
-            )
-        )
-        for row in found:
-            self.owners[row.kind, row.value] = row.id
-            self.contacts[row.id] = row
         for kind, values in (("email", emails), ("phone", phones)):
+            if not values:
+                continue
+            found = select(identities.value, identities.contact_id).where(
+                identities.kind == kind, among(session, identities.value, values)
+            )
+            for row in session.execute(found):
+                self.owners[kind, row.value] = row.contact_id
             self.erased |= {(kind, one) for one in find_erased(session, kind, values)}
+        if self.owners:
+            whose = among(session, contacts.id, set(self.owners.values()))
+            query = select(*(contacts[name] for name in _CONTACT)).where(whose)
+            self.contacts = {row.id: row for row in session.execute(query)}
 
 
 def _values(rows: Iterable[Mapping[str, str]], name: str) -> set[str]:

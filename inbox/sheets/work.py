@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import NamedTuple
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, select, update
 from sqlmodel import Session
 
 from inbox.clock import utcnow
@@ -34,7 +34,7 @@ from models import (
     SheetRow,
     SheetState,
 )
-from models.base import columns, core
+from models.base import columns, insert_many
 
 files = columns(SheetFile)
 imports = columns(SheetImport)
@@ -280,7 +280,7 @@ def _keep(
     found.done, found.leased_until = found.done + len(some.rows), renewed
     session.add(found)
     session.execute(
-        insert(core(SheetRow)),
+        insert_many(SheetRow),
         [
             {
                 "import_id": number,
@@ -368,8 +368,13 @@ def _bring(session: Session, number: int, now: datetime) -> int:
     for row_id, wrong in late.items():
         values = {"outcome": RowOutcome.WRONG, "wrong": [list(one) for one in wrong]}
         session.execute(update(SheetRow).where(sheet_rows.id == row_id).values(**values))
-    done = [row.id for row in some if row.id not in late]
-    session.execute(delete(SheetRow).where(sheet_rows.id.in_(done)))
+    session.execute(  # those that were wrong before, or are now, stay to be seen
+        delete(SheetRow).where(
+            sheet_rows.import_id == number,
+            sheet_rows.id.between(some[0].id, some[-1].id),
+            sheet_rows.outcome != RowOutcome.WRONG,
+        )
+    )
     said = Counter(row.outcome.value for row in some if row.id in late)
     found.counts = dict(
         Counter(found.counts) - said + Counter({RowOutcome.WRONG.value: len(late)})

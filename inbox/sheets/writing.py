@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import insert, select, update
@@ -9,10 +10,11 @@ from sqlmodel import Session
 
 from inbox.accounts.contacts import put_contact_into_account
 from inbox.accounts.keeping import facts_of
+from inbox.db import among
 from inbox.ruling import STANDARD, set_tiers
 from inbox.sheets.judging import Judged, Plan
 from inbox.store import accounts as rows
-from inbox.store.audit import add_entry
+from inbox.store.audit import add_entry, add_new
 from models import (
     Account,
     AccountKind,
@@ -23,7 +25,7 @@ from models import (
     Contact,
     ContactIdentity,
 )
-from models.base import columns, core
+from models.base import columns, core, insert_many
 
 accounts = columns(Account)
 contacts = columns(Contact)
@@ -66,10 +68,8 @@ def _write_accounts(
         ids |= dict(zip((plan.key for plan in new), found.scalars(), strict=True))
         made = [ids[plan.key] for plan in new]
         rows.begin_figures(session, made, now)
-        for number, one in zip(made, values, strict=True):
-            after = facts_of(Account(**one))
-            thing, done = AuditThing.ACCOUNT, AuditAction.CREATED
-            add_entry(session, thing, number, done, now, by=by, after=after)
+        facts = [facts_of(SimpleNamespace(**one)) for one in values]
+        add_new(session, AuditThing.ACCOUNT, zip(made, facts, strict=True), now, by=by)
     for plan in plans:
         if plan.after and (plan.id is not None or plan.is_again):
             _change_account(session, ids[plan.key], _typed(plan.after), by, now)
@@ -130,7 +130,7 @@ def _write_contacts(
 
 
 def _tiers(session: Session, ids: Iterable[int]) -> dict[int, str]:
-    query = select(accounts.id, accounts.tier).where(accounts.id.in_(sorted(set(ids))))
+    query = select(accounts.id, accounts.tier).where(among(session, accounts.id, set(ids)))
     return {row.id: row.tier for row in session.execute(query)}
 
 
@@ -144,7 +144,7 @@ def _add_addresses(session: Session, plans: Iterable[tuple[Plan, int]], now: dat
         for kind, value in plan.addresses
     ]
     if found:
-        session.execute(insert(core(ContactIdentity)), found)
+        session.execute(insert_many(ContactIdentity), found)
 
 
 def _change_contact(

@@ -1,12 +1,13 @@
 """The audit trail: who changed what about the company."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session
 
 from models import AuditAction, AuditEntry, AuditThing
+from models.base import insert_many
 
 
 def add_entry(
@@ -38,3 +39,21 @@ def add_entry(
             after={key: value for key, value in new.items() if key not in same},
         )
     )
+
+
+def add_new(
+    session: Session,
+    thing: AuditThing,
+    made: Iterable[tuple[int, Mapping[str, Any]]],
+    now: datetime,
+    *,
+    by: int | None,
+) -> None:
+    """Write down that many things were made: each one's number, and what it is."""
+    common = {"at": now, "actor_id": by, "thing": thing, "action": AuditAction.CREATED}
+    rows = [
+        {**common, "thing_id": str(number), "before": {}, "after": dict(after)}
+        for number, after in made
+    ]
+    if rows:
+        session.execute(insert_many(AuditEntry), rows)
