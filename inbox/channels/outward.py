@@ -18,6 +18,11 @@ from inbox.errors import Rejected, Unavailable
 MOST_CHARS = 2000
 MOST_ADDRESSES = 3
 HTTPS = 443
+PRIVATE = "This address leads into a private network."
+LOCAL = (  # ends of names that only a network of its own knows, never the internet
+    *("localhost", "localdomain", "local", "internal", "intranet", "private"),
+    *("corp", "home", "home.arpa", "lan"),
+)
 _GLOBAL = IPv6Network("2000::/3")  # all that was ever given out
 _NAT64 = IPv6Network("64:ff9b::/96")  # leads to the IPv4 address in its last four bytes
 
@@ -73,9 +78,15 @@ def check_url(url: str, own: Collection[str] = ()) -> SplitResult:
     if parts.scheme != "https" or port not in (None, HTTPS):
         raise Rejected("Only https addresses are called.")
     literal = _literal(parts.hostname)
-    if literal is not None and not is_public(literal):
-        raise Rejected("This address leads into a private network.")
+    if _is_local(parts.hostname) if literal is None else not is_public(literal):
+        raise Rejected(PRIVATE)
     return parts
+
+
+def _is_local(host: str) -> bool:
+    """Tell whether a name is one that only a network of its own knows: ``printer.local``."""
+    name = host.lower().rstrip(".")
+    return "." not in name or name.endswith(tuple(f".{end}" for end in LOCAL))
 
 
 def _literal(host: str) -> IPv4Address | IPv6Address | None:
@@ -107,7 +118,7 @@ async def look_up(url: str, own: Collection[str] = ()) -> Target:
         raise Unavailable(f"{host} is not known just now.") from error
     addresses = list(dict.fromkeys(ip_address(str(one[4][0])) for one in found))
     if not addresses or not all(is_public(one) for one in addresses):
-        raise Rejected("This address leads into a private network.")
+        raise Rejected(PRIVATE)
     urls = (
         urlunsplit(parts._replace(netloc=f"[{one}]" if one.version == 6 else str(one)))
         for one in addresses[:MOST_ADDRESSES]

@@ -180,10 +180,10 @@ def _person_id(session: "Session", email: str) -> int:
 def _facts(one: "Change", names: dict[int, str]) -> dict[str, Any]:
     """Return a change as JSON has it; ``by`` is null for the product and for commands."""
     if one.entry is not None:
-        what, old, new = one.entry.action.value, one.entry.before, one.entry.after
+        what = one.entry.action.value
     elif one.event is not None:
-        what, data = one.event.kind.value, one.event.data
-        old, new = data.get("from", {}), data.get("to", {})
+        what = one.event.kind.value
+    old, new = one.moves()
     return {
         "at": one.place.at.isoformat(),
         "by": names.get(one.actor_id or 0),

@@ -17,7 +17,7 @@ from sqlmodel import Session
 from inbox.company.installation import MOST_NAME, WEEKDAYS, is_zone
 from inbox.company.profile import WRONG_ZONE
 from inbox.company.staff import FILL_IN, LOOK_AGAIN
-from inbox.errors import Conflict, Invalid, NotFound
+from inbox.errors import Invalid, NotFound
 from inbox.sla.calendar import CalendarError, WorkingCalendar
 from inbox.sla.spec import read_day
 from inbox.store.audit import add_entry
@@ -32,6 +32,7 @@ COUNTRY_OF = {"Asia/Ho_Chi_Minh": "VN", "Asia/Saigon": "VN"}
 WRONG_HOURS = N_("Write times as 08:00, each one after the one before it, up to 24:00.")
 WRONG_DAY = N_("This is no date of these years.")
 WRONG_END = N_("It lies before the first day, or more than three months after it.")
+TAKEN = N_("There is a calendar of this name already.")
 CLOSED_ALWAYS = N_("At least one day of the week has to be open.")
 MOST_DAYS = 1000  # days off and special days in one calendar
 LONGEST_RUN = timedelta(days=92)
@@ -85,11 +86,7 @@ def get_calendar(session: Session, calendar_id: int, *, to_change: bool = False)
 
 def check_week(week: Week) -> None:
     """Raise ``Invalid`` with a sentence for each field (a weekday's is its key)."""
-    wrong = {}
-    if not week.name.strip():
-        wrong["name"] = FILL_IN
-    elif len(week.name) > MOST_NAME:
-        wrong["name"] = N_("This is too long.")
+    wrong = _wrong_name(week.name)
     if not is_zone(week.time_zone):
         wrong["time_zone"] = WRONG_ZONE
     for day in WEEKDAYS:
@@ -101,6 +98,12 @@ def check_week(week: Week) -> None:
         wrong["mon"] = CLOSED_ALWAYS
     if wrong:
         raise Invalid(LOOK_AGAIN, wrong)
+
+
+def _wrong_name(name: str) -> dict[str, str]:
+    if not name.strip():
+        return {"name": FILL_IN}
+    return {"name": N_("This is too long.")} if len(name) > MOST_NAME else {}
 
 
 def spec_of(week: Week, old: Mapping[str, Any]) -> dict[str, Any]:
@@ -117,12 +120,10 @@ def add_calendar(
     Raises
     ------
     Invalid
-        If it has no name.
-    Conflict
-        If the name is taken.
+        If it has no name, one too long, or another calendar's.
     """
-    if not name.strip() or len(name) > MOST_NAME:
-        raise Invalid(LOOK_AGAIN, {"name": FILL_IN})
+    if wrong := _wrong_name(name):
+        raise Invalid(LOOK_AGAIN, wrong)
     made = Calendar(name=name.strip(), spec=dict(get_calendar(session, copy_of).spec))
     _flush(session, made)
     after = {"name": made.name, **made.spec}
@@ -137,7 +138,7 @@ def _flush(session: Session, calendar: Calendar) -> None:
     try:
         session.flush()
     except IntegrityError as error:
-        raise Conflict("There is a calendar of this name already.") from error
+        raise Invalid(LOOK_AGAIN, {"name": TAKEN}) from error
 
 
 def save_week(
@@ -148,9 +149,7 @@ def save_week(
     Raises
     ------
     Invalid
-        With a sentence for each field that has to change.
-    Conflict
-        If another calendar has the name.
+        With a sentence for each field that has to change; another calendar may have the name.
     """
     check_week(week)
     calendar = get_calendar(session, calendar_id, to_change=True)

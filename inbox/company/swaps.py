@@ -38,6 +38,7 @@ NO_COLLEAGUE = N_("Choose a colleague of one of your teams.")
 NOT_WORKING = N_("That is outside the working hours: there is no shift to give.")
 TOO_MANY = N_("You have offered enough. Take some back first.")
 ANSWERED = N_("This offer was answered or taken back already, or its shift has begun.")
+SAME = N_("You have offered them this shift already.")
 NONE = N_("There is no such offer.")
 NOBODY_LEFT = N_("Then nobody of a team would be there on one of these days.")
 
@@ -58,7 +59,8 @@ def offer(session: Session, wanted: Offer, *, by: Person, now: datetime) -> int:
     Raises
     ------
     Invalid
-        If the times are none, nobody works then, or it is no colleague of one's teams.
+        If the times are none, nobody works then, it is no colleague of one's teams, or the
+        same is offered to them already.
     Conflict
         If one has offered twenty already.
     """
@@ -70,7 +72,10 @@ def offer(session: Session, wanted: Offer, *, by: Person, now: datetime) -> int:
         _check_span(session, wanted.to_id, wanted.back, now, "back_ends_at")
     if len(note := wanted.note.strip()) > service.MOST_NOTE:
         raise Invalid(service.TOO_LONG, {"note": service.TOO_LONG})
-    if len(list_offers(session, now, by.id)) >= MOST_OPEN:
+    waiting = list_offers(session, now, by.id)
+    if any(_is_same(one, wanted, by.id) for one in waiting):
+        raise Invalid(SAME, {"starts_at": SAME})
+    if len(waiting) >= MOST_OPEN:
         raise Conflict(TOO_MANY)
     starts, ends = wanted.back or (None, None)
     swap = Swap(
@@ -88,6 +93,16 @@ def offer(session: Session, wanted: Offer, *, by: Person, now: datetime) -> int:
     _note(session, swap, AuditAction.CREATED, by, now, after=facts_of(swap))
     _say(session, swap, "offered", to=swap.to_id, who=swap.from_id, now=now)
     return swap.id
+
+
+def _is_same(swap: Swap, wanted: Offer, agent_id: int) -> bool:
+    """Tell whether this is offered by them already; another note makes it no other shift."""
+    return (
+        swap.from_id == agent_id
+        and swap.to_id == wanted.to_id
+        and (swap.starts_at, swap.ends_at) == wanted.shift
+        and back_of(swap) == wanted.back
+    )
 
 
 def list_partners(session: Session, agent_id: int) -> set[int]:

@@ -108,13 +108,13 @@ def _settle(session: Session, job: Job, **values: Any) -> bool:
 
 def note_sent(session: Session, hook_id: int, job: Job, answer: Answer, now: datetime) -> None:
     """Write down that the receiver has it, and that the webhook works."""
-    said = {"code": answer.code, "answer": answer.text, "error": ""}
-    _settle(session, job, state=HookState.SENT, sent_at=now, next_at=now, **said)
     session.execute(
         update(Webhook)
         .where(hooks.id == hook_id)
         .values(last_ok_at=now, failing_since=None, failures=0, last_error="")
     )
+    said = {"code": answer.code, "answer": answer.text, "error": ""}
+    _settle(session, job, state=HookState.SENT, sent_at=now, next_at=now, **said)
 
 
 def note_failed(
@@ -125,7 +125,11 @@ def note_failed(
     now: datetime,
     answer: Answer | None = None,
 ) -> None:
-    """Have it tried again after a pause, until a day is over."""
+    """Have it tried again after a pause, until a day is over.
+
+    A webhook's row is locked before those of its events, as whoever switches it off does.
+    """
+    hook = session.get_one(Webhook, hook_id, populate_existing=True, with_for_update=True)
     said: dict[str, Any] = {"error": reason[:300], "code": None, "answer": ""}
     asked_s = 0.0
     if answer is not None:
@@ -137,7 +141,6 @@ def note_failed(
         pause_s = PAUSES_S[job.round - 1] * random.uniform(1 - SPREAD, 1 + SPREAD)  # noqa: S311 -- spreads load, hides nothing
         until = now + timedelta(seconds=max(pause_s, asked_s))
         _settle(session, job, next_at=until, **said)
-    hook = session.get_one(Webhook, hook_id, populate_existing=True, with_for_update=True)
     hook.failing_since = hook.failing_since or now
     hook.failures += 1
     hook.last_error = reason[:300]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from inbox.store.reports import FEW, Sums, percentile
+from inbox.store.reports import FEW, IN_TIME_OR_LATE, Sums, percentile
 from inbox.templating import N_
 
 Say = Callable[[str], str]
@@ -86,6 +86,7 @@ OUTCOMES = {
     "missed": N_("late"),
     "excused": N_("no longer owed"),
 }
+LISTED_OUTCOMES = {**OUTCOMES, IN_TIME_OR_LATE: N_("in time or late")}
 KEPT, BROKEN = N_("kept"), N_("missed")
 NOBODY = N_("Nobody")
 NO_TEAM = N_("No team")

@@ -48,7 +48,7 @@ NOBODY = N_("Nobody here is called “%(value)s”.")
 UNKNOWN = N_("There is no “%(value)s” for %(operator)s here.")
 _CHANNEL_WORDS = {
     "email": ("mail", "e-mail", "thu", "thu-dien-tu"),
-    "form": ("bieu-mau", "web", "webform"),
+    "form": ("bieu-mau", "bieu-mau-web", "web", "webform", "web-form"),
     "chat": ("tro-chuyen",),
     "phone": ("call", "dien-thoai", "goi"),
 }
@@ -163,7 +163,7 @@ def _condition(
         return _owner(session, one, who)
     column, ids = _named(session, one)
     if not ids:
-        raise Unclear(UNKNOWN, value=one.said, operator=f"{one.name}:")
+        raise Unclear(UNKNOWN, value=one.said, operator=one.operator)
     if one.name == "tag":
         ids = select(tagged.conversation_id).where(tagged.tag_id.in_(ids))
     fits: ColumnElement[bool] = column.in_(ids)
@@ -195,7 +195,7 @@ def _channel(one: Filter) -> str:
     for kind in known:
         if bare == kind or bare in _CHANNEL_WORDS.get(kind, ()):
             return kind
-    raise Unclear(UNKNOWN, value=one.said, operator="channel:")
+    raise Unclear(UNKNOWN, value=one.said, operator=one.operator)
 
 
 def _owner(session: Session, one: Filter, who: Person) -> ColumnElement[bool]:

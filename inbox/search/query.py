@@ -49,33 +49,35 @@ _SAME: dict[str, tuple[str, ...]] = {
 OPERATORS = {name: name for name in _SAME} | {
     other: name for name, others in _SAME.items() for other in others
 }
+_ENGLISH = ("priority", "filename", "since")  # the others there are Vietnamese
+# What may be typed for each choice, folded or not; the first is what we call it ourselves.
 _STATUS = {
-    "open": ("mo", "dang-mo"),
-    "waiting": ("cho", "cho-khach"),
-    "snoozed": ("hen", "hen-lai"),
-    "resolved": ("done", "xong", "da-xong"),
-    "spam": ("rac", "thu-rac"),
-    "merged": ("gop", "da-gop"),
+    "open": ("đang-mở", "mở"),
+    "waiting": ("chờ-khách", "chờ"),
+    "snoozed": ("tạm-gác", "gác", "hẹn", "hẹn-lại"),
+    "resolved": ("đã-xong", "xong", "done"),
+    "spam": ("thư-rác", "rác"),
+    "merged": ("đã-gộp", "gộp"),
 }
 _CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
     "status": _STATUS,
     "is": {
-        "late": ("tre", "tre-han", "qua-han", "overdue"),
-        "unassigned": ("chua-giao", "unowned"),
-        "mine": ("me", "cua-toi"),
-        "unread": ("chua-doc",),
+        "late": ("trễ", "trễ-hạn", "quá-hạn", "overdue"),
+        "unassigned": ("chưa-giao", "unowned"),
+        "mine": ("của-tôi", "me"),
+        "unread": ("chưa-đọc",),
         **_STATUS,
     },
     "has": {
-        "file": ("tep", "attachment", "files", "dinh-kem"),
-        "note": ("ghi-chu", "notes"),
-        "reply": ("tra-loi",),
+        "file": ("tệp", "đính-kèm", "attachment", "files"),
+        "note": ("ghi-chú", "notes"),
+        "reply": ("trả-lời",),
     },
     "urgency": {
-        "urgent": ("khan", "p1", "khan-cap"),
+        "urgent": ("khẩn", "khẩn-cấp", "p1"),
         "high": ("cao", "p2"),
-        "normal": ("thuong", "p3", "binh-thuong"),
-        "low": ("thap", "p4"),
+        "normal": ("thường", "bình-thường", "p3"),
+        "low": ("thấp", "p4"),
     },
 }
 _DAYS = {"today": 0, "hom-nay": 0, "yesterday": 1, "hom-qua": 1}
@@ -115,6 +117,7 @@ class Filter:
     value: str  # folded; of a choice the English one
     negated: bool = False
     said: str = ""  # as it was typed
+    operator: str = field(default="", compare=False)  # likewise, with its colon
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +233,7 @@ class _Reading:
             chosen = one.strip()
             if name in _CHOICES:
                 chosen = _choice(name, chosen, typed)
-            self.filters.append(Filter(name, chosen, negated, said))
+            self.filters.append(Filter(name, chosen, negated, said, f"{typed}:"))
 
     def _quote(self, said: str, negated: bool) -> None:
         words = tuple(words_of(said))
@@ -250,7 +253,7 @@ class _Reading:
         if name in ("before", "after"):
             return Unclear(NEEDS_DATE, operator=operator)
         if name in _CHOICES:
-            return Unclear(NEEDS_ONE_OF, operator=operator, choices=", ".join(_CHOICES[name]))
+            return _needs_one_of(name, typed)
         return Unclear(NEEDS_WORD, operator=operator)
 
 
@@ -280,9 +283,17 @@ def _term(said: str, digits: str = "", *, negated: bool = False, mark: str = "")
 def _choice(name: str, value: str, typed: str) -> str:
     bare = value.replace(" ", "-").replace("_", "-")
     for choice, others in _CHOICES[name].items():
-        if bare == choice or bare in others:
+        if bare == choice or bare in map(fold, others):
             return choice
-    raise Unclear(NEEDS_ONE_OF, operator=f"{typed}:", choices=", ".join(_CHOICES[name]))
+    raise _needs_one_of(name, typed)
+
+
+def _needs_one_of(name: str, typed: str) -> Unclear:
+    """Say what may stand after an operator, in the language that it was typed in."""
+    known = _CHOICES[name]
+    is_english = fold(typed) in (name, *_ENGLISH)
+    choices = list(known) if is_english else [others[0] for others in known.values()]
+    return Unclear(NEEDS_ONE_OF, operator=f"{typed}:", choices=", ".join(choices))
 
 
 def _date(said: str, today: date, typed: str) -> date:

@@ -58,6 +58,8 @@ NOW_BY = {
 }
 OF_OPEN = {"type": 2, "agent": 2, "tier": 2, "hour": 2, "cause": 2, "team": 3, "channel": 4}
 Cell = tuple[date, str, str, int | None, str]
+IN_TIME_OR_LATE = "decided"  # what a share is of: an outcome that a list may ask for
+OF_A_SHARE = (Outcome.MET, Outcome.MISSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +222,10 @@ def _is_wanted(cell: Cell, wanted: Wanted) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """The facts behind one number. None narrows nothing; id 0 is "nobody" or "no team"."""
+    """The facts behind one number. None narrows nothing; id 0 is "nobody" or "no team".
+
+    The outcome ``IN_TIME_OR_LATE`` is two: what ``Sums.decided`` counts.
+    """
 
     first: date
     last: date
@@ -236,15 +241,24 @@ class Listed:
     came_back: bool | None = None
     reopened: bool | None = None
 
+    @property
+    def is_of_a_share(self) -> bool:
+        """Whether it is what a share is of: in time or late, nothing that is excused."""
+        return self.outcome == IN_TIME_OR_LATE
+
     def narrowed(self) -> dict[str, Any]:
         """Return the columns that have to be equal."""
         names = [one.name for one in fields(self) if one.name not in ("first", "last")]
         chosen = {name: getattr(self, name) for name in names}
+        if self.is_of_a_share:
+            del chosen["outcome"]
         return {name: value for name, value in chosen.items() if value is not None}
 
     def takes(self, fact: ReportFact) -> bool:
         """Tell whether a fact is on the list."""
         if not self.first <= fact.day <= self.last:
+            return False
+        if self.is_of_a_share and fact.outcome not in OF_A_SHARE:
             return False
         return all(
             (getattr(fact, name) or None) == (value or None)
@@ -270,6 +284,8 @@ def count_facts(session: Session, listed: Listed) -> int:
 
 def _listed(query: Select[Any], listed: Listed) -> Select[Any]:
     query = query.where(facts.day.between(listed.first, listed.last))
+    if listed.is_of_a_share:
+        query = query.where(facts.outcome.in_(OF_A_SHARE))
     for name, value in listed.narrowed().items():
         if name in ("team_id", "agent_id") and value == 0:
             query = query.where(facts[name].is_(None))

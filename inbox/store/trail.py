@@ -49,6 +49,22 @@ class Change:
     event: Event | None = None
     entry: AuditEntry | None = None
 
+    def moves(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the fields that changed, as they were and as they are.
+
+        An event may say ``to`` of somebody, as a forwarded message does: a field of that name.
+        """
+        if self.entry is not None:
+            return self.entry.before, self.entry.after
+        data = self.event.data if self.event is not None else {}
+        return _fields("from", data.get("from")), _fields("to", data.get("to"))
+
+
+def _fields(name: str, said: Any) -> dict[str, Any]:
+    if said is None:
+        return {}
+    return said if isinstance(said, dict) else {name: said}
+
 
 def list_trail(
     session: Session, wanted: Wanted, *, after: Place | None, limit: int

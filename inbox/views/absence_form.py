@@ -62,19 +62,19 @@ def plan_of(form: Form, zone: ZoneInfo) -> Plan:
     )
 
 
-def moment_of(text: str, name: str, zone: ZoneInfo) -> datetime:
+def moment_of(text: str, name: str, zone: ZoneInfo, wrong: str = WRONG_TIME) -> datetime:
     """Read a time of a form; without a zone it is in this one.
 
     Raises
     ------
     Invalid
-        If it is none.
+        If it is none, which ``wrong`` says.
     """
     try:
         found = read_time(text)
         return found if found.tzinfo is not None else found.replace(tzinfo=zone)
     except ValueError as error:
-        raise Invalid(WRONG_TIME, {name: WRONG_TIME}) from error
+        raise Invalid(wrong, {name: wrong}) from error
 
 
 def form_of(absence: Absence, speak: Speaker) -> Form:
@@ -122,6 +122,16 @@ class Line:
     is_running: bool
     is_absence: bool
     bar: tuple[int, int, int]  # days before it, of it, and after it, on the timeline
+    errors: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A change of one absence that cannot be: what was typed, and what is wrong with it."""
+
+    absence_id: int
+    form: Form
+    errors: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +164,17 @@ def load_all(session: Session, now: datetime) -> Shown:
     return replace(shown, gaps=gaps, offers=list_offers(session, now))
 
 
-def lines_of(shown: Shown, speak: Speaker) -> list[Line]:
-    """Return the list's lines."""
-    return [_line(one, shown.colleagues, speak) for one in shown.absences]
+def lines_of(shown: Shown, speak: Speaker, refused: Refused | None = None) -> list[Line]:
+    """Return the list's lines, the refused one as it was typed."""
+    lines = [_line(one, shown.colleagues, speak) for one in shown.absences]
+    if refused is None:
+        return lines
+    return [
+        replace(one, form=refused.form, errors=refused.errors)
+        if one.id == refused.absence_id
+        else one
+        for one in lines
+    ]
 
 
 def _line(one: Absence, colleagues: Mapping[int, Colleague], speak: Speaker) -> Line:

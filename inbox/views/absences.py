@@ -10,10 +10,11 @@ from msgspec import Struct
 from inbox.clock import utcnow
 from inbox.company import absences as service
 from inbox.company import covering
-from inbox.errors import InboxError, Invalid
+from inbox.errors import Invalid
 from inbox.templating import N_
 from inbox.views.absence_form import (
     Form,
+    Refused,
     empty_form,
     empty_hours_form,
     lines_of,
@@ -60,7 +61,11 @@ async def show_absences(request: HttpRequest) -> Response[Any]:
 
 
 async def _page_of_all(
-    request: HttpRequest, typed: Form | None, errors: dict[str, str], code: int
+    request: HttpRequest,
+    typed: Form | None,
+    errors: dict[str, str],
+    code: int,
+    refused: Refused | None = None,
 ) -> Response[str]:
     speak = await speaker_for(request)
     shown = await read(request, load_all, speak.now)
@@ -73,7 +78,7 @@ async def _page_of_all(
         "settings/absences.html",
         code=code,
         active="settings",
-        lines=lines_of(shown, speak),
+        lines=lines_of(shown, speak, refused),
         weeks=weeks_of(speak),
         offers=[offer_line(one, shown.colleagues, speak, 0) for one in shown.offers],
         gaps=[(speak.date(day), team) for day, team in shown.gaps],
@@ -107,7 +112,11 @@ async def show_own(request: HttpRequest) -> Response[Any]:
 
 
 async def _page_of_own(
-    request: HttpRequest, typed: Form | None, errors: dict[str, str], code: int
+    request: HttpRequest,
+    typed: Form | None,
+    errors: dict[str, str],
+    code: int,
+    refused: Refused | None = None,
 ) -> Response[str]:
     speak, me = await speaker_for(request), person(request).id
     shown = await read(request, load_shown, speak.now, me)
@@ -118,7 +127,7 @@ async def _page_of_own(
         request,
         "absences/own.html",
         code=code,
-        lines=lines_of(shown, speak),
+        lines=lines_of(shown, speak, refused),
         people=sorted(others, key=lambda one: one.name),
         backup=backup.name if backup is not None else "",
         covered=shown.covered.get(me, 0),
@@ -168,16 +177,19 @@ async def change(request: HttpRequest, absence_id: FromPath[int]) -> Response[An
         plan = plan_of(form, await reader_zone(request))
         await write(request, service.change, absence_id, plan, by=by, now=utcnow())
     except Invalid as error:
-        return await _refused(request, form.back, error)
+        return await _refused(request, absence_id, form, error)
     return flash(request, done, N_("The absence is changed."))
 
 
-async def _refused(request: HttpRequest, back: str, error: InboxError) -> Response[str]:
-    """Say what is wrong above the list: the line that was meant is among many."""
+async def _refused(
+    request: HttpRequest, absence_id: int, form: Change, error: Invalid
+) -> Response[str]:
+    """Say what is wrong above the list, and in the line that was meant, open and as typed."""
     errors = {"": words(request)(error.message)}
-    if back == "all" and person(request).sees_all:
-        return await _page_of_all(request, None, errors, error.status)
-    return await _page_of_own(request, None, errors, error.status)
+    refused = Refused(absence_id, form, spoken_errors(request, error))
+    if form.back == "all" and person(request).sees_all:
+        return await _page_of_all(request, None, errors, error.status, refused)
+    return await _page_of_own(request, None, errors, error.status, refused)
 
 
 @post("/absences/{absence_id:int}/end", opt={"access": AGENT, "fields": fields_of(From)})

@@ -32,6 +32,8 @@ from inbox.views.security import form_fields, safe_next
 from inbox.views.site import HttpRequest, number_of, person, read, site, write
 from models import Agent, Contact, Conversation
 
+NOT_DONE = N_("Not done: %(who)s wrote %(time)s ago.")
+
 T = TypeVar("T")
 
 
@@ -216,9 +218,7 @@ async def resolve(request: HttpRequest, number: FromPath[int]) -> Response[Any]:
     try:
         await act(request, number, _resolve, kept=kept, reason=reason, seen=seen)
     except NewerMessage as error:
-        sentence = words(request)("Not done: %(who)s wrote %(n)s seconds ago.")
-        said = {"who": error.who, "n": error.seconds_ago}
-        raise Conflict(sentence % said) from error
+        raise Conflict(stale.who_wrote(NOT_DONE, error, words(request))) from error
     except ReasonNeeded:
         if wants_partial(request):
             raise

@@ -27,6 +27,7 @@ from inbox.store.pages import Thread, load_thread
 from inbox.store.people import team_names
 from inbox.templating import N_
 from inbox.views.forms import (
+    TooOld,
     check_page_token,
     page_token,
     peer,
@@ -230,14 +231,17 @@ async def post_more(request: HttpRequest, token: FromPath[str]) -> Response[Any]
     """Add to a request from its customer's page."""
     fields, _ = await posted_fields(request, KNOWN_MORE)
     text = fields.get("body", "")
-    if fields.get("solved") and not text.strip():
-        check_page_token(request, f"status:{token}", fields.get("token", ""))
-        await write(request, _close, token)
-        return Redirect(f"/s/{token}", status_code=303)
-    if not text.strip():
+    if not text.strip() and not fields.get("solved"):
         errors = {"body": N_("Please write something first.")}
         return await _status_page(request, token, {}, errors, 422)
-    check_page_token(request, f"status:{token}", fields.get("token", ""))
+    try:
+        check_page_token(request, f"status:{token}", fields.get("token", ""))
+    except TooOld as error:
+        again = {"body": error.message}
+        return await _status_page(request, token, {"body": text}, again, error.status)
+    if not text.strip():
+        await write(request, _close, token)
+        return Redirect(f"/s/{token}", status_code=303)
     if fields.get("website"):
         return Redirect(f"/s/{token}", status_code=303)
     staged = await write(request, _stage_more, token, fields, peer(request))

@@ -23,10 +23,12 @@ from inbox.outgoing.word import WRONG_TIME
 from inbox.templating import N_
 from inbox.views.security import read_form
 from inbox.views.site import HttpRequest, person, read, reader_zone, write
+from inbox.views.stale import who_wrote
 
 MAX_FORM_BYTES = 16 * 1024 * 1024  # what is more is not even read
 TOO_MANY_FILES = N_("At most 20 files fit into one message.")
 TOO_LARGE_FILES = N_("The files are larger than 10 MB together. Send fewer or smaller.")
+NEWER = N_("Not sent: %(who)s wrote %(time)s ago.")
 CAME_BACK = N_("Not sent: mail to %(address)s came back before. Send it there anyway?")
 
 
@@ -137,8 +139,7 @@ def asks_first(error: NewerMessage | NoDelivery, say: Callable[[str], str]) -> d
     """Return what the composer says where it asks before it sends."""
     if isinstance(error, NoDelivery):
         return {"collision": say(CAME_BACK) % {"address": error.address}, "anyway": True}
-    sentence = say("Not sent: %(who)s wrote %(n)s seconds ago.")
-    return {"collision": sentence % {"who": error.who, "n": error.seconds_ago}}
+    return {"collision": who_wrote(NEWER, error, say)}
 
 
 def said_why(error: InboxError, say: Callable[[str], str]) -> str:

@@ -52,8 +52,14 @@ MAX_FORM_BYTES = 16 * 1024 * 1024  # what is more is not even read
 FORM_LIVES = timedelta(days=2)
 WAIT_S = 2.0
 FIELDS = ("name", "email", "phone", "subject", "body", "request_type")
+TOO_OLD = N_("This page had been open for too long. Nothing is lost: please send it once more.")
+FILES_AGAIN = N_("Choose your files once more.")
 OWN = re.compile(r"own_[0-9]{1,9}")
 KNOWN = frozenset({*FIELDS, "product_group", "token", "website", "files", "language"})
+
+
+class TooOld(Forbidden):
+    """A form that lay open too long, or that no page of ours sent; once more, it may go."""
 
 
 def page_token(request: HttpRequest, purpose: str) -> str:
@@ -67,7 +73,7 @@ def check_page_token(request: HttpRequest, purpose: str, token: str) -> None:
 
     Raises
     ------
-    Forbidden
+    TooOld
         If the token is missing, forged or expired.
     """
     text, _, signature = token.rpartition(".")
@@ -75,7 +81,7 @@ def check_page_token(request: HttpRequest, purpose: str, token: str) -> None:
     fresh = 0 <= utcnow().timestamp() - at < FORM_LIVES.total_seconds()
     ours = token.isascii() and signed(site(request).secret, purpose, text, signature)
     if not text or not ours or not fresh:
-        raise Forbidden("This form is too old. Go back, load the page again and send it again.")
+        raise TooOld(TOO_OLD)
 
 
 async def posted_fields(
@@ -229,9 +235,13 @@ def _unreachable(values: Mapping[str, str]) -> dict[str, str]:
     """Return what is wrong with how somebody can be reached: one of the two is enough."""
     typed = values.get("email", "").strip()
     digits = sum(one.isdigit() for one in values.get("phone", ""))
-    if (typed or digits < LEAST_DIGITS) and not is_strict(normalise(typed)):
+    if typed and not is_strict(normalise(typed)):
         return {"email": N_("This is not an e-mail address, such as ten@congty.vn.")}
-    return {}
+    if typed or digits >= LEAST_DIGITS:
+        return {}
+    if values.get("phone", "").strip():
+        return {"phone": N_("This is no phone number.")}
+    return {"email": N_("Give an e-mail address or a phone number, so that we can answer.")}
 
 
 def check_form(values: Mapping[str, str], types: Mapping[str, Any]) -> dict[str, str]:
@@ -292,11 +302,15 @@ async def _keep(
     errors = check_form(values, book.types) | wrong
     if product and product not in await read(request, list_names):
         errors["product_group"] = N_("Please choose one of these.")
+    typed = {**fields, **values, "product_group": product}
     if errors:
-        typed = {**fields, **values, "product_group": product}
         return await _form_page(request, slug, typed, errors, 422)
     token = fields.get("token", "")
-    check_page_token(request, f"form:{slug}", token)
+    try:
+        check_page_token(request, f"form:{slug}", token)
+    except TooOld as error:
+        wrong = {"": error.message} | ({"files": FILES_AGAIN} if files else {})
+        return await _form_page(request, slug, typed, wrong, error.status)
     if fields.get("website"):  # a machine filled in what nobody sees
         return Redirect(f"/f/{slug}", status_code=303)
     demand_room(site(request).settings.data_dir)

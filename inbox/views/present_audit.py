@@ -202,6 +202,7 @@ FIELDS = {
     "text": N_("text"),
     "note": N_("note"),
     "subject": N_("subject"),
+    "to": N_("to whom"),
     "signature": N_("signature"),
     "survey": N_("survey"),
     "spam": N_("spam rules"),
@@ -297,10 +298,10 @@ def moment(speak: Speaker, at: datetime) -> str:
 def present_change(change: Change, speak: Speaker, names: Names) -> Line:
     """Return a change in words."""
     if change.entry is not None:
-        what, old, new = change.entry.action.value, change.entry.before, change.entry.after
+        what = change.entry.action.value
     elif change.event is not None:
-        data = change.event.data
-        what, old, new = change.event.kind.value, data.get("from", {}), data.get("to", {})
+        what = change.event.kind.value
+    old, new = change.moves()
     fields = sorted(old.keys() | new.keys())  # PostgreSQL keeps JSON in an order of its own
     is_talk = change.thing == CONVERSATION
     return Line(

@@ -23,6 +23,8 @@ CLOCK_LABEL = {
 }
 RULED_LABEL = {kind: text for kind, text in CLOCK_LABEL.items() if kind is not ClockKind.WORD}
 """The clocks that rules give: our word is none of them."""
+OWED_LABEL = {**CLOCK_LABEL, ClockKind.RESOLUTION: N_("Solution")}
+"""What a clock is called until it is met: "Solved: 2 days late" would read as done."""
 
 MET_TEXT = {  # by: is it the resolution, was it late
     (False, False): N_("answered in %(time)s"),
@@ -138,7 +140,7 @@ def _shown_clocks(thread: Thread) -> list[SLAClock]:
 
 def _deadline(clock: SLAClock, known: Clock | None, thread: Thread, speak: Speaker) -> Deadline:
     say = speak.say
-    label = say(CLOCK_LABEL[clock.kind])
+    label = say((OWED_LABEL if clock.met_at is None else CLOCK_LABEL)[clock.kind])
     steps = _steps(clock, known, speak)
     if clock.due_at == clocks.NEVER and clock.met_at is None:
         return Deadline(label, Sla("paused", say("stands still")), None, "", steps)

@@ -7,7 +7,7 @@ from typing import Any
 
 from inbox.reporting import words
 from inbox.reporting.report import Line
-from inbox.store.reports import FEW, Sums
+from inbox.store.reports import FEW, IN_TIME_OR_LATE, Sums
 from inbox.templating import N_
 from inbox.views.words import Speaker
 
@@ -92,7 +92,7 @@ def kpis(now: Sums, before: Sums, late: int, speak: Speaker, link: Link) -> list
             speak.say(N_("Typical first reply")),
             words.typical(now, "answered_in", 0.5, speak.say),
             f"{note} ({_of(n, speak)})" if n else speak.say(N_("no reply in this period")),
-            href=link("answered"),
+            href=link("answered") if n else "",
         )
     )
     late_note = speak.say(N_("Open the list"))
@@ -122,8 +122,13 @@ def _share(what: str, now: Sums, before: Sums, speak: Speaker, link: Link) -> Kp
         words.percent(share, speak.language),
         ", ".join(notes),
         way,
-        link(what),
+        _behind_share(what, now, link),
     )
+
+
+def _behind_share(what: str, sums: Sums, link: Link, **narrow: Any) -> str:
+    """Return the address of what a share is of; "" of a dash, behind which is nothing."""
+    return link(what, outcome=IN_TIME_OR_LATE, **narrow) if sums.decided(what) else ""
 
 
 def bars(
@@ -181,7 +186,7 @@ def _bar(begin: date, end: date, sums: Sums, most: int, speak: Speaker, link: Li
         max(round(TALLEST * (met + late) / most), 4),
         f"{100 * late / (met + late):.1f}%",
         said % {**values, "share": text},
-        link("first_response", begin=begin, end=end),
+        link("first_response", outcome=IN_TIME_OR_LATE, begin=begin, end=end),
     )
 
 
@@ -266,7 +271,8 @@ def table_row(line: Line, by: str, speak: Speaker, link: Link) -> dict[str, Any]
     share = line.sums.share("first_response")
     shares = {
         what: Figure(
-            words.share_with_n(line.sums, what, speak.say, speak.language), link(what, **narrow)
+            words.share_with_n(line.sums, what, speak.say, speak.language),
+            _behind_share(what, line.sums, link, **narrow),
         )
         for what in words.PROMISES
     }

@@ -1,6 +1,7 @@
 """From values to HTML: pages, partials, error pages and toasts."""
 
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -8,8 +9,10 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
-from litestar import Response
+from litestar import Litestar, Response
 from litestar.exceptions import HTTPException
+from litestar.response import Redirect
+from litestar.routes import HTTPRoute
 from markupsafe import Markup
 
 from inbox.clock import utcnow
@@ -266,6 +269,8 @@ def _sorry(request: HttpRequest, error: Exception, status: int, sentence: str) -
             media_type="application/problem+json",
             headers=headers,
         )
+    if status == 405 and request.method == "GET" and not wants_partial(request):
+        return Redirect(_page_above(request), status_code=303)
     spoken = translator(language(request)).gettext
     if wants_partial(request):
         response = build(
@@ -280,6 +285,28 @@ def _sorry(request: HttpRequest, error: Exception, status: int, sentence: str) -
     return build(
         request, "errors/page.html", code=status, status=status, message=spoken(sentence)
     )
+
+
+def _page_above(request: HttpRequest) -> str:
+    """Return the page that a form's own address hangs below.
+
+    A form that is refused answers at the address it was sent to; whoever loads that again
+    asks for a page that is not there.
+    """
+    pages = _pages(request.app)
+    path: str = request.scope["path"]
+    while path and not any(page.fullmatch(path) for page in pages):
+        path = path.rpartition("/")[0]
+    return path or "/"
+
+
+@lru_cache(maxsize=8)
+def _pages(app: Litestar) -> list[re.Pattern[str]]:
+    return [
+        re.compile(re.sub(r"\\\{[^/]*\\\}", "[^/]+", re.escape(route.path_format)))
+        for route in app.routes
+        if isinstance(route, HTTPRoute) and "GET" in route.methods
+    ]
 
 
 def _status_and_sentence(error: Exception) -> tuple[int, str]:

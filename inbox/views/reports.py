@@ -39,6 +39,7 @@ class Asked:
 
     wanted: Wanted
     by: str
+    ahead: date | None = None  # a day that was asked for and is still to come
 
     def link(
         self, what: str, *, begin: date | None = None, end: date | None = None, **more: Any
@@ -74,9 +75,13 @@ def _asked(request: HttpRequest, speak: Speaker) -> Asked:
     given = {name: value[:60] for name, value in request.query_params.items()}
     today = speak.local(speak.now).date()
     length = number_of(given.get("p", "")) or 14
-    last = min(max(_day(given.get("to", "")) or today, EARLIEST), today)
-    first = _day(given.get("from", "")) or last - timedelta(days=min(length, 3660) - 1)
-    first = min(max(first, last - LONGEST), last)
+    end = _day(given.get("to", "")) or today
+    begin = _day(given.get("from", "")) or max(min(end, today), EARLIEST) - timedelta(
+        days=min(length, 3660) - 1
+    )
+    begin, end = min(begin, end), max(begin, end)  # the days between two, whichever came first
+    last = min(max(end, EARLIEST), today)
+    first = min(max(begin, last - LONGEST), last)
     channel = given.get("channel")
     by = given.get("by", "")
     return Asked(
@@ -87,6 +92,7 @@ def _asked(request: HttpRequest, speak: Speaker) -> Asked:
             channel if channel in words.CHANNELS else None,
         ),
         by if by in words.BY else "team",
+        end if end > today else None,
     )
 
 
@@ -244,7 +250,7 @@ def _listed(request: HttpRequest, asked: Asked) -> Listed:
         asked.wanted.first,
         asked.wanted.last,
         what if what in list(Counted) else "first_response",
-        outcome if outcome in words.OUTCOMES else None,
+        outcome if outcome in words.LISTED_OUTCOMES else None,
         number_of(given.get("team", "")),
         asked.wanted.channel,
         given.get("type") or None,
@@ -275,7 +281,9 @@ def _load_page(session: Session, listed: Listed, skip: int, speak: Speaker) -> P
 def _title(listed: Listed, speak: Speaker) -> str:
     what = {**words.LISTED, **words.HAPPENED}[listed.what]
     text = speak.say(what)
-    return f"{text}: {speak.say(words.OUTCOMES[listed.outcome])}" if listed.outcome else text
+    if not listed.outcome:
+        return text
+    return f"{text}: {speak.say(words.LISTED_OUTCOMES[listed.outcome])}"
 
 
 @get("/reports/sla/list", opt={"access": "supervisor"})

@@ -14,7 +14,7 @@ from inbox.company import following, hours, open_work
 from inbox.company.hours import COUNTRY_OF, Week
 from inbox.company.installation import WEEKDAYS, list_zones
 from inbox.company.staff import LOOK_AGAIN
-from inbox.errors import Conflict, Invalid
+from inbox.errors import Invalid
 from inbox.sla.calendar import WorkingCalendar
 from inbox.sla.holidays import public_holidays
 from inbox.sla.promise import spoken_moment
@@ -30,6 +30,7 @@ from models import Calendar
 SAMPLE_TYPE = "complaint"
 MOST_PAIRS = 6
 MOST_ROWS = 100
+DAY_FIELDS = ("first", "last", "hours")
 WEEK_FIELDS = (
     *("do", "name", "time_zone"),
     *(f"{day}_open" for day in WEEKDAYS),
@@ -73,8 +74,10 @@ async def _hours_page(
     code: int,
     *,
     is_draft: bool = False,
+    day: dict[str, str] | None = None,
+    new_name: str = "",
 ) -> AnyResponse:
-    """Show a calendar with the week as saved or as just typed."""
+    """Show a calendar with the week, a day or a new name as saved or as just typed."""
     now = utcnow()
     spoken = language(request)
     country = COUNTRY_OF.get(calendar.spec["timezone"])
@@ -101,6 +104,8 @@ async def _hours_page(
         moved=len(effects.numbers),
         beyond=beyond,
         errors=errors,
+        day=day or dict.fromkeys(DAY_FIELDS, ""),
+        new_name=new_name,
         time_zones=list_zones(),
     )
 
@@ -139,17 +144,21 @@ def _sample(session: Session, spec: dict[str, Any], spoken: str) -> dict[str, st
 async def add_calendar(request: HttpRequest) -> AnyResponse:
     """Make another calendar, which begins as one there is."""
     fields = await texts_of(request, ("name", "copy_of"))
+    model = await read(request, hours.get_calendar, number_of(fields["copy_of"]) or 0)
     try:
         made = await write(
             request,
             hours.add_calendar,
             fields["name"],
-            number_of(fields["copy_of"]) or 0,
+            model.id,
             by=person(request).id,
             now=utcnow(),
         )
     except Invalid as error:
-        raise Conflict(error.fields["name"]) from error
+        shown = {f"new_{name}": text for name, text in spoken_errors(request, error).items()}
+        return await _hours_page(
+            request, model, _saved_week(model), shown, 422, new_name=fields["name"]
+        )
     return done(request, _address(made.id), N_("The calendar is there. Set its hours now."))
 
 
@@ -166,7 +175,7 @@ async def save_hours(request: HttpRequest, calendar_id: FromPath[int]) -> AnyRes
         await write(
             request, hours.save_week, calendar_id, week, by=person(request).id, now=utcnow()
         )
-    except (Invalid, Conflict) as error:
+    except Invalid as error:
         shown = spoken_errors(request, error)
         return await _hours_page(request, calendar, week, shown, error.status)
     return done(request, _address(calendar_id), N_("Saved. New messages follow these hours."))
@@ -198,11 +207,11 @@ def _date(text: str, field: str) -> date:
 
 @post(
     "/settings/hours/{calendar_id:int}/days",
-    opt={"access": "supervisor", "fields": ("first", "last", "hours")},
+    opt={"access": "supervisor", "fields": DAY_FIELDS},
 )
 async def add_days(request: HttpRequest, calendar_id: FromPath[int]) -> AnyResponse:
     """Close on some dates, or open in hours of their own."""
-    fields = await texts_of(request, ("first", "last", "hours"))
+    fields = await texts_of(request, DAY_FIELDS)
     try:
         first = _date(fields["first"], "first")
         last = _date(fields["last"], "last") if fields["last"] else first
@@ -221,7 +230,8 @@ async def add_days(request: HttpRequest, calendar_id: FromPath[int]) -> AnyRespo
         calendar = await read(request, hours.get_calendar, calendar_id)
         shown = spoken_errors(request, error)
         shown = {f"day_{name}" if name else "": text for name, text in shown.items()}
-        return await _hours_page(request, calendar, _saved_week(calendar), shown, 422)
+        week = _saved_week(calendar)
+        return await _hours_page(request, calendar, week, shown, 422, day=fields)
     return done(request, _address(calendar_id), N_("The day is in the calendar."))
 
 

@@ -36,11 +36,11 @@ def _address(ladder_id: int) -> str:
 @get(LADDERS, opt={"access": "supervisor"})
 async def show_ladders(request: HttpRequest) -> AnyResponse:
     """List the ladders with what each does, and offer to make one."""
-    return await _list_page(request, "", {}, 200)
+    return await _list_page(request, "", 0, {}, 200)
 
 
 async def _list_page(
-    request: HttpRequest, name: str, errors: dict[str, str], code: int
+    request: HttpRequest, name: str, copy_of: int, errors: dict[str, str], code: int
 ) -> AnyResponse:
     speak = await speaker_for(request)
     names = await read(request, _names)
@@ -52,6 +52,7 @@ async def _list_page(
         active="settings",
         ladders=[(one, [step_text(step, names, speak) for step in one.steps]) for one in found],
         name=name,
+        copy_of=copy_of,
         errors=errors,
     )
 
@@ -66,7 +67,8 @@ async def add_ladder(request: HttpRequest) -> AnyResponse:
     try:
         made = await write(request, service.save, None, entered, by=by, now=utcnow())
     except Invalid as error:
-        return await _list_page(request, fields["name"], spoken_errors(request, error), 422)
+        errors = spoken_errors(request, error)
+        return await _list_page(request, fields["name"], model.id, errors, 422)
     return done(request, _address(made), N_("The ladder is there. Set its steps now."))
 
 
@@ -194,7 +196,7 @@ async def remove_ladder(request: HttpRequest, ladder_id: FromPath[int]) -> AnyRe
     try:
         await write(request, service.remove, ladder_id, by=by, now=utcnow())
     except Conflict as error:
-        return await _list_page(request, "", spoken_errors(request, error), error.status)
+        return await _list_page(request, "", 0, spoken_errors(request, error), error.status)
     return done(request, LADDERS, N_("The ladder is gone."))
 
 

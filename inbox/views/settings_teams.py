@@ -64,9 +64,6 @@ class MemberRow:
     id: int
     name: str
     email: str
-    is_member: bool
-    leads: bool
-    backup_id: int | None
     open_cap: int
     weight: int
     skills: list[str]
@@ -74,9 +71,10 @@ class MemberRow:
 
 @dataclass(frozen=True, slots=True)
 class TeamPage:
-    """Everything on one team's page."""
+    """Everything on one team's page; ``saved`` is its form as it stands."""
 
     team: Team
+    saved: TeamForm
     people: list[MemberRow]
     active: list[StaffRow]
     work: list[WorkCount]
@@ -94,22 +92,27 @@ def _team_page(session: Session, team_id: int) -> TeamPage:
     leads = rows.list_members(session, team_id)
     everybody = staff.list_staff(session)
     known = staff.load_agents(session)
+    listed = [one for one in everybody if one.state != "left" or one.id in leads]
     return TeamPage(
         team=team,
+        saved=TeamForm(
+            name=team.name,
+            members=tuple(str(one) for one in leads),
+            leads=tuple(str(one) for one, is_lead in leads.items() if is_lead),
+            backups=tuple(f"{one.id}:{known[one.id].backup_id or ''}" for one in listed),
+            department=team.department,
+            gives_by=team.gives_by,
+        ),
         people=[
             MemberRow(
                 one.id,
                 one.name,
                 one.email,
-                one.id in leads,
-                leads.get(one.id, False),
-                known[one.id].backup_id,
                 known[one.id].open_cap,
                 known[one.id].weight,
                 known[one.id].skills,
             )
-            for one in everybody
-            if one.state != "left" or one.id in leads
+            for one in listed
         ],
         active=[one for one in everybody if one.is_active],
         work=staff.count_work(session, team_id=team_id),
@@ -153,16 +156,20 @@ async def create_team(request: HttpRequest) -> Response[Any]:
 @get("/settings/teams/{team_id:int}", opt={"access": ADMIN})
 async def show_team(request: HttpRequest, team_id: FromPath[int]) -> Response[Any]:
     """Show one team's form."""
-    return await _one_page(request, team_id, "", 200)
+    return await _one_page(request, team_id, None, "", 200)
 
 
-async def _one_page(request: HttpRequest, team_id: int, error: str, code: int) -> Response[str]:
+async def _one_page(
+    request: HttpRequest, team_id: int, typed: TeamForm | None, error: str, code: int
+) -> Response[str]:
+    shown = await read(request, _team_page, team_id)
     return await page(
         request,
         "settings/team.html",
         code=code,
         active="settings",
-        shown=await read(request, _team_page, team_id),
+        shown=shown,
+        values=typed or shown.saved,
         ways=[(key, words(request)(text)) for key, text in WAYS],
         error=words(request)(error) if error else "",
     )
@@ -177,7 +184,7 @@ async def change_team(request: HttpRequest, team_id: FromPath[int]) -> Response[
         change = _change(form)
         await write(request, service.change_team, team_id, change, by=by, now=utcnow())
     except Invalid as error:
-        return await _one_page(request, team_id, error.message, 422)
+        return await _one_page(request, team_id, form, error.message, 422)
     done = Redirect(TEAMS, status_code=303)
     return flash(request, done, N_("%(name)s is saved."), name=change.name.strip())
 
@@ -214,7 +221,7 @@ async def close_team(request: HttpRequest, team_id: FromPath[int]) -> Response[A
             by=person(request).id,
         )
     except (Invalid, Conflict) as error:
-        return await _one_page(request, team_id, error.message, error.status)
+        return await _one_page(request, team_id, None, error.message, error.status)
     done = Redirect(TEAMS, status_code=303)
     return flash(
         request, done, N_("The team is closed. %(count)s requests moved."), count=count

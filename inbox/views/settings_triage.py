@@ -105,7 +105,9 @@ async def _overview(
     errors: dict[str, str],
     code: int,
     typed: dict[str, str] | None = None,
+    habits: dict[str, str] | None = None,
 ) -> AnyResponse:
+    """Show the page; ``typed`` are the costs and ``habits`` the habits as just typed."""
     say = words(request)
     found = await read(request, _load, language(request))
     speak = await speaker_for(request)
@@ -131,7 +133,7 @@ async def _overview(
         else "",
         last=_last(found, speak),
         samples=found.samples,
-        habits=watched.habits,
+        habits=habits or _habit_fields(watched.habits),
         semantic_missing=watched.habits.semantic and not is_installed(),
         shares=_shares(watched, say),
         points=agreement_points(watched.weeks, speak),
@@ -144,6 +146,16 @@ async def _overview(
         disputed=found.disputed,
         costs=_cost_fields(found.costs, typed, say),
     )
+
+
+def _habit_fields(habits: Habits) -> dict[str, str]:
+    """Return the habits as their form has them."""
+    return {
+        "after": str(habits.after),
+        "nightly": "1" if habits.nightly else "",
+        "agreement_below": f"{habits.agreement_below * 100:.0f}",
+        "semantic": "1" if habits.semantic else "",
+    }
 
 
 def _cost_fields(
@@ -218,10 +230,11 @@ async def change_habits(request: HttpRequest) -> AnyResponse:
     if share is None or not 1 <= share <= 99:
         errors["agreement_below"] = words(request)(WRONG_SHARE)
     if errors:
-        return await _overview(request, errors, 422)
+        return await _overview(request, errors, 422, habits=fields)
     semantic = bool(fields["semantic"])
     if semantic and not is_installed():
-        return await _overview(request, {"semantic": words(request)(MISSING)}, 422)
+        missing = {"semantic": words(request)(MISSING)}
+        return await _overview(request, missing, 422, habits=fields)
     habits = Habits(after or 0, bool(fields["nightly"]), (share or 0) / 100, semantic)
     await write(request, save_habits, habits, by=person(request).id, now=utcnow())
     return done(request, TRIAGE, N_("Saved."))
@@ -243,7 +256,10 @@ async def change_costs(request: HttpRequest) -> AnyResponse:
 @post(f"{TRIAGE}/rollback", opt={"access": "supervisor", "fields": ()})
 async def roll_back(request: HttpRequest) -> AnyResponse:
     """Let the former model answer again."""
-    number = await write(request, versions.roll_back, by=person(request).id, now=utcnow())
+    try:
+        number = await write(request, versions.roll_back, by=person(request).id, now=utcnow())
+    except Conflict as error:
+        return await _overview(request, spoken_errors(request, error), error.status)
     return done(request, TRIAGE, N_("Model %(n)s answers again."), n=number)
 
 

@@ -13,7 +13,8 @@ from sqlmodel import Session
 from inbox.clock import utcnow
 from inbox.company import swaps as service
 from inbox.company.shift_words import PAGE
-from inbox.company.swaps import NO_COLLEAGUE, Offer, back_of
+from inbox.company.staff import FILL_IN, LOOK_AGAIN
+from inbox.company.swaps import NO_COLLEAGUE, WRONG_TIME, Offer, back_of
 from inbox.errors import Conflict, Invalid
 from inbox.store import people
 from inbox.store.duty import list_absences
@@ -29,6 +30,7 @@ from inbox.views.words import Speaker
 from models import Absence, AwayKind, Swap
 
 ACCESS = "agent"
+SHIFT, BACK = ("starts_at", "ends_at"), ("back_starts_at", "back_ends_at")
 
 
 class Form(Struct):
@@ -142,19 +144,16 @@ async def _page(
 
 def _offer_of(form: Form, zone: ZoneInfo) -> Offer:
     to_id = number_of(form.to_id)
+    asks_back = bool(form.back_starts_at or form.back_ends_at)
+    wanted = SHIFT + BACK if asks_back else SHIFT
+    missing = {name: FILL_IN for name in wanted if not getattr(form, name)}
     if to_id is None:
-        raise Invalid(NO_COLLEAGUE, {"to_id": NO_COLLEAGUE})
-    shift = (
-        moment_of(form.starts_at, "starts_at", zone),
-        moment_of(form.ends_at, "ends_at", zone),
-    )
-    back = None
-    if form.back_starts_at or form.back_ends_at:
-        back = (
-            moment_of(form.back_starts_at, "back_starts_at", zone),
-            moment_of(form.back_ends_at, "back_ends_at", zone),
-        )
-    return Offer(to_id, shift, back, form.note[:1000])
+        missing["to_id"] = NO_COLLEAGUE
+    if to_id is None or missing:
+        raise Invalid(LOOK_AGAIN, missing)
+    times = [moment_of(getattr(form, name), name, zone, WRONG_TIME) for name in wanted]
+    back = (times[2], times[3]) if asks_back else None
+    return Offer(to_id, (times[0], times[1]), back, form.note[:1000])
 
 
 @post(PAGE, opt={"access": ACCESS, "fields": fields_of(Form)})

@@ -1,6 +1,6 @@
 """A form carries what its page showed: a change in between is said, nothing is lost."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from inbox.conversations import NewerMessage
 from inbox.errors import Conflict
@@ -8,10 +8,10 @@ from inbox.store.setup import Type, named_types
 from inbox.templating import N_
 from inbox.views.render import language, words
 from inbox.views.site import HttpRequest, read
-from inbox.views.words import URGENCY_NAMES
+from inbox.views.words import URGENCY_NAMES, just_now
 
 CHANGED = N_("Not changed: a colleague has just set it to “%(now)s”. You saw “%(seen)s”.")
-WROTE = N_("Not changed: %(who)s wrote %(n)s seconds ago.")
+WROTE = N_("Not changed: %(who)s wrote %(time)s ago.")
 
 
 class Changed(Exception):
@@ -47,4 +47,9 @@ async def said(request: HttpRequest, error: Changed) -> Conflict:
 
 def wrote(request: HttpRequest, error: NewerMessage) -> Conflict:
     """Return as a refusal that somebody wrote after what was read."""
-    return Conflict(words(request)(WROTE) % {"who": error.who, "n": error.seconds_ago})
+    return Conflict(who_wrote(WROTE, error, words(request)))
+
+
+def who_wrote(sentence: str, error: NewerMessage, say: Callable[[str], str]) -> str:
+    """Return a sentence with who wrote, and how long ago as everything says it."""
+    return say(sentence) % {"who": error.who, "time": just_now(error.seconds_ago, say)}

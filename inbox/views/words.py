@@ -100,13 +100,7 @@ class Speaker:
 
     def span(self, seconds: float) -> str:
         """Say how long: "26 min", "3 h", "2 days"."""
-        minutes = int(seconds // 60)
-        if minutes < 60:
-            return self.say("%(n)s min") % {"n": max(minutes, 1)}
-        hours = minutes // 60
-        if hours < 48:
-            return self.say("%(n)s h") % {"n": hours}
-        return self.say("%(n)s days") % {"n": hours // 24}
+        return span(seconds, self.say)
 
     def exactly(self, seconds: float) -> str:
         """Say how long to the nearest minute: "7 h 17 min"; what is added up must add up."""
@@ -140,6 +134,22 @@ class Speaker:
         return f"{size_bytes / 1024 / 1024:.1f} MB".replace(
             ".", "," if self.language == "vi" else "."
         )
+
+
+def span(seconds: float, say: Callable[[str], str]) -> str:
+    """Say how long: "26 min", "3 h", "2 days"."""
+    minutes = int(seconds // 60)
+    if minutes < 60:
+        return say("%(n)s min") % {"n": max(minutes, 1)}
+    hours = minutes // 60
+    if hours < 48:
+        return say("%(n)s h") % {"n": hours}
+    return say("%(n)s days") % {"n": hours // 24}
+
+
+def just_now(seconds: float, say: Callable[[str], str]) -> str:
+    """Say how long, also what is shorter than a minute: "7 seconds", "26 min"."""
+    return say("%(n)s seconds") % {"n": int(seconds)} if seconds < 60 else span(seconds, say)
 
 
 @lru_cache(maxsize=32)

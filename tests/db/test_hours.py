@@ -10,7 +10,7 @@ from sqlmodel import Session
 from inbox.company import hours, open_work
 from inbox.company.hours import Week
 from inbox.db import Database
-from inbox.errors import Conflict, Invalid, NotFound
+from inbox.errors import Invalid, NotFound
 from inbox.sla.calendar import WorkingCalendar
 from models import AuditEntry, AuditThing, Calendar, ClockKind, SLAState
 from models.base import columns
@@ -229,7 +229,7 @@ async def test_another_calendar_begins_as_a_copy(database: Database, firm: Firm)
         ("Hotline", False),
     ]
     assert made.spec == (await database.read(hours.get_calendar, number)).spec
-    with pytest.raises(Conflict):
+    with pytest.raises(Invalid):
         await database.write(hours.add_calendar, "Hotline", number, by=firm.dung.id, now=NOW)
     with pytest.raises(NotFound):
         await database.read(hours.get_calendar, 999)

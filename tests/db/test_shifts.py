@@ -297,7 +297,7 @@ class TestSwaps:
     async def test_declined_or_taken_back_it_changes_nothing(
         self, database: Database, firm: Firm
     ) -> None:
-        one, other = await offered(database, firm), await offered(database, firm)
+        one, other = await offered(database, firm), await offered(database, firm, back=BACK)
 
         await database.write(swaps.decline, one, by=firm.binh, now=NOW)
         await database.write(swaps.withdraw, other, by=firm.an, now=NOW)
@@ -416,10 +416,20 @@ class TestSwaps:
         assert await states(database) == []
 
     async def test_twenty_offers_are_enough(self, database: Database, firm: Firm) -> None:
-        for _ in range(swaps.MOST_OPEN):
-            await offered(database, firm)
+        for minute in range(swaps.MOST_OPEN):
+            await offered(database, firm, back=(BACK[0] + minute * HOUR / 60, BACK[1]))
         with pytest.raises(Conflict):
             await offered(database, firm)
+
+    async def test_the_same_is_offered_once(self, database: Database, firm: Firm) -> None:
+        """Whatever the note says; what was declined may be offered again."""
+        one = await offered(database, firm, back=BACK)
+        with pytest.raises(Invalid, match="this shift already"):
+            await offered(database, firm, back=BACK, note="Con ốm")
+        await offered(database, firm)  # for nothing: that is another offer
+        await database.write(swaps.decline, one, by=firm.binh, now=NOW)
+        await offered(database, firm, back=BACK)
+        assert (await states(database)).count(SwapState.OFFERED) == 2
 
     async def test_who_leaves_takes_their_offers_along(
         self, database: Database, firm: Firm

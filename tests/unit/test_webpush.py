@@ -167,6 +167,26 @@ async def test_no_spelling_leads_inside(host: str, port: str) -> None:
         await look_up(f"https://{host}{port}/p")
 
 
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("localhost", "localhost.", "LOCALHOST", "intranet", "crm:443", "app.localhost"),
+        *("kip.local", "kip.local.", "KIP.Local", "db.internal", "router.home.arpa"),
+        *("nas.lan", "mail.corp", "printer.home", "files.intranet", "0", "2130706433"),
+    ],
+)
+def test_a_name_of_a_network_of_its_own_is_refused_when_it_is_entered(host: str) -> None:
+    """S15: without asking anybody for it; who means it says so in the settings."""
+    with pytest.raises(Rejected, match="private network"):
+        check_url(f"https://{host}/p")
+    assert check_url("https://nas.lan:8443/p", {"https://nas.lan:8443"}).port == 8443
+
+
+@pytest.mark.parametrize("host", ["local.example", "home.arpa.example", "mylocal.example"])
+def test_a_public_name_with_such_a_word_in_it_is_called(host: str) -> None:
+    assert check_url(f"https://{host}/p").hostname == host
+
+
 def test_an_own_push_service_is_called_and_nothing_beside_it() -> None:
     own = {"http://127.0.0.1:9000"}
     assert check_url("http://127.0.0.1:9000/p", own).port == 9000

@@ -190,7 +190,7 @@ SETTINGS = {
     "GET /settings/rehearsals/{rehearsal_id}": Row(LOGIN, 403, 403, 404, 404),
     "GET /settings/hours": Row(LOGIN, 403, 403, 303, 303),
     "POST /settings/hours": Row(
-        LOGIN, 403, 403, 303, 409, body={"name": "Hotline", "copy_of": "1"}
+        LOGIN, 403, 403, 303, 422, body={"name": "Hotline", "copy_of": "1"}
     ),
     "GET /settings/hours/{calendar_id}": SUPERVISORS,
     "POST /settings/hours/{calendar_id}": Row(LOGIN, 403, 403, 422, 422),

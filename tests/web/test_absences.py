@@ -288,3 +288,32 @@ async def test_a_day_on_which_nobody_is_there_raises_the_alarm(scene: Scene) -> 
     page = (await ha.get(ALL)).text
     assert page.count("nobody in Orders is there.") == 2
     assert "nobody in Technics" not in page
+
+
+async def test_a_change_that_cannot_be_is_shown_as_typed(scene: Scene) -> None:
+    """One's own and, of two, the one that a supervisor meant; the others as they are."""
+    binh, ha = await scene.signed_in("binh"), await scene.signed_in("ha")
+    dung = (await scene.agent("dung")).id
+    await binh.post(OWN, span(scene, 24, 48, note="Phép năm"))
+    await binh.post(OWN, span(scene, 96, 120, note="Giỗ"))
+    first, other = await absences(scene)
+    wrong = span(scene, 30, 20, note="Việc nhà", backup_id=str(dung))
+    wrong.pop("gives_back")
+
+    for browser, where in ((binh, "own"), (ha, "all")):
+        answer = await browser.post(f"/absences/{first.id}", {**wrong, "back": where})
+        assert answer.status_code == 422
+        page = answer.text
+        line = page[page.index('<details class="absence" open>') :]
+        line = line[: line.index("</details>")]
+        assert f'action="/absences/{first.id}"' in line
+        assert f'value="{wrong["starts_at"]}"' in line
+        assert f'value="{wrong["ends_at"]}"' in line
+        assert 'value="Việc nhà"' in line
+        assert f'<option value="{dung}" selected>' in line
+        assert 'name="gives_back" value="1">' in line
+        assert f'class="error" id="ends-{first.id}-about"' in line
+        assert page.count('<details class="absence" open>') == 1
+        assert 'value="Giỗ"' in page
+        assert f'id="ends-{other.id}-about"' not in page
+        assert 'id="ends-about"' not in page, "nothing is wrong with the empty form"

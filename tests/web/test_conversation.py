@@ -2,6 +2,7 @@
 
 import math
 import re
+from datetime import timedelta
 
 import pytest
 from sqlmodel import Session
@@ -100,7 +101,7 @@ async def test_the_page_shows_it_all(scene: Scene) -> None:
         "khach@vidu.example",
         "0901 234 567",
         "First reply",
-        "Solved",
+        "Solution",
         "Promised to the customer",
         "Orders",
         "Order and delivery",
@@ -111,6 +112,27 @@ async def test_the_page_shows_it_all(scene: Scene) -> None:
     row = re.search(rf'id="conversation-row-{number}".*?</li>', page.text, re.DOTALL)
     assert row
     assert 'aria-current="true"' in row[0]
+
+
+async def test_what_is_not_solved_yet_is_not_said_to_be(scene: Scene) -> None:
+    """A clock past its time reads as owed, not as done late; once it is met, as done."""
+    number = await scene.arrive()
+    scene.clock.now += timedelta(days=20)
+    agent = await scene.signed_in("binh")
+    for language, owed, done in (
+        ("en", "Solution", "Solved"),
+        ("vi", "Giải quyết", "Giải quyết xong"),
+    ):
+        page = (await agent.get(f"/inbox/{number}?lang={language}")).text
+        labels = re.findall(r'<span class="label soft">([^<]*)</span>', page)
+        assert owed in labels
+        assert done not in labels
+    done_now = {"reason": "answered_by_phone"}
+    assert (await agent.post(f"/inbox/{number}/resolution", done_now)).status_code == 303
+    page = (await agent.get(f"/inbox/{number}?lang=vi")).text
+    labels = re.findall(r'<span class="label soft">([^<]*)</span>', page)
+    assert "Giải quyết xong" in labels
+    assert "Giải quyết" not in labels
 
 
 async def test_sorted_by_the_starter(scene: Scene) -> None:

@@ -376,6 +376,11 @@ async def test_forwarding(scene: Scene) -> None:
     page = (await browser.get(f"/inbox/{number}")).text
     assert "forwarded it to xuong@hang.example" in page
     assert "Forwarded: waiting to be sent" in page
+    trail = (await (await scene.signed_in("viet")).get("/settings/audit")).text
+    assert "to whom" in trail
+    assert "xuong@hang.example" in trail
+    csv = await (await scene.signed_in("viet")).get("/settings/audit.csv")
+    assert "xuong@hang.example" in csv.text
 
 
 async def test_forwarded_files_are_those_of_the_messages(scene: Scene) -> None:

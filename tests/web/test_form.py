@@ -103,7 +103,8 @@ async def test_sent_twice_is_one(scene: Scene) -> None:
         ({"body": "  \n "}, "Please tell us what it is about."),
         ({"email": "not-an-address"}, "This is not an e-mail address"),
         ({"email": "a@b.example\r\nBcc: c@d.example"}, "This is not an e-mail address"),
-        ({"email": "", "phone": "123"}, "This is not an e-mail address"),
+        ({"email": "", "phone": "123"}, "This is no phone number."),
+        ({"email": "", "phone": ""}, "Give an e-mail address or a phone number"),
         ({"request_type": "nonsense"}, "Please choose one of these."),
         ({"name": "x" * 201}, "This is too long."),
     ],
@@ -197,6 +198,8 @@ async def test_tokens_of_the_form(scene: Scene) -> None:
     ):
         answer = await send(browser, {**ANSWERS, "token": token})
         assert answer.status_code == 403, token[:40]
+        assert "please send it once more" in answer.text, "with what was typed, and a new token"
+        assert ANSWERS["body"] in answer.text
     assert await scene.all(RawMessage) == []
     scene.clock.now += timedelta(days=1)
     assert (await send(browser, {**ANSWERS, "token": good})).status_code == 303

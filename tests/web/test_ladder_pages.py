@@ -237,3 +237,13 @@ async def test_a_conversation_says_who_was_told_and_what_is_to_come(scene: Scene
     assert re.search(r'<li class="muted">[^<]*: tell the owner, tell who leads the team', page)
     customer = (await scene.get(number)).public_token
     assert "Who is told" not in (await scene.browser().get(f"/s/{customer}")).text
+
+
+async def test_a_copy_without_a_name_stays_a_copy_of_what_was_chosen(scene: Scene) -> None:
+    browser = await scene.signed_in("ha")
+    numbers = [await _made(scene, browser, name) for name in ("Vàng", "Bạc")]
+    for number in numbers:
+        chosen = {"name": " ", "copy_of": str(number)}
+        refused = await browser.post("/settings/ladders", chosen)
+        assert refused.status_code == 422
+        assert re.findall(r'<option value="(\d+)" selected>', refused.text) == [str(number)]

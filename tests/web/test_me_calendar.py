@@ -32,7 +32,7 @@ async def test_the_address_is_shown_once_and_read_by_whoever_has_it(scene: Scene
 
     given = await scene.browser().get(path[0])
 
-    assert given.headers["content-type"].startswith("text/calendar")
+    assert given.headers["content-type"] == "text/calendar; charset=utf-8"
     assert f"SUMMARY:Answer #{number}" in given.text
     same = {"if-none-match": given.headers["etag"]}
     assert (await scene.browser().get(path[0], headers=same)).status_code == 304

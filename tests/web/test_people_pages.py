@@ -400,3 +400,44 @@ async def test_a_token_is_shown_once_and_revoked(scene: Scene) -> None:
     used = await scene.browser().get("/api/v1/conversations", headers=bearer(secret))
     assert used.status_code == 401
     assert (await admin.post("/settings/tokens", {**form, "scope": "all"})).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "sentence"),
+    [
+        ("name", "", "Give the team a name."),
+        ("name", "Technics", "There is a team of this name."),
+        ("gives_by", "x", "Choose how work is given out."),
+    ],
+)
+async def test_a_team_that_cannot_be_is_shown_as_typed(
+    scene: Scene, field: str, value: str, sentence: str
+) -> None:
+    """Nothing of it is saved, and another Save keeps all that was typed."""
+    admin, team = await scene.signed_in("viet"), await scene.team("Orders")
+    binh, dung = (await scene.agent("binh")).id, (await scene.agent("dung")).id
+    form: dict[str, Any] = {
+        "name": "Đơn hàng",
+        "members": str(dung),
+        "leads": str(dung),
+        "backups": [f"{binh}:", f"{dung}:{binh}"],
+        "department": "Bán hàng",
+        "gives_by": "weight",
+    }
+
+    answer = await admin.post(f"/settings/teams/{team}", {**form, field: value})
+
+    assert answer.status_code == 422
+    page = answer.text
+    assert sentence in page
+    assert f'value="{value if field == "name" else "Đơn hàng"}"' in page
+    assert 'name="department" maxlength="80" autocomplete="off" value="Bán hàng"' in page
+    assert ('<option value="weight" selected>' in page) is (field == "name")
+    assert f'name="members" value="{dung}" checked' in page
+    assert f'name="members" value="{binh}">' in page
+    assert re.search(rf'name="leads" value="{dung}"[^>]* checked', page)
+    assert f'<option value="{dung}:{binh}" selected>' in page
+    saved = (await admin.get(f"/settings/teams/{team}")).text
+    assert f'name="members" value="{binh}" checked' in saved
+    assert f'name="members" value="{dung}">' in saved
+    assert 'value="Orders"' in saved

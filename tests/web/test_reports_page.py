@@ -52,6 +52,87 @@ async def test_every_number_opens_a_list_of_that_many(scene: Scene) -> None:
             assert f'<span class="num">{number}</span>' in behind, link
 
 
+SHARE = re.compile(
+    r'<span class="num(?: bad)?">(?:<a href="(/reports/sla/list\?[^"]*)">)?'
+    r"(–|\d+\.\d% \((\d+), few\))"
+)
+
+
+async def test_a_share_opens_what_it_is_of(scene: Scene) -> None:
+    """F93: in time and late, not what is no longer owed; a dash opens nothing."""
+    numbers = await _some_work(scene)
+    for n in range(2):
+        numbers.append(await scene.arrive(subject=f"Nhầm {n}", email=f"n{n}@vidu.example"))
+        agent = await scene.signed_in("binh")
+        done = {"reason": "no_answer_needed"}
+        answer = await agent.post(f"/inbox/{numbers[-1]}/resolution", done)
+        assert answer.status_code == 303
+    ha = await scene.signed_in("ha")
+    for closed in (False, True):
+        if closed:
+            scene.clock.now += timedelta(days=2)
+            while await close_next(scene.database, scene.clock.now):
+                pass
+        page = (await ha.get("/reports/sla?by=type")).text
+        shares = SHARE.findall(page)
+        assert ("", "–", "") in shares
+        decided = [(unescape(link), int(n)) for link, _, n in shares if n]
+        assert len(decided) >= 4
+        for link, n in decided:
+            listed = (await ha.get(link)).text
+            assert f'<span class="num">{n}</span>' in listed, link
+            assert ": in time or late</h1>" in listed
+            assert "no longer owed" not in listed
+            (csv_link,) = re.findall(r'href="(/reports/sla/list.csv[^"]*)"', listed)
+            assert len(_rows((await ha.get(unescape(csv_link))).text)) == n + 1, link
+        assert not [link for link, text, _ in shares if text == "–" and link]
+        bars = re.findall(r'<li><a href="([^"]*)">.*?: (\d+) in time, (\d+) late', page)
+        assert bars
+        for link, met, late in bars:
+            listed = (await ha.get(unescape(link))).text
+            assert f'<span class="num">{int(met) + int(late)}</span>' in listed
+        excused = (await ha.get("/reports/sla/list?what=first_response&outcome=excused")).text
+        assert '<span class="num">2</span>' in excused
+
+
+@pytest.mark.parametrize("language", ["en", "vi"])
+async def test_no_two_columns_are_called_the_same(scene: Scene, language: str) -> None:
+    """A promise to the customer and a time that an answer named are not one thing."""
+    ha = await scene.signed_in("ha")
+    page = (await ha.get(f"/reports/sla?lang={language}")).text
+    table = page[page.index('id="c3"') :]
+    heads = re.findall(r"<th scope=\"col\"[^>]*>([^<]*)</th>", table[: table.index("</thead>")])
+    assert len(heads) > 15
+    assert len(set(heads)) == len(heads), heads
+    kpis = re.findall(r"<dt>([^<]*)</dt>", page)
+    assert len(set(kpis)) == len(kpis), kpis
+    file_heads = _rows((await ha.get(f"/reports/sla.csv?lang={language}")).text)[0]
+    assert len(set(file_heads)) == len(file_heads), file_heads
+
+
+@pytest.mark.parametrize(
+    ("asked", "first", "last", "ahead"),
+    [
+        ("from=2026-11-20&to=2026-11-10", "2026-11-10", "2026-11-20", ""),
+        ("from=2026-11-10&to=2026-11-20", "2026-11-10", "2026-11-20", ""),
+        ("from=2026-11-10&to=2026-12-05", "2026-11-10", "2026-11-24", "05/12/2026"),
+        ("from=2026-12-05&to=2026-11-10", "2026-11-10", "2026-11-24", "05/12/2026"),
+        ("from=2026-12-01&to=2026-12-05", "2026-11-24", "2026-11-24", "05/12/2026"),
+        ("from=2026-12-01", "2026-11-24", "2026-11-24", "01/12/2026"),
+        ("p=7", "2026-11-18", "2026-11-24", ""),
+    ],
+)
+async def test_the_days_between_two_are_shown(
+    scene: Scene, asked: str, first: str, last: str, ahead: str
+) -> None:
+    """Whichever came first; and a day that is still to come is said, not put aside."""
+    page = (await (await scene.signed_in("ha")).get(f"/reports/sla?{asked}")).text
+    assert f'name="from" value="{first}"' in page
+    assert f'name="to" value="{last}"' in page
+    said = re.findall(r">([\d/]+) is still to come: the report ends today, 24/11/2026\.", page)
+    assert said == ([ahead] if ahead else [])
+
+
 async def test_the_page_says_what_was_in_time_and_what_was_late(scene: Scene) -> None:
     """DESIGN 36: in time + late = decided, in the bars as in the table."""
     await _some_work(scene)

@@ -333,3 +333,46 @@ async def test_a_step_done_shows_as_done(scene: Scene) -> None:
     await scene.write(note)
     after = (await browser.get("/settings/start")).text.count('class="card is-done"')
     assert after == before + 1
+
+
+async def test_a_day_that_cannot_be_is_shown_as_typed(scene: Scene) -> None:
+    browser = await scene.signed_in("ha")
+    day = {"first": "2027-02-06", "last": "2027-02-03", "hours": "08:00-11:30"}
+    wrong = await browser.post("/settings/hours/1/days", day)
+    assert wrong.status_code == 422
+    assert "It lies before the first day" in wrong.text
+    for name, value in day.items():
+        assert re.search(rf'name="{name}"[^>]* value="{value}"', wrong.text), name
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        (" ", "Please fill this in."),
+        ("x" * 300, "This is too long."),
+        ("Office hours", "There is a calendar of this name already."),
+    ],
+)
+async def test_a_calendar_that_cannot_be_is_said_at_its_name(
+    scene: Scene, name: str, sentence: str
+) -> None:
+    browser = await scene.signed_in("ha")
+    answer = await browser.post("/settings/hours", {"name": name, "copy_of": "1"})
+    assert answer.status_code == 422
+    form = answer.text[answer.text.index('action="/settings/hours"') :]
+    assert f'name="name" value="{name}"' in form
+    error = form[form.index('class="error" id="new-name-about"') :]
+    assert sentence in error[: error.index("</span>")]
+    assert '<details class="card" open>' in answer.text
+    assert "Somebody was faster" not in answer.text
+    assert len(await scene.all(Calendar)) == 1
+
+
+async def test_the_name_of_another_calendar_is_refused_at_its_field(scene: Scene) -> None:
+    browser = await scene.signed_in("ha")
+    await browser.post("/settings/hours", {"name": "Hotline", "copy_of": "1"})
+    answer = await browser.post("/settings/hours/1", {**WEEK, "name": "Hotline"})
+    assert answer.status_code == 422
+    error = answer.text[answer.text.index('class="error" id="name-about"') :]
+    assert "There is a calendar of this name already." in error[: error.index("</span>")]
+    assert 'name="name" type="text" value="Hotline"' in answer.text

@@ -163,3 +163,41 @@ async def test_what_cannot_be_offered_or_accepted_is_said_on_the_page(scene: Sce
 
     assert refused.status_code == 422
     assert "They are away then" in refused.text
+
+
+async def test_what_is_missing_of_a_shift_is_said_at_its_field(scene: Scene) -> None:
+    await partners(scene)
+    binh = await scene.signed_in("binh")
+    form = await shift(scene)
+    sentence = "Please fill this in."
+
+    empty = await binh.post(PAGE, {**form, "to_id": "", "starts_at": "", "ends_at": ""})
+    half = await binh.post(PAGE, {**form, "back_ends_at": "2026-11-26T09:00"})
+    nonsense = await binh.post(PAGE, {**form, "ends_at": "soon"})
+
+    assert (empty.status_code, empty.text.count(sentence)) == (422, 2)
+    for field in ("to_id", "starts_at", "ends_at"):
+        assert f'class="error" id="{field}-about"' in empty.text
+    assert (half.status_code, half.text.count(sentence)) == (422, 1)
+    assert 'class="error" id="back_starts_at-about"' in half.text
+    assert 'name="back_ends_at" type="datetime-local" value="2026-11-26T09:00"' in half.text
+    assert nonsense.status_code == 422
+    assert "A shift begins from now on" in nonsense.text
+    for answer in (empty, half, nonsense):
+        assert "An absence ends" not in answer.text
+
+
+async def test_the_same_shift_is_offered_once(scene: Scene) -> None:
+    await partners(scene)
+    binh = await scene.signed_in("binh")
+    form = await shift(scene, note="Con ốm")
+    assert (await binh.post(PAGE, form)).status_code == 303
+
+    twice = await binh.post(PAGE, form)
+
+    assert twice.status_code == 422
+    assert "You have offered them this shift already." in twice.text
+    assert 'id="starts_at-about"' in twice.text
+    assert len(await scene.all(Swap)) == 1
+    other = {**await shift(scene, 48)}
+    assert (await binh.post(PAGE, other)).status_code == 303

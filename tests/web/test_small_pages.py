@@ -195,6 +195,7 @@ async def test_error_pages(
     pages = [await browser.get("/nowhere"), await browser.post("/notices")]
     assert [page.status_code for page in pages] == [404, 405]
     assert not_found in pages[0].text
+    assert "on our side" not in pages[1].text
     assert wrong_method in pages[1].text
     assert caplog.records == []
 
@@ -298,3 +299,21 @@ async def test_what_is_foreseen_is_said_in_the_language_of_whoever_looks(scene: 
         page = (await browser.get(path)).text
         assert "Không ai" not in page
         assert "Nobody who is on duty can answer it in time" in page
+
+
+@pytest.mark.parametrize(
+    ("path", "page"),
+    [
+        ("/settings/hours/1/days", "/settings/hours/1"),
+        ("/settings/triage/habits", "/settings/triage"),
+        ("/settings/types/complaint/merger", "/settings/types/complaint"),
+        ("/s/abc/messages", "/s/abc"),
+        ("/absences/1", "/"),
+    ],
+)
+async def test_a_form_s_own_address_leads_to_its_page(
+    scene: Scene, path: str, page: str
+) -> None:
+    """A refused form answers at that address, and people load it again."""
+    answer = await (await scene.signed_in("viet")).get(path)
+    assert (answer.status_code, answer.headers["location"]) == (303, page)

@@ -160,6 +160,15 @@ async def test_roll_back_is_one_action(scene: Scene) -> None:
     assert live.id == old
 
 
+async def test_a_page_from_before_is_told_that_nothing_came_before(scene: Scene) -> None:
+    """Nobody was faster: there is only one model."""
+    refused = await (await scene.signed_in("ha")).post("/settings/triage/rollback")
+    assert refused.status_code == 409
+    assert "There is no former model to go back to." in refused.text
+    assert "Somebody was faster" not in refused.text
+    assert 'id="training-h"' in refused.text, "it is the page itself"
+
+
 async def test_changed_files_are_said_on_the_page(scene: Scene) -> None:
     number = await scene.write(add_model, "not_worse")
     browser = await scene.signed_in("ha")
@@ -249,3 +258,23 @@ async def test_what_a_wrong_urgency_costs_is_kept_and_audited(scene: Scene) -> N
     assert costs_of(company) == UrgencyCosts((5.0, 20.0, 60.0), (0.5, 2.0, 4.0))
     written = [one.after for one in await scene.all(AuditEntry)]
     assert kept in written
+
+
+async def test_habits_that_cannot_be_are_shown_as_typed(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = await scene.signed_in("ha")
+    assert 'name="nightly" value="1" checked' in (await browser.get("/settings/triage")).text
+    wish = {"after": "41", "agreement_below": "120", "semantic": "1"}
+
+    page = (await browser.post("/settings/triage/habits", wish)).text
+
+    assert "Write a number from 1 to 99." in page
+    assert 'name="after" type="number" value="41"' in page
+    assert 'name="agreement_below" type="number" value="120"' in page
+    assert 'name="nightly" value="1">' in page
+    assert 'name="semantic" value="1" checked' in page
+    monkeypatch.setattr(settings_triage, "is_installed", lambda: False)
+    missing = await browser.post("/settings/triage/habits", {**wish, "agreement_below": "70"})
+    assert missing.status_code == 422
+    assert 'name="agreement_below" type="number" value="70"' in missing.text

@@ -55,6 +55,11 @@ async def test_what_is_wrong_stands_at_its_field(scene: Scene) -> None:
     assert await scene.all(Webhook) == []
     other = await admin.post(PAGE, {**ENTERED, "hear_everything": "1"})
     assert other.status_code == 422
+    for host in ("localhost", "intranet", "kip.local"):
+        local = await admin.post(PAGE, {**ENTERED, "url": f"https://{host}/"})
+        assert local.status_code == 422, host
+        assert "Enter an https address that is on the public internet." in local.text
+    assert await scene.all(Webhook) == []
 
 
 async def test_it_is_changed_renewed_and_removed(scene: Scene) -> None:
