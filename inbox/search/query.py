@@ -50,7 +50,7 @@ OPERATORS = {name: name for name in _SAME} | {
     other: name for name, others in _SAME.items() for other in others
 }
 _ENGLISH = ("priority", "filename", "since")  # the others there are Vietnamese
-# What may be typed for each choice, folded or not; the first is what we call it ourselves.
+# What else may be typed for each choice, with accents or without; the first is shown.
 _STATUS = {
     "open": ("đang-mở", "mở"),
     "waiting": ("chờ-khách", "chờ"),

@@ -163,7 +163,7 @@ def _account(row: Judged, there: There, known: Known, seen: Seen) -> Plan | None
     if not key:
         return None
     said = tuple(map(cells.get, ACCOUNT_FIELDS, repeat("")))
-    own = sorted(cells.keys() - NAMES.keys())
+    own = _own_of(cells)
     said += tuple(f"{name}={cells[name]}" for name in own)
     first = seen.accounts.get(key)
     if first is not None and first[0] != row.line:  # its own, where a unit of work ran again
@@ -293,8 +293,13 @@ def account_values(cells: Mapping[str, str], known: Known) -> Changes:
         values["product_groups"] = cells["product_groups"].split(";")
     if "since" in cells:
         values["since"] = date.fromisoformat(cells["since"])
-    own = {name[len(OWN) :]: cells[name] for name in sorted(cells.keys() - NAMES.keys())}
+    own = {name[len(OWN) :]: cells[name] for name in _own_of(cells)}
     return values | ({"fields": own} if own else {})
+
+
+def _own_of(cells: Mapping[str, str]) -> list[str]:
+    """Return the cells of the company's own fields; nearly always there is none."""
+    return sorted(cells.keys() - NAMES.keys())
 
 
 def _contact(row: Judged, there: There, seen: Seen) -> Plan | None:

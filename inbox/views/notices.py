@@ -21,11 +21,11 @@ from inbox.queue import notices_name
 from inbox.store import people
 from inbox.store.people import Person
 from inbox.telling import Alert
-from inbox.templating import N_
+from inbox.templating import N_, translator
 from inbox.views.actions import act, answered
 from inbox.views.customer import private
 from inbox.views.flash import flash
-from inbox.views.forms import check_page_token, page_token
+from inbox.views.forms import TooOld, check_page_token, page_token
 from inbox.views.inbox import speaker_for
 from inbox.views.present_alerts import ICON, alert_kind, alert_text, by_what
 from inbox.views.render import Toast, page
@@ -202,6 +202,10 @@ async def _group(request: HttpRequest, token: str) -> Group:
 @get("/notices/open/{token:str}", opt={"access": "link"})
 async def show_told(request: HttpRequest, token: FromPath[str]) -> Response[Any]:
     """Show what a mail told, with its button; looking changes nothing."""
+    return await _told_page(request, token, "", 200)
+
+
+async def _told_page(request: HttpRequest, token: str, error: str, code: int) -> Response[Any]:
     group = await _group(request, token)
     language, told = await read(request, taking.list_group, group)
     company = await site(request).company()
@@ -225,7 +229,9 @@ async def show_told(request: HttpRequest, token: FromPath[str]) -> Response[Any]
     response = await page(
         request,
         "notices/open.html",
+        code=code,
         spoken=spoken,
+        error=translator(spoken).gettext(error) if error else "",
         company=company.name,
         items=items,
         token=token,
@@ -239,7 +245,10 @@ async def show_told(request: HttpRequest, token: FromPath[str]) -> Response[Any]
 async def take_told(request: HttpRequest, token: FromPath[str]) -> Response[Any]:
     """Take note of one of the alerts of a mail, or of all."""
     fields = await form_fields(request)
-    check_page_token(request, f"alert:{token}", fields.get("token", ""))
+    try:
+        check_page_token(request, f"alert:{token}", fields.get("token", ""))
+    except TooOld as error:
+        return await _told_page(request, token, error.message, error.status)
     group = await _group(request, token)
     _, told = await read(request, taking.list_group, group)
     chosen = number_of(fields.get("notice", ""))

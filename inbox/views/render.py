@@ -291,13 +291,13 @@ def _page_above(request: HttpRequest) -> str:
     """Return the page that a form's own address hangs below.
 
     A form that is refused answers at the address it was sent to; whoever loads that again
-    asks for a page that is not there.
+    asks for a page that is not there. Each step leads up, so that it ends.
     """
     pages = _pages(request.app)
-    path: str = request.scope["path"]
-    while path and not any(page.fullmatch(path) for page in pages):
-        path = path.rpartition("/")[0]
-    return path or "/"
+    above: str = request.scope["path"].rpartition("/")[0]
+    while above and not any(page.fullmatch(above) for page in pages):
+        above = above.rpartition("/")[0]
+    return above or "/"
 
 
 @lru_cache(maxsize=8)

@@ -160,7 +160,7 @@ TABLE = {
     "POST /notices/{notice_id}/taking": Row(LOGIN, 404, 404, 404, 404),  # nobody's
     "POST /inbox/{number}/taking": Row(LOGIN, 303, 404, 303, 303),
     "GET /notices/open/{token}": Row(404, 404, 404, 404, 404),  # not signed
-    "POST /notices/open/{token}": Row(403, 403, 403, 403, 403),  # no page token
+    "POST /notices/open/{token}": Row(404, 404, 404, 404, 404),  # not signed
     "GET /me/absences": AGENTS,
     "POST /me/absences": Row(LOGIN, 422, 422, 422, 422),  # no times
     "GET /me/shifts": AGENTS,

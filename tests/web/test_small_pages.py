@@ -309,6 +309,7 @@ async def test_what_is_foreseen_is_said_in_the_language_of_whoever_looks(scene: 
         ("/settings/types/complaint/merger", "/settings/types/complaint"),
         ("/s/abc/messages", "/s/abc"),
         ("/absences/1", "/"),
+        ("/inbox/bulk", "/inbox"),  # not itself, which looks like a conversation
     ],
 )
 async def test_a_form_s_own_address_leads_to_its_page(
