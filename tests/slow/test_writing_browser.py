@@ -110,6 +110,7 @@ def test_a_draft_goes_along(patient: Product, browser: Browser) -> None:
     expect(other.locator("#draft-other-text")).to_have_text("Trên máy bàn")
     other.locator("[data-other=use]").click()
     expect(other.locator("#draft")).to_have_value("Trên máy bàn")
+    expect(other.locator("#draft-saved")).to_have_text("Draft saved")  # the last word of two
     page.reload()
     page.keyboard.press("n")
     page.locator("#draft").fill("Ghi chú riêng")
